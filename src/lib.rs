@@ -1,4 +1,5 @@
-//! Prepares, reconfigures and restores hosts of a self-hosted InsightCloudSec (formerly DivvyCloud) behind a proxy.
+//! Takes hosts to a self-hosted InsightCloudSec (formerly DivvyCloud) behind a proxy; prepares, checks, reconfigures and restores
+//! them.
 //!
 //! ```text
 //! flags ┐                        ┌─ targets ─ Plan ─ (show, confirm) ─ apply ─ verify ┐
@@ -13,6 +14,7 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`text`], [`build`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
+//! | [`checksum`] | SHA-256 of files, and lists of them |
 //! | [`assets`] | the files of `assets/`, parsed when the program was built |
 //! | [`vendor`] | the vendor's facts |
 //! | [`secret`], [`redact`] | passwords, and what keeps them out of everything that leaves the process |
@@ -40,7 +42,7 @@
 //! | [`report`] | one set of records, every format |
 //! | [`prove`] | which way the host's own programs go, asked and by the models |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
-//! | [`deploy`] | the product around a change of its files: stopped, started, healthy, or brought back |
+//! | [`deploy`] | the product in a run: installed stage by stage, stopped, started, healthy, or brought back; taken away |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 //!
@@ -85,6 +87,7 @@ mod apply;
 mod assets;
 mod build;
 mod check;
+mod checksum;
 pub mod cli;
 pub mod clients;
 mod consumers;

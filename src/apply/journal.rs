@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::host::{Attributes, HostRead, HostWrite};
 use crate::settings::{STATE, STATE_FILE};
@@ -101,7 +100,7 @@ impl Intent {
 
 /// SHA-256 in hex.
 pub(super) fn fingerprint(bytes: &[u8]) -> String {
-    crate::text::hex(&Sha256::digest(bytes))
+    crate::checksum::of_bytes(bytes)
 }
 
 /// The folder of a run.

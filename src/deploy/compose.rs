@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::docker::{ComposeProgram, Container, Generation, compose_programs};
+use crate::docker::{ComposeProgram, Container, Generation, compose_programs, serving};
 use crate::host::{Command, HostRead, Output};
 use crate::problem::{Problem, id};
 use crate::product::Place;
@@ -30,11 +30,11 @@ impl Compose {
         home: &Path,
         containers: &[Container],
     ) -> Result<Self, Problem> {
-        let made = containers.iter().find_map(|container| container.compose_version.as_deref());
-        let wanted = made.and_then(Generation::of);
         let there = compose_programs(host);
-        let fits = there.iter().find(|own| wanted.is_none_or(|wanted| wanted == own.generation));
-        let Some(fits) = fits else { return Err(absent(made, &there)) };
+        let Some(fits) = serving(&there, Generation::of_containers(containers)) else {
+            let made = containers.iter().find_map(|container| container.compose_version.as_deref());
+            return Err(absent(made, &there));
+        };
         let project = containers.iter().find_map(|container| container.project.clone());
         Ok(Self { argv: argv_of(&fits.argv, &place.files(home), project.as_deref()) })
     }

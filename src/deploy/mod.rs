@@ -12,7 +12,6 @@
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
 //! | `boot` | the unit that starts it when the host has started |
-//! | `checksum` | SHA-256 of large files, and lists of them |
 //! | `engine` | the stage `engine` |
 //! | `fetch` | the stage `fetch` |
 //! | `task` | what a stage works with |
@@ -24,7 +23,6 @@
 
 mod accounts;
 mod boot;
-mod checksum;
 mod compose;
 mod databases;
 pub(crate) mod engine;

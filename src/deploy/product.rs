@@ -106,8 +106,7 @@ impl Product {
 
     /// The services of the product's image that there are.
     pub(super) fn product_services(&self) -> impl Iterator<Item = &str> {
-        let is_of_product = |name: &&str| Known::get().service(name).is_none_or(|known| known.product);
-        self.before.keys().map(String::as_str).filter(is_of_product)
+        self.before.keys().map(String::as_str).filter(|name| Known::get().is_of_product(name))
     }
 
     /// Stops what works first, and the interface that people look at last.
@@ -314,7 +313,7 @@ pub(super) fn has_other_image(before: &[compose::Service], after: &[compose::Ser
         let other = after.iter().find(|own| own.name == service.name);
         other.is_some_and(|other| other.image != service.image)
     };
-    before.iter().filter(|service| Known::get().service(&service.name).is_none_or(|own| own.product)).any(is_other)
+    before.iter().filter(|service| Known::get().is_of_product(&service.name)).any(is_other)
 }
 
 /// The run ends here: files of before would start an image that waits for its schema for ever.
@@ -342,7 +341,7 @@ fn service_of(container: &Container) -> String {
 
 /// Is it made from the product's image?
 pub(super) fn is_product(container: &Container) -> bool {
-    Known::get().service(&service_of(container)).is_none_or(|known| known.product)
+    Known::get().is_of_product(&service_of(container))
 }
 
 /// Services whose containers do not see what the files say.

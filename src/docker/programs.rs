@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::engine::{NoDocker, refused, run};
+use super::engine::{Container, NoDocker, refused, run};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
 
@@ -94,6 +94,11 @@ pub(crate) enum Generation {
 }
 
 impl Generation {
+    /// That which made these containers; `None`: there is none, or no label says. The other one would create each of them anew.
+    pub(crate) fn of_containers(containers: &[Container]) -> Option<Self> {
+        containers.iter().find_map(|container| Self::of(container.compose_version.as_deref()?))
+    }
+
     /// By the number that both print: `1.29.2`, `2.26.1-4`, `v2.40.3`.
     pub(crate) fn of(version: &str) -> Option<Self> {
         let major = version.trim().trim_start_matches('v').split('.').next()?.parse::<u32>().ok()?;
@@ -117,6 +122,11 @@ pub(crate) struct ComposeProgram {
 pub(crate) fn compose_programs(host: &dyn HostRead) -> Vec<ComposeProgram> {
     let ways: [&[&str]; 2] = [&["docker", "compose"], &["docker-compose"]];
     ways.into_iter().filter_map(|argv| compose_program(host, argv)).collect()
+}
+
+/// The one that serves: of this generation, where one is asked for.
+pub(crate) fn serving(programs: &[ComposeProgram], wanted: Option<Generation>) -> Option<&ComposeProgram> {
+    programs.iter().find(|own| wanted.is_none_or(|wanted| wanted == own.generation))
 }
 
 /// That Compose, if it answers.

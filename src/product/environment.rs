@@ -93,7 +93,7 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> EnvironmentF
 
 /// Every service made from the product's image, its containers taken together.
 fn compared(found: &Found, file: &[u8], compose: &[compose::Service]) -> Vec<Service> {
-    let reads = |name: &str| Known::get().service(name).is_none_or(|known| known.product);
+    let reads = |name: &str| Known::get().is_of_product(name);
     let from_image = |container: &Container| {
         let (state, images) = (&container.state, &Known::get().images);
         images.is_product(&state.repository) && !images.is_apart(&state.repository, &state.tag)

@@ -121,6 +121,11 @@ impl Known {
         self.service.iter().find(|service| service.name.eq_ignore_ascii_case(name))
     }
 
+    /// Is a service of this name made from the product's image? Names that are not listed are taken for the product's.
+    pub(crate) fn is_of_product(&self, name: &str) -> bool {
+        self.service(name).is_none_or(|known| known.product)
+    }
+
     /// The service that runs this command.
     pub(crate) fn service_of_command(&self, command: &str) -> Option<&Service> {
         self.service.iter().find(|service| service.commands.iter().any(|own| command.contains(own.as_str())))

@@ -27,5 +27,5 @@ pub(crate) mod queues;
 pub(crate) mod templates;
 
 pub(crate) use known::Known;
-pub(crate) use own::{Found, compose as own_compose, containers as own_containers};
+pub(crate) use own::{Found, compose as own_compose, containers as own_containers, project};
 pub(crate) use place::{Place, leads_nowhere};

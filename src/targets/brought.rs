@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::{compose_path, no_proxy};
+use crate::checksum;
 use crate::clients::{Target, curl};
 use crate::context::{authority, read};
 use crate::docker::compose::USUAL;
@@ -18,9 +17,6 @@ use crate::settings::{Brought, Key, Settings};
 use crate::text;
 use crate::text::{Foreign, Text, own, quoted};
 use crate::version::Version;
-
-/// The list of a bundle's checksums, as `sha256sum` writes it.
-pub(crate) const SUMS: &str = "SHA256SUMS";
 
 /// No honest compose file is larger.
 const MOST: usize = 256 << 10;
@@ -52,44 +48,34 @@ pub(crate) fn bring(host: &dyn HostRead, settings: &Settings) -> Result<Option<B
 }
 
 fn of_bundle(folder: &Path) -> Result<Brought, Problem> {
-    let (file, list) = (folder.join(USUAL), folder.join(SUMS));
+    let (file, list) = (folder.join(USUAL), folder.join(checksum::LIST));
     let unread = |path: &Path, error| {
         Problem::host(id::BUNDLE_REFUSED, text!("--bundle: {} could not be read", path)).caused_by(error)
     };
     let bytes = read(&file).map_err(|error| unread(&file, error))?;
-    let sums = read(&list)
-        .map_err(|error| unread(&list, error).hint(text!("a bundle has its checksums: sha256sum * >{}", own(SUMS))))?;
-    let Some(wanted) = sum_of(&String::from_utf8_lossy(&sums), USUAL) else {
+    let sums = read(&list).map_err(|error| {
+        unread(&list, error).hint(text!("a bundle has its checksums: sha256sum * >{}", own(checksum::LIST)))
+    })?;
+    let Some(wanted) = checksum::listed(&String::from_utf8_lossy(&sums), USUAL).map(str::to_ascii_lowercase) else {
         return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} has no checksum of {}", list, own(USUAL)))
             .hint("take the bundle again from where it was made"));
     };
-    if wanted != sum(&bytes) {
+    if wanted != checksum::of_bytes(&bytes) {
         return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} is not what its checksum says", file))
-            .because(text!("SHA-256 is {}, and {} says {}", own(sum(&bytes)), own(SUMS), own(wanted)))
+            .because(text!(
+                "SHA-256 is {}, and {} says {}",
+                own(checksum::of_bytes(&bytes)),
+                own(checksum::LIST),
+                own(wanted)
+            ))
             .hint("take the bundle again from where it was made"));
     }
     Ok(Brought { bytes, from: text!("the bundle {}", folder) })
 }
 
-/// The checksum of a name in a list, in lower case.
-pub(crate) fn sum_of(list: &str, name: &str) -> Option<String> {
-    list.lines().find_map(|line| {
-        let (sum, file) = line.trim_end().split_once([' ', '\t'])?;
-        let file = file.trim_start_matches([' ', '*']).trim_start_matches("./");
-        (file == name && is_sum(sum)).then(|| sum.to_ascii_lowercase())
-    })
-}
-
-fn is_sum(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought, Problem> {
-    let Some(wanted) = settings.text(Key::FromSha256).map(str::to_ascii_lowercase).filter(|sum| is_sum(sum)) else {
+    let Some(wanted) = settings.text(Key::FromSha256).map(str::to_ascii_lowercase).filter(|sum| checksum::is_sum(sum))
+    else {
         return Err(Problem::settings(id::SETTING_INVALID, "--from needs --from-sha256: 64 hexadecimal digits")
             .because("what somebody else serves is run as root in containers, so it has to be what was meant")
             .hint(text!("look at the file, then take its checksum: curl -fsS {} | sha256sum", own(quoted(url)))));
@@ -103,9 +89,9 @@ fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought
     let proxy = proxy.as_ref().map(|proxy| &proxy.value).filter(|_| goes);
     let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
     let bytes = get(url, proxy, &roots, Time::new(CONNECT, DEADLINE), MOST).map_err(wrong)?;
-    if wanted != sum(&bytes) {
+    if wanted != checksum::of_bytes(&bytes) {
         return Err(Problem::new(Kind::Outside, id::FROM_REFUSED, text!("--from: {} is not what was meant", url))
-            .because(text!("its SHA-256 is {}, not {}", own(sum(&bytes)), own(wanted)))
+            .because(text!("its SHA-256 is {}, not {}", own(checksum::of_bytes(&bytes)), own(wanted)))
             .hint("look at what has changed in it before you give the new checksum"));
     }
     Ok(Brought { bytes, from: text!("{}", url) })
@@ -118,7 +104,8 @@ fn refused(url: &str, why: &NoFile) -> Problem {
             "user and password of the proxy: --proxy-user <USER> --proxy-password-file <FILE>".into()
         }
         NoFile::Way(_) => {
-            "or take the file to this host: --bundle <DIR>, with docker-compose.yml and SHA256SUMS in it".into()
+            "or take the file to this host: --bundle <DIR>, with docker-compose.yml and SHA256checksum::LIST in it"
+                .into()
         }
         _ => "open it in a browser and copy the URL of the file itself".into(),
     };
@@ -158,11 +145,15 @@ mod tests {
     fn checksums_are_found_by_their_names() {
         let hex = "AB".repeat(32);
         for line in [format!("{hex}  docker-compose.yml"), format!("{hex} *./docker-compose.yml\r")] {
-            assert_eq!(sum_of(&format!("{}  x\n{line}\n", "0".repeat(64)), USUAL), Some(hex.to_lowercase()), "{line}");
+            assert_eq!(
+                checksum::listed(&format!("{}  x\n{line}\n", "0".repeat(64)), USUAL).map(str::to_lowercase),
+                Some(hex.to_lowercase()),
+                "{line}"
+            );
         }
         for line in [format!("{hex}  other.yml"), "abc  docker-compose.yml".to_owned(), hex] {
-            assert_eq!(sum_of(&line, USUAL), None, "{line}");
+            assert_eq!(checksum::listed(&line, USUAL), None, "{line}");
         }
-        assert_eq!(sum(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(checksum::of_bytes(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

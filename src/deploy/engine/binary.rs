@@ -3,9 +3,9 @@
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::super::checksum;
 use super::super::task::Task;
 use super::record::{self, Program};
+use crate::checksum;
 use crate::docker::{ComposeProgram, Generation, compose_program};
 use crate::host::HostWrite;
 use crate::problem::{Problem, copy_of, id};

@@ -22,8 +22,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::task::{Task, cancelled};
+use crate::checksum;
 use crate::consumers;
-use crate::docker::{self, ComposeProgram, Container, Generation, NoDocker, Server, Versions, compose_programs};
+use crate::docker::{
+    self, ComposeProgram, Container, Generation, NoDocker, Server, Versions, compose_programs, serving,
+};
 use crate::envfile::unit::Release;
 use crate::host::{Command, HostRead};
 use crate::net::Time;
@@ -96,7 +99,7 @@ impl EngineFacts {
 
     /// The Compose that serves.
     pub(crate) fn compose(&self, wanted: Option<Generation>) -> Option<&ComposeProgram> {
-        self.composes.iter().find(|own| wanted.is_none_or(|wanted| wanted == own.generation))
+        serving(&self.composes, wanted)
     }
 }
 
@@ -145,7 +148,7 @@ impl Wish {
     pub(crate) fn of(settings: &Settings, containers: &[Container]) -> Result<Self, Problem> {
         let binary = match (settings.text(Key::ComposeBinary), settings.text(Key::ComposeSha256)) {
             (None, None) => None,
-            (Some(path), Some(sum)) if super::checksum::is_sum(sum) => {
+            (Some(path), Some(sum)) if checksum::is_sum(sum) => {
                 Some(Given { path: path.into(), sha256: sum.to_ascii_lowercase() })
             }
             (Some(_), Some(sum)) => {
@@ -164,12 +167,11 @@ impl Wish {
                 ));
             }
         };
-        let made = containers.iter().find_map(|container| container.compose_version.as_deref());
         Ok(Self {
             repository: repository::asked(settings)?.is_some(),
             binary,
             bundle: settings.text(Key::Bundle).map(PathBuf::from),
-            generation: made.and_then(Generation::of),
+            generation: Generation::of_containers(containers),
         })
     }
 
@@ -185,7 +187,7 @@ impl Wish {
                 if !path.exists() {
                     return Ok(None);
                 }
-                let sha256 = super::checksum::of_list(bundle, IN_BUNDLE)?;
+                let sha256 = checksum::of_list(bundle, IN_BUNDLE)?;
                 Ok(Some(Given { path, sha256 }))
             }
             (None, None) => Ok(None),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::super::checksum;
+use crate::checksum;
 use crate::host::{HostRead, HostWrite};
 use crate::problem::{Problem, copy_of, id};
 use crate::settings::STATE;

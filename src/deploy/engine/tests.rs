@@ -288,7 +288,7 @@ fn program(folder: &Path, machine: u16) -> Given {
     bytes.extend(vec![b'x'; 3 << 20]);
     let path = folder.join("compose");
     std::fs::write(&path, &bytes).unwrap();
-    let sha256 = super::super::checksum::of(&path, |_| Ok(())).unwrap();
+    let sha256 = crate::checksum::of(&path, |_| Ok(())).unwrap();
     Given { path, sha256 }
 }
 

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::checksum;
 use super::task::{Task, Told, cancelled, task};
 use super::words::{Failure, known, last_lines, problem};
 use crate::assets;
+use crate::checksum;
 use crate::context::authority;
 use crate::converge::Doing;
 use crate::docker::{self, NoDocker, Server};

@@ -24,6 +24,7 @@ use crate::converge::{Around, Doing, RunContext};
 use crate::host::HostWrite;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
+use crate::product::project;
 use crate::settings::{Found, Layers};
 use crate::signals::Uninterrupted;
 use crate::text;
@@ -91,7 +92,7 @@ impl<'h> Install<'h> {
         let Some(ready) = self.ready.as_ref().filter(|ready| ready.settings.proxies.any()) else { return Ok(()) };
         let Some(image) = &ready.image else { return Ok(()) };
         let endpoint = crate::prove::endpoint(&Layers::default())?;
-        let network = format!("{}_default", ready.project());
+        let network = format!("{}_default", project(&ready.settings.home));
         let question = probe_container::Question {
             home: &ready.settings.home,
             image,

@@ -56,12 +56,6 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// What Compose calls the project: the folder's name in lower case, without what Compose does not take.
-    pub(super) fn project(&self) -> String {
-        let folder = self.settings.home.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        folder.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
-    }
-
     /// The files of a stage.
     pub(super) fn files(&self, context: &RunContext, of: impl Fn(StageId) -> bool) -> Stage {
         let home = &self.settings.home;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::known::Known;
 use crate::docker::text::shown;
-use crate::docker::{self, ComposeProgram, Container, Generation, NoDocker};
+use crate::docker::{self, Container, Generation, NoDocker};
 use crate::host::HostRead;
 use crate::net::Time;
 
@@ -62,15 +62,19 @@ pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result
 pub(crate) fn compose(host: &dyn HostRead, home: &Path, time: Time) -> Option<Vec<String>> {
     const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
     let found = containers(host, home, time).unwrap_or_default();
-    let made = found.own.iter().find_map(|container| container.compose_version.as_deref());
-    let wanted = made.and_then(Generation::of);
-    let fits = |program: &ComposeProgram| wanted.is_none_or(|wanted| wanted == program.generation);
-    let mut argv = docker::compose_programs(host).into_iter().find(fits)?.argv;
+    let programs = docker::compose_programs(host);
+    let mut argv = docker::serving(&programs, Generation::of_containers(&found.own))?.argv.clone();
     let name = argv.first()?.clone();
     let is_there = |path: &std::path::PathBuf| matches!(host.lstat(path), Ok(Some(_)));
     let whole = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(is_there)?;
     argv[0] = whole.to_string_lossy().into_owned();
     Some(argv)
+}
+
+/// What Compose calls the project of a folder: its name in lower case, without what Compose does not take.
+pub(crate) fn project(home: &Path) -> String {
+    let folder = home.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    folder.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
 }
 
 enum Belonging {
@@ -94,9 +98,7 @@ fn belonging(host: &dyn HostRead, home: &Path, container: &Container) -> Belongi
             false => Belonging::No,
         };
     }
-    let folder = home.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let project: String = folder.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
-    let of_project = container.project.as_ref() == Some(&project);
+    let of_project = container.project.as_ref() == Some(&project(home));
     let of_service = container.service.as_deref().is_some_and(|name| known.service(name).is_some());
     if of_vendor || (of_project && of_service) { Belonging::Own } else { Belonging::No }
 }

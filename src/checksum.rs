@@ -11,7 +11,12 @@ use crate::text;
 use crate::text::{hex, own};
 
 /// The list of a folder.
-const LIST: &str = "SHA256SUMS";
+pub(crate) const LIST: &str = "SHA256SUMS";
+
+/// Of bytes that are held.
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
 
 /// Reads a file to its end, handing on what was read: its checksum.
 ///
@@ -68,8 +73,8 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
 /// The checksum of a file in a list of lines `HEX  NAME` or `HEX *NAME`.
 pub(crate) fn listed<'l>(list: &'l str, name: &str) -> Option<&'l str> {
     list.lines().find_map(|line| {
-        let (sum, rest) = line.trim_end().split_once(' ')?;
-        let own = rest.strip_prefix([' ', '*'])?;
+        let (sum, rest) = line.trim_end().split_once([' ', '\t'])?;
+        let own = rest.trim_start_matches([' ', '*']);
         (own.strip_prefix("./").unwrap_or(own) == name && is_sum(sum)).then_some(sum)
     })
 }
