@@ -1,6 +1,8 @@
 //! Taking a committed run back, as a plan like any other: it shows a diff, has a journal and backups, and can be taken
 //! back itself.
 
+use std::path::Path;
+
 use super::journal::Intent;
 use super::rollback::{Verdict, backup_bytes, judge_rollback};
 use super::{Run, State};
@@ -41,6 +43,20 @@ pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run
 /// # Errors
 /// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
 pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
+    plan_but(view, run, later, force, None)
+}
+
+/// As [`plan`]; files below `going` go whatever they are: somebody has said so by that name.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_but(
+    view: &View<'_>,
+    run: &Run,
+    later: &[Run],
+    force: bool,
+    going: Option<&Path>,
+) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
     if let Some(intent) = run.begin.memory() {
         plan.memory = memory(view, run, intent, later, force)?;
@@ -49,7 +65,9 @@ pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Re
         let now = view.snapshot(&intent.real_path)?;
         match judge_rollback(intent, now.as_deref()) {
             Verdict::Untouched => continue,
-            Verdict::Edited if !force => return Err(conflict(view, run, intent, later)),
+            Verdict::Edited if !force && !going.is_some_and(|going| intent.path.starts_with(going)) => {
+                return Err(conflict(view, run, intent, later));
+            }
             Verdict::Edited | Verdict::Published => {}
         }
         let after = match &intent.before {

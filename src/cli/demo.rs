@@ -120,7 +120,7 @@ impl Stage<'_> {
             options: self.options(),
             interface,
             around: &mut Nothing,
-            besides: false,
+            going: None,
         };
         self.report("revert", run.run(&mut context), &context)
     }

@@ -18,10 +18,11 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, "revert").and_then(|host| {
         let mut around = Remove::new(&host, purge);
-        around.check(&runs(&host)?)?;
+        let of_install = around.check(&runs(&host)?)?;
+        let named = named.or(of_install.as_deref());
         let (interface, options) = (&mut ByFlags(globals), options(globals));
         let around = &mut around;
-        TakeBack { host: &host, named, force, options, interface, besides: purge.is_some(), around }.run(&mut context)
+        TakeBack { host: &host, named, force, options, interface, going: purge, around }.run(&mut context)
     });
     out::finish(globals, &context.report("revert", &outcome, &globals.person))
 }

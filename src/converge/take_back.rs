@@ -9,7 +9,7 @@ use crate::docker::compose;
 use crate::envfile::unit::Release;
 use crate::host::{HostWrite, View};
 use crate::plan::Plan;
-use crate::problem::{Problem, id};
+use crate::problem::Problem;
 use crate::report::Outcome;
 use crate::targets;
 use crate::text;
@@ -19,7 +19,7 @@ use crate::text::{Text, own};
 pub(crate) struct TakeBack<'a> {
     /// The host.
     pub(crate) host: &'a dyn HostWrite,
-    /// The run to take back; `None`: the last one.
+    /// The run to take back; `None`: the last one, or none where only a folder goes.
     pub(crate) named: Option<&'a str>,
     /// Files that were edited since are overwritten, and kept as backups.
     pub(crate) force: bool,
@@ -29,8 +29,8 @@ pub(crate) struct TakeBack<'a> {
     pub(crate) interface: &'a mut dyn Interface,
     /// What becomes of the product.
     pub(crate) around: &'a mut dyn Around,
-    /// Something goes beside the files of a run, so there need not be one.
-    pub(crate) besides: bool,
+    /// A folder that goes for good, whatever the files in it are now: there need not be a run to take back for that.
+    pub(crate) going: Option<&'a Path>,
 }
 
 impl TakeBack<'_> {
@@ -41,17 +41,16 @@ impl TakeBack<'_> {
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
         let all = runs(self.host)?;
-        let run = match revert::choose(&all, self.named) {
-            Ok(run) => Some(run),
-            Err(problem) if problem.id == id::NOTHING_TO_REVERT && self.besides => None,
-            Err(problem) => return Err(problem),
+        let run = match (self.named, self.going) {
+            (None, Some(_)) => None,
+            _ => Some(revert::choose(&all, self.named)?),
         };
         let interrupted = run.is_some_and(|run| run.state == State::Interrupted);
         if let Some(session) = session.as_ref().filter(|_| !interrupted) {
             context.findings = session.recover()?;
         }
         if let Some(run) = run {
-            context.plan = revert::plan(&View::new(self.host), run, &all, self.force)?;
+            context.plan = revert::plan_but(&View::new(self.host), run, &all, self.force, self.going)?;
         }
         let nothing = context.plan.is_empty();
         if let Some(run) = run.filter(|_| nothing) {

@@ -51,10 +51,12 @@ impl Wish {
     ///
     /// # Errors
     /// The user database refuses.
-    pub(super) fn ensure(&self, host: &dyn HostWrite) -> Result<(StageState, Text), Problem> {
+    /// `made`: what of it this run has made, however it ends.
+    pub(super) fn ensure(&self, host: &dyn HostWrite, made: &mut Made) -> Result<(StageState, Text), Problem> {
         let mut done: Vec<Text> = Vec::new();
         if entry(host, "passwd", USER)?.is_none() {
-            Made::note(host, |made| push(&mut made.users, USER.to_owned()))?;
+            made.users.push(USER.to_owned());
+            Made::note(host, |all| push(&mut all.users, USER.to_owned()))?;
             let own_group =
                 if entry(host, "group", USER)?.is_some() { ["--gid", USER] } else { ["--user-group", "--system"] };
             let words = ["useradd", "--system", "--create-home", "--shell", "/bin/bash"];
@@ -62,7 +64,8 @@ impl Wish {
             done.push(text!("user {} was created", own(USER)));
         }
         if let Some(member) = self.member.as_ref().filter(|_| !matches!(self.has_joined(host), Ok(true))) {
-            Made::note(host, |made| push(&mut made.members, (GROUP.to_owned(), member.clone())))?;
+            made.members.push((GROUP.to_owned(), member.clone()));
+            Made::note(host, |all| push(&mut all.members, (GROUP.to_owned(), member.clone())))?;
             run(host, &["usermod", "--append", "--groups", GROUP, member])?;
             done.push(text!("{} joined the group {}", Foreign::new(member), own(GROUP)));
         }
@@ -73,12 +76,11 @@ impl Wish {
     }
 }
 
-/// Takes away the accounts that runs have made, and nothing else; home folders stay.
+/// Takes these accounts away, and nothing else; home folders stay.
 ///
 /// # Errors
 /// The user database refuses.
-pub(super) fn take_away(host: &dyn HostWrite) -> Result<Vec<Text>, Problem> {
-    let made = Made::read(host)?;
+pub(super) fn take_away(host: &dyn HostWrite, made: &Made) -> Result<Vec<Text>, Problem> {
     let mut gone = Vec::new();
     for (group, user) in &made.members {
         if entry(host, "passwd", user)?.is_some() && entry(host, "group", group)?.is_some() {
@@ -94,9 +96,9 @@ pub(super) fn take_away(host: &dyn HostWrite) -> Result<Vec<Text>, Problem> {
             gone.push(text!("user {} was removed", own(user)));
         }
     }
-    Made::note(host, |made| {
-        made.users.clear();
-        made.members.clear();
+    Made::note(host, |all| {
+        all.users.retain(|user| !made.users.contains(user));
+        all.members.retain(|member| !made.members.contains(member));
     })?;
     Ok(gone)
 }

@@ -7,6 +7,7 @@
 //! | `remove` | what `revert` does to the product: containers go, or run again with the files of before; `--purge` |
 //! | `product` | its containers: stop, start, wait until they are well, what became of them |
 //! | `databases` | databases, user and rights on MySQL |
+//! | `fates` | what becomes of the containers of each service |
 //! | `health` | is it healthy, will it be, or not any more? |
 //! | `pulse` | what its interface answers meanwhile, and how long it was down |
 //! | `compose` | Compose as a program |
@@ -26,6 +27,7 @@ mod boot;
 mod compose;
 mod databases;
 pub(crate) mod engine;
+mod fates;
 pub(crate) mod fetch;
 mod health;
 mod install;

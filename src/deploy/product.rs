@@ -12,7 +12,7 @@ use super::{LOOK, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
 use crate::docker::text::seconds_of;
-use crate::docker::{self, Container, compose};
+use crate::docker::{self, Container};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
@@ -306,21 +306,11 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
-/// Does a service of the product get another image? Its scheduler may have upgraded the schema then, and the old image never
-/// starts on that again (facts of the stand-in; the vendor's text "waiting for db to be upgraded").
-pub(super) fn has_other_image(before: &[compose::Service], after: &[compose::Service]) -> bool {
-    let is_other = |service: &compose::Service| {
-        let other = after.iter().find(|own| own.name == service.name);
-        other.is_some_and(|other| other.image != service.image)
-    };
-    before.iter().filter(|service| Known::get().is_of_product(&service.name)).any(is_other)
-}
-
 /// The run ends here: files of before would start an image that waits for its schema for ever.
 pub(super) fn stays_as_it_is(problem: Problem, product: &Product) -> Problem {
     problem
         .hint("nothing was taken back: the schema of the database may be that of the new image already, and the old one would wait for its own for ever")
-        .hint("bring back the dump that was made before the change, then take the files back with: ics-setup revert")
+        .hint(text!("bring back the dump that was made before the change, then the files: {}", ics_setup("revert")))
         .hint_command(as_root(product.command("ps")))
         .leaving(HostState::Changed)
 }

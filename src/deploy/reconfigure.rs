@@ -2,21 +2,21 @@
 
 use std::time::Instant;
 
+use super::fates::{Services, fates};
 use super::health::Limits;
-use super::product::{Product, has_other_image, ids, is_product, stale, stays_as_it_is, take_back};
+use super::product::{Product, is_product, stays_as_it_is, take_back};
 use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, Server, compose};
-use crate::host::{HostWrite, View};
+use crate::host::HostWrite;
 use crate::net::Time;
-use crate::plan::{ContainerChange, Fate, PlannedHost};
+use crate::plan::{ContainerChange, Fate};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, own_containers};
+use crate::product::own_containers;
 use crate::settings::{Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{as_root, ics_setup, own};
-use crate::vendor::prod_env;
 
 /// Around the change of its files.
 pub(super) struct Reconfigure<'h> {
@@ -38,9 +38,9 @@ impl<'h> Reconfigure<'h> {
     fn images(
         &self,
         context: &RunContext,
-        planned: Vec<compose::Service>,
+        planned: &[compose::Service],
     ) -> Result<Option<(Settings, Server, Vec<String>)>, Problem> {
-        let images: Vec<String> = planned.into_iter().filter_map(|service| service.image).collect();
+        let images: Vec<String> = planned.iter().filter_map(|service| service.image.clone()).collect();
         let missing = fetch::missing(self.host, &images)?;
         let server = docker::versions(self.host, Time::new(LOOK, LOOK)).ok().and_then(|seen| seen.server.ok());
         let settings = context.settings.clone().filter(|_| !missing.is_empty());
@@ -69,7 +69,13 @@ impl<'h> Reconfigure<'h> {
                 // That the marker stays is told by the next run; the product runs.
                 let _ = marker::clear(self.host);
                 doing.context.containers = running.changes(self.host).unwrap_or_default();
-                problem.hint("the product runs again with the values of before").leaving(HostState::Restored)
+                match problem.host_state {
+                    // Files of this run that could not be put back are named by the problem.
+                    HostState::Changed if !edited => {
+                        problem.hint("the product runs again, with the files that there are")
+                    }
+                    _ => problem.hint("the product runs again with the values of before").leaving(HostState::Restored),
+                }
             }
             Err(second) => problem
                 .hint(text!("it could not be brought back either: {}", second.sentence()))
@@ -78,11 +84,6 @@ impl<'h> Reconfigure<'h> {
                 .leaving(HostState::Changed),
         }
     }
-}
-
-/// Is a service of this name made from the product's image?
-fn is_of_product_name(name: &str) -> bool {
-    Known::get().service(name).is_none_or(|known| known.product)
 }
 
 impl Around for Reconfigure<'_> {
@@ -104,41 +105,15 @@ impl Around for Reconfigure<'_> {
         if wanted != Some(true) && !was_stopped && !found.own.iter().any(|one| is_product(one) && is_up(one)) {
             return Ok(());
         }
-        let place = Place::look(self.host, &home);
-        let edited = context.plan.touches(&prod_env(&home));
-        let compose_edited = place.files(&home).iter().any(|file| context.plan.touches(file));
-        let stale = stale(self.host, &home);
-        let readers = place.services(self.host, &home);
-        let (view, changes) = (View::new(self.host), context.plan.changes.clone());
-        let planned = PlannedHost::new(&view, &changes);
-        let after = Place::look(&planned, &home).services(&planned, &home);
-        let of = |services: &Option<Vec<compose::Service>>, name: &str| {
-            services.as_ref().and_then(|all| all.iter().find(|own| own.name == name)).cloned()
-        };
-        let is_other = |name: &str| match (of(&readers, name), of(&after, name)) {
-            (Some(before), Some(after)) => !before.makes_same(&after),
-            _ => is_of_product_name(name),
-        };
-        let reads = |name: &str| match &readers {
-            Some(services) => services.iter().any(|own| own.name == name && own.reads(&prod_env(&home))),
-            None => is_of_product_name(name),
-        };
-        let change = |name: &String| {
-            let anew = (edited && reads(name)) || (compose_edited && is_other(name)) || stale.contains(name);
-            ContainerChange { service: name.clone(), fate: if anew { Fate::Recreate } else { Fate::Keep } }
-        };
-        context.containers = ids(&found.own).keys().map(change).collect();
-        let count = |services: &Option<Vec<compose::Service>>, name: &str| of(services, name).map(|own| own.scale());
-        let is_scaled = |change: &ContainerChange| count(&readers, &change.service) != count(&after, &change.service);
-        let is_same = |change: &ContainerChange| change.fate == Fate::Keep && !(compose_edited && is_scaled(change));
-        let idle = context.containers.iter().all(is_same);
-        if idle && !was_stopped && wanted != Some(true) {
+        let services = Services::look(self.host, &home, &context.plan);
+        context.containers = fates(self.host, &home, &context.plan, &services, &found.own);
+        let is_same = |change: &ContainerChange| change.fate == Fate::Keep && !services.is_scaled(&change.service);
+        if context.containers.iter().all(is_same) && !was_stopped && wanted != Some(true) {
             return Ok(());
         }
-        if compose_edited {
-            let after = after.unwrap_or_default();
-            self.other_image = has_other_image(readers.as_deref().unwrap_or_default(), &after);
-            self.missing = self.images(context, after)?;
+        if services.edited {
+            self.other_image = services.has_other_image();
+            self.missing = self.images(context, services.planned())?;
         }
         self.running = Some(Product::look(self.host, &home, limits)?);
         Ok(())
@@ -169,9 +144,19 @@ impl Around for Reconfigure<'_> {
     }
 
     fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
-        match &self.running {
-            Some(running) if running.stopped.is_some() => self.bring_back(doing, problem, false),
-            _ => problem,
+        let Some(running) = self.running.as_ref().filter(|running| running.stopped.is_some()) else { return problem };
+        // A run that was committed has written its files.
+        let edited = doing.context.run.is_some();
+        if problem.id != id::CANCELLED || !edited {
+            return self.bring_back(doing, problem, edited);
+        }
+        // Whoever ends it then gets what was written.
+        match running.start(self.host, doing).and_then(|()| marker::clear(self.host)) {
+            Ok(()) => {
+                doing.context.containers = running.changes(self.host).unwrap_or_default();
+                problem.hint("the product runs, with what was written")
+            }
+            Err(second) => self.bring_back(doing, second, true),
         }
     }
 
@@ -179,11 +164,12 @@ impl Around for Reconfigure<'_> {
         let Some(running) = &self.running else { return Ok(()) };
         match running.start(self.host, doing).and_then(|()| running.verify(self.host, doing)) {
             Ok(()) => {
-                doing.context.containers = running.changes(self.host)?;
+                let stays = |problem: Problem| problem.leaving(HostState::Changed);
+                doing.context.containers = running.changes(self.host).map_err(stays)?;
                 // They have read it.
                 let read = running.is_read(self.host);
                 doing.context.plan.next_steps.retain(|step| *step != read);
-                marker::clear(self.host)
+                marker::clear(self.host).map_err(stays)
             }
             Err(problem) if problem.id == id::CANCELLED => marker::clear(self.host).and(Err(problem)),
             Err(problem) => Err(self.bring_back(doing, problem, true)),

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::health::Limits;
+use super::made::Made;
 use super::product::{Product, ids, is_product};
 use super::{LOOK, accounts, boot, engine, no_answer};
-use crate::apply::Run;
+use crate::apply::{Run, State};
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, compose, repository_and_tag};
 use crate::host::{Command, HostRead, HostWrite};
@@ -62,21 +63,22 @@ impl<'h> Remove<'h> {
         Self { host, purge, way: Way::Stays, unit: false, besides: None }
     }
 
-    /// What `--purge` names, as it may be taken; `runs`: all so far.
+    /// What `--purge` names, as it may be taken: the run that has installed the product there, where that is in force. `runs`: all
+    /// so far.
     ///
     /// # Errors
     /// It is no folder that a run has installed the product in.
-    pub(crate) fn check(&mut self, runs: &[Run]) -> Result<(), Problem> {
-        let Some(purge) = self.purge else { return Ok(()) };
-        let is_home = |run: &Run| home_of(run.begin.files().map(|file| file.path.as_path())).as_deref() == Some(purge);
-        if runs.iter().any(|run| run.begin.command == "install" && is_home(run)) {
-            return Ok(());
+    pub(crate) fn check(&self, runs: &[Run]) -> Result<Option<String>, Problem> {
+        let Some(purge) = self.purge else { return Ok(None) };
+        let home = |run: &Run| home_of(run.begin.files().map(|file| file.path.as_path()));
+        let installs = || runs.iter().rev().filter(|run| run.begin.command == "install" && run.begin.reverts.is_none());
+        let mut here = installs().filter(|run| home(run).as_deref() == Some(purge)).peekable();
+        if here.peek().is_some() {
+            return Ok(here.filter(|run| run.state == State::Committed).last().map(|run| run.begin.run.clone()));
         }
-        let installed = runs.iter().rev().filter(|run| run.begin.command == "install");
-        let known = installed.filter_map(|run| home_of(run.begin.files().map(|file| file.path.as_path()))).next();
         let message = text!("--purge names {}, where no run of this tool has installed the product", purge.display());
         let problem = Problem::settings(id::PURGE_REFUSED, message);
-        Err(match known {
+        Err(match installs().find_map(home) {
             Some(home) => problem.hint(text!("the product's folder is {}", home.display())),
             None => problem.hint("take away by hand what others have installed"),
         })
@@ -137,6 +139,24 @@ impl<'h> Remove<'h> {
         Ok(())
     }
 
+    /// The folder, what a link leads to included. What is mounted in it stays, and is named; where it is itself the place of a
+    /// mount, it stays empty.
+    fn remove(&self, folder: &Path, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let failed = |error: std::io::Error| {
+            Problem::host(id::PURGE_FAILED, text!("{} could not be looked at", folder.display())).caused_by(error)
+        };
+        if self.host.lstat(folder).map_err(failed)?.is_none() {
+            return Ok(());
+        }
+        doing.tell(&text!("removing {}", folder.display()));
+        let real = self.host.resolve(folder).unwrap_or_else(|_| folder.to_owned());
+        let removed = run(self.host, &["rm", "-rf", "--one-file-system", "--", &real.to_string_lossy()]);
+        if self.host.list(&real).is_ok_and(|names| names.is_empty()) {
+            return if real == folder { Ok(()) } else { self.host.remove_file(folder).map_err(failed) };
+        }
+        removed
+    }
+
     /// For good, once nothing runs any more.
     fn purge(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(besides) = &self.besides else { return Ok(()) };
@@ -150,10 +170,7 @@ impl<'h> Remove<'h> {
                 doing.tell(&text!("removed image {}", Foreign::new(image)));
             }
         }
-        if self.host.lstat(&besides.folder).ok().flatten().is_some() {
-            doing.tell(&text!("removing {}", besides.folder.display()));
-            run(self.host, &["rm", "-rf", "--one-file-system", "--", &besides.folder.to_string_lossy()])?;
-        }
+        self.remove(&besides.folder, doing)?;
         if !besides.packages.is_empty() {
             doing.tell(&text!("removing {}", Foreign::new(besides.packages.join(", "))));
             let manager: &[&str] = match self.host.lstat(Path::new("/usr/bin/apt-get")).ok().flatten() {
@@ -180,7 +197,9 @@ impl Around for Remove<'_> {
         let Some(home) = home.or_else(|| self.purge.map(Path::to_path_buf)) else { return Ok(()) };
         let found = match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
             Ok(found) => found.own,
-            Err(NoDocker::Absent | NoDocker::Down { .. }) => Vec::new(),
+            Err(NoDocker::Absent) => Vec::new(),
+            // Volumes and images of a daemon that is down would stay, unseen.
+            Err(NoDocker::Down { .. }) if self.purge.is_none() => Vec::new(),
             Err(error) => return Err(no_answer(&error)),
         };
         self.look_besides(&found)?;
@@ -247,7 +266,8 @@ impl Around for Remove<'_> {
         match &self.way {
             Way::Stays => {}
             Way::Goes(_) => {
-                for gone in accounts::take_away(self.host).map_err(stays)? {
+                let made = Made::read(self.host).map_err(stays)?;
+                for gone in accounts::take_away(self.host, &made).map_err(stays)? {
                     doing.tell(&gone);
                 }
                 if let Some(program) = engine::take_back(self.host).map_err(stays)? {
@@ -257,7 +277,7 @@ impl Around for Remove<'_> {
             Way::Again(product) => {
                 let look = || as_root(product.command("logs --tail 50"));
                 product.start(self.host, doing).map_err(|problem| stays(problem.hint_command(look())))?;
-                doing.context.containers = product.changes(self.host)?;
+                doing.context.containers = product.changes(self.host).map_err(stays)?;
             }
         }
         self.purge(doing).map_err(stays)

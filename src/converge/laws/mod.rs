@@ -81,7 +81,7 @@ fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
         options,
         interface: &mut Nobody,
         around: &mut Nothing,
-        besides: false,
+        going: None,
     };
     back.run(&mut RunContext::default())
 }

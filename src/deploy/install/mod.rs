@@ -17,6 +17,7 @@ use std::time::Instant;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;
+use super::made::Made;
 use super::product::{Product, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
@@ -39,7 +40,10 @@ pub(super) struct Install<'h> {
     calm: Option<Uninterrupted>,
     /// The daemon was restarted in this run.
     restarted: bool,
-    accounts_made: bool,
+    /// Accounts of this run.
+    made: Made,
+    /// The stage `engine` has installed or started something.
+    engine_changed: bool,
     /// As the stage `engine` has found or made it.
     engine: Option<engine::Ensured>,
 }
@@ -47,7 +51,16 @@ pub(super) struct Install<'h> {
 impl<'h> Install<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, ready: None, began: None, calm: None, restarted: false, accounts_made: false, engine: None }
+        Self {
+            host,
+            ready: None,
+            began: None,
+            calm: None,
+            restarted: false,
+            made: Made::default(),
+            engine_changed: false,
+            engine: None,
+        }
     }
 
     /// Engine and accounts, once the host is prepared and before the first file of the product.
@@ -56,7 +69,9 @@ impl<'h> Install<'h> {
         let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
         let prepared = ready.files(doing.context, |stage| stage == StageId::Prepare);
         doing.note(Stage { id: StageId::Prepare, seconds, ..prepared });
-        let (host, calm, restarted, made) = (self.host, &self.calm, &mut self.restarted, &mut self.accounts_made);
+        let (host, calm, restarted, made) = (self.host, &self.calm, &mut self.restarted, &mut self.made);
+        // What is installed before it fails goes as well.
+        self.engine_changed = true;
         let mut found = None;
         doing.stage(StageId::Engine, |doing| {
             let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish);
@@ -72,11 +87,8 @@ impl<'h> Install<'h> {
             }
             Ok((if changed { StageState::Changed } else { StageState::Done }, detail))
         })?;
-        doing.stage(StageId::Accounts, |_| {
-            let ended = ready.accounts.ensure(host)?;
-            *made = ended.0 == StageState::Changed;
-            Ok(ended)
-        })?;
+        self.engine_changed = found.as_ref().is_some_and(|found| found.changed);
+        doing.stage(StageId::Accounts, |_| ready.accounts.ensure(host, made))?;
         self.engine = found;
         self.cancelled()
     }
@@ -141,7 +153,10 @@ impl<'h> Install<'h> {
                 let problem = problem.hint("no container is left; the data of databases stays");
                 self.without_accounts(problem).leaving(HostState::Restored)
             }
-            Ok(()) => problem.hint("the product runs again as before").leaving(HostState::Restored),
+            Ok(()) => {
+                let problem = problem.hint("the product runs again as before");
+                self.without_accounts(problem).leaving(HostState::Restored)
+            }
             Err(second) => problem
                 .hint(text!("it could not be brought back either: {}", second.sentence()))
                 .hint(text!("undo: {}", ics_setup("revert")))
@@ -151,9 +166,11 @@ impl<'h> Install<'h> {
 
     /// What this run has made beside files goes with it; packages and images stay.
     fn without_accounts(&self, problem: Problem) -> Problem {
-        let accounts = if self.accounts_made { accounts::take_away(self.host).map(drop) } else { Ok(()) };
-        let is_first = self.ready.as_ref().is_some_and(|ready| ready.is_first);
-        let compose = if is_first { engine::take_back(self.host).map(drop) } else { Ok(()) };
+        let accounts = match self.made == Made::default() {
+            true => Ok(()),
+            false => accounts::take_away(self.host, &self.made).map(drop),
+        };
+        let compose = if self.engine_changed { engine::take_back(self.host).map(drop) } else { Ok(()) };
         match accounts.and(compose) {
             Ok(()) => problem,
             Err(error) => problem.hint(text!("something that this run has made stays: {}", error.sentence())),
@@ -245,13 +262,13 @@ impl Around for Install<'_> {
                 false => self.bring_back(doing, &product, problem),
             });
         }
-        doing.context.containers = product.changes(host)?;
         let stays = |problem: Problem| {
             problem
                 .hint("the product is healthy: this is what is missing")
                 .hint(text!("undo: {}", ics_setup("revert")))
                 .leaving(HostState::Changed)
         };
+        doing.context.containers = product.changes(host).map_err(stays)?;
         doing.stage(StageId::Boot, |_| boot::enable(host)).map_err(stays)?;
         product.verify(host, doing).map_err(stays)?;
         let mut steps = over::steps(host, &ready.settings.home);

@@ -8,22 +8,22 @@ use crate::consumers;
 use crate::context::found;
 use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
+use crate::deploy::fates::{Services, fates};
 use crate::deploy::health::Limits;
-use crate::deploy::product::{has_other_image, ids, stale};
 use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
-use crate::plan::{Change, ContainerChange, Draft, Fate, PlannedHost, Stage, StageId, StageState};
+use crate::plan::{Change, Draft, Fate, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::Problem;
-use crate::product::{Known, Place, interface, own_containers};
+use crate::product::{Known, interface, own_containers};
 use crate::settings::{First, Found, Key, Settings};
 use crate::targets::UNIT;
 use crate::text;
 use crate::text::{Text, own};
-use crate::vendor::{Vendor, prod_env};
+use crate::vendor::Vendor;
 
 /// Why an image is not installed, but prepared for it.
 const IMAGE: &str = "this needs the running system, and --root names an image of one";
@@ -105,15 +105,14 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let accounts_done = accounts.is_done(host)?;
     let changes = context.plan.changes.clone();
     let planned = PlannedHost::new(&view, &changes);
-    let after = Place::look(&planned, &home).services(&planned, &home).unwrap_or_default();
-    let before = Place::look(host, &home).services(host, &home).unwrap_or_default();
-    context.containers = fates(host, &home, context, &before, &after, &there);
-    let mut images: Vec<String> = after.iter().filter_map(|service| service.image.clone()).collect();
+    let services = Services::look(host, &home, &context.plan);
+    context.containers = fates(host, &home, &context.plan, &services, &there);
+    let mut images: Vec<String> = services.planned().iter().filter_map(|service| service.image.clone()).collect();
     images.sort();
     images.dedup();
     let of_product =
         |service: &&compose::Service| Known::get().service(&service.name).is_some_and(|known| known.product);
-    let image = after.iter().find(of_product).and_then(|service| service.image.clone());
+    let image = services.planned().iter().find(of_product).and_then(|service| service.image.clone());
     let image = image.or_else(|| images.iter().find(|image| Known::get().images.is_product(image)).cloned());
     let missing = match facts.server() {
         Some(_) => fetch::missing(host, &images)?,
@@ -138,8 +137,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         && missing.is_empty()
         && facts.server().is_some()
         && context.containers.iter().all(|change| change.fate == Fate::Keep)
-        && after.iter().all(|service| runs(&there, &service.name, service.scale()))
-        && !after.is_empty()
+        && services.planned().iter().all(|service| runs(&there, &service.name, service.scale()))
+        && !services.planned().is_empty()
         && is_well(host, &home)
         && boot::is_done(host);
     let failed = context.findings.iter().any(|finding| finding.status == Status::Fail);
@@ -167,7 +166,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         loads: !missing.is_empty(),
         daemon_behind,
         is_first,
-        other_image: has_other_image(&before, &after),
+        other_image: services.has_other_image(),
         is_idle,
     }))
 }
@@ -203,37 +202,6 @@ fn is_behind(host: &dyn HostRead, context: &RunContext, platform: &Platform) -> 
     let unit = consumers::installed_docker(host, platform.systemd()).unwrap_or("docker");
     let drop_in = consumers::docker_drop_in(&format!("{unit}.service"));
     [&drop_in, &Vendor::get().docker.daemon_json].into_iter().any(|path| context.plan.touches(path))
-}
-
-/// What becomes of the containers of each service.
-fn fates(
-    host: &dyn HostRead,
-    home: &Path,
-    context: &RunContext,
-    before: &[compose::Service],
-    after: &[compose::Service],
-    there: &[Container],
-) -> Vec<ContainerChange> {
-    let ids = ids(there);
-    let edited = context.plan.touches(&prod_env(home));
-    let stale = if there.is_empty() { Vec::new() } else { stale(host, home) };
-    let of_service = |service: &compose::Service| {
-        let other = before.iter().find(|own| own.name == service.name);
-        let anew = (edited && service.reads(&prod_env(home)))
-            || stale.contains(&service.name)
-            || other.is_some_and(|other| !other.makes_same(service));
-        let fate = match ids.contains_key(&service.name) {
-            false => Fate::Create,
-            true if anew => Fate::Recreate,
-            true => Fate::Keep,
-        };
-        ContainerChange { service: service.name.clone(), fate }
-    };
-    let others = ids.keys().filter(|name| !after.iter().any(|service| service.name == **name));
-    let others = others.map(|service| ContainerChange { service: service.clone(), fate: Fate::Keep });
-    let mut all: Vec<ContainerChange> = after.iter().map(of_service).chain(others).collect();
-    all.sort_by_key(|change| Known::get().rank(&change.service));
-    all
 }
 
 /// Do so many containers of the service run?

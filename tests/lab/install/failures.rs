@@ -57,6 +57,15 @@ fn of_the_first_start() {
     let slow = install(&site, &[&WORDS[..], &["--healthy-within", "15s"]].concat()).expect(0);
     assert!(slow.err.contains("upgrades the schema"), "{slow}");
     assert_eq!(site.status(), 200);
+
+    // What an earlier run has made stays when a later one fails, and nothing that runs is touched.
+    site.sh("useradd bob");
+    let before = site.container_ids();
+    let more = ["--docker-group", "bob", "--image", "divvycloud/divvycloud:v0.0.1"];
+    let failed = install(&site, &[&WORDS[..], &more].concat());
+    assert_eq!((failed.code, state(&failed.json(), "fetch").as_str()), (Some(5), "failed"), "{failed}");
+    assert!(site.sh("id divvy").contains("divvy") && !site.sh("id -nG bob").contains("docker"));
+    assert_eq!(site.container_ids(), before);
 }
 
 #[test]

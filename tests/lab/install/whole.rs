@@ -127,6 +127,9 @@ fn test_drive(engine: Engine, compose: Option<Compose>) {
     let refused = ics_setup(&site, &["revert", "--purge=/divvy"]);
     assert_eq!(refused.code, Some(3), "{refused}");
     assert_eq!(site.status(), 200);
+    // Also after later runs, whose files go with the folder.
+    ics_setup(&site, &["reconfigure", "--workers", "1"]).expect(0);
+    assert_eq!(site.container_ids()["worker"].len(), 1);
     ics_setup(&site, &["revert", "--purge=/divvycloud"]).expect(0);
     assert!(site.container_ids().is_empty());
     assert!(site.run(&["ls", "/divvycloud"]).code != Some(0));

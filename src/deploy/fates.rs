@@ -1,0 +1,92 @@
+//! What becomes of the containers of each service, once the files of a plan are there and Compose has read them.
+
+use std::path::Path;
+
+use super::product::{ids, stale};
+use crate::docker::{Container, compose::Service};
+use crate::host::{HostRead, View};
+use crate::plan::{ContainerChange, Fate, Plan, PlannedHost};
+use crate::product::{Known, Place};
+use crate::vendor::prod_env;
+
+/// The services of the product's compose files; `None`: there are no files, or they are not understood.
+pub(super) struct Services {
+    /// As the files are.
+    pub(super) before: Option<Vec<Service>>,
+    /// As the plan makes them.
+    pub(super) after: Option<Vec<Service>>,
+    /// The plan changes a compose file.
+    pub(super) edited: bool,
+}
+
+impl Services {
+    /// By the files of the product's folder and by a plan.
+    pub(super) fn look(host: &dyn HostRead, home: &Path, plan: &Plan) -> Self {
+        let (view, place) = (View::new(host), Place::look(host, home));
+        let planned = PlannedHost::new(&view, &plan.changes);
+        let after = Place::look(&planned, home);
+        Self {
+            before: place.services(host, home),
+            edited: after.files(home).iter().any(|file| plan.touches(file)),
+            after: after.services(&planned, home),
+        }
+    }
+
+    /// What the plan makes.
+    pub(super) fn planned(&self) -> &[Service] {
+        self.after.as_deref().unwrap_or_default()
+    }
+
+    /// Is another number of containers asked for?
+    pub(super) fn is_scaled(&self, name: &str) -> bool {
+        let count = |services: &Option<Vec<Service>>| find(services, name).map(Service::scale);
+        self.edited && count(&self.before) != count(&self.after)
+    }
+
+    /// Does a service of the product get another image? Its scheduler may have upgraded the schema then, and the old image
+    /// never starts on that again ("waiting for db to be upgraded").
+    pub(super) fn has_other_image(&self) -> bool {
+        let is_other = |own: &Service| find(&self.after, &own.name).is_some_and(|other| other.image != own.image);
+        let before = self.before.iter().flatten();
+        before.filter(|own| Known::get().is_of_product(&own.name)).any(is_other)
+    }
+}
+
+fn find<'s>(services: &'s Option<Vec<Service>>, name: &str) -> Option<&'s Service> {
+    services.iter().flatten().find(|own| own.name == name)
+}
+
+/// By service, in the order of the vendor's files. `there`: the product's containers.
+pub(super) fn fates(
+    host: &dyn HostRead,
+    home: &Path,
+    plan: &Plan,
+    services: &Services,
+    there: &[Container],
+) -> Vec<ContainerChange> {
+    let (ids, file) = (ids(there), prod_env(home));
+    let stale = if there.is_empty() { Vec::new() } else { stale(host, home) };
+    let reads = |name: &str| match find(&services.after, name).or_else(|| find(&services.before, name)) {
+        Some(service) => service.reads(&file),
+        None => Known::get().is_of_product(name),
+    };
+    let is_other = |name: &str| match (find(&services.before, name), find(&services.after, name)) {
+        (Some(before), Some(after)) => !before.makes_same(after),
+        _ => Known::get().is_of_product(name),
+    };
+    let fate = |name: &str| {
+        let is_planned = services.after.is_none() || find(&services.after, name).is_some();
+        let anew = (plan.touches(&file) && reads(name)) || (services.edited && is_other(name));
+        match ids.contains_key(name) {
+            false => Fate::Create,
+            // What is in no file any more stays as it is.
+            true if is_planned && (anew || stale.iter().any(|own| own == name)) => Fate::Recreate,
+            true => Fate::Keep,
+        }
+    };
+    let planned = services.planned().iter().map(|service| service.name.as_str());
+    let mut names: Vec<&str> = planned.chain(ids.keys().map(String::as_str)).collect();
+    names.sort_by_key(|name| (Known::get().rank(name), *name));
+    names.dedup();
+    names.into_iter().map(|name| ContainerChange { service: name.to_owned(), fate: fate(name) }).collect()
+}
