@@ -1,7 +1,8 @@
 //! Signals that end the process, kept away while it must not end.
 
-use std::io::PipeReader;
+use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
@@ -79,6 +80,26 @@ fn arrives_before(done: &PipeReader) -> bool {
             }
         }
     }
+}
+
+/// Sees to it that programs which are started from now on can be asked to end by an interrupt (SIGINT). A shell starts what
+/// runs in its background with interrupts ignored, and whatever that starts ignores them too, unless a handler stood here:
+/// handlers do not outlive `execve`, and leave the default (POSIX, `execve` and "Asynchronous Lists").
+///
+/// # Errors
+/// What this process ignores cannot be read, or the handler cannot be set.
+pub(crate) fn programs_hear_interrupts() -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let ignored =
+        ignored.ok_or_else(|| io::Error::other("/proc/self/status does not say which signals are ignored"))?;
+    // Bit n - 1 stands for signal n (proc(5)).
+    if ignored >> (Signal::SIGINT as u32 - 1) & 1 == 1 {
+        // Nobody looks at the flag: for this process, interrupts mean as little as before.
+        signal_hook::flag::register(Signal::SIGINT as i32, Arc::default())?;
+    }
+    Ok(())
 }
 
 fn ending() -> SigSet {

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use super::program::{Source, Watcher, late, start, watched};
 use super::{Command, Output, Watch};
+use crate::signals::programs_hear_interrupts;
 use crate::text::seconds;
 
 /// No honest line is longer, in bytes; the rest of one that is makes another.
@@ -21,6 +22,9 @@ const SIZE: Winsize = Winsize { ws_row: 50, ws_col: 100, ws_xpixel: 0, ws_ypixel
 
 /// As [`super::HostRead::follow`].
 pub(super) fn follow(command: &Command, watch: &Watch<'_>, told: &mut dyn FnMut(&str) -> bool) -> io::Result<Output> {
+    if !watch.grace.is_zero() {
+        programs_hear_interrupts()?;
+    }
     let (mut child, stdout): (Child, Box<dyn Source>) = if watch.terminal {
         let ends = openpty(&SIZE, None)?;
         // Our end of its side is closed with the last of the command, or the terminal would never end.
@@ -212,6 +216,21 @@ mod tests {
         assert_eq!(ends(&watch, deaf), (vec!["go".to_owned()], io::ErrorKind::Interrupted));
         let watch = Watch { grace: Duration::ZERO, ..watch };
         assert_eq!(ends(&watch, orderly), (vec!["go".to_owned()], io::ErrorKind::Interrupted));
+    }
+
+    /// As a shell starts what it runs in its background.
+    #[test]
+    fn whoever_is_stopped_hears_it_where_interrupts_were_ignored_from_the_start() {
+        let again = r#"trap '' INT; exec "$0" --exact "$1""#;
+        let test = "host::follow::tests::whoever_is_stopped_may_end_in_order_where_that_is_granted";
+        let output = std::process::Command::new("sh")
+            .args(["-c", again])
+            .arg(std::env::current_exe().unwrap())
+            .arg(test)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 
     #[test]
