@@ -1,9 +1,9 @@
 //! Compose as a program: the generation that made the project, within deadlines.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::docker::{ComposeProgram, Container, Generation, compose_programs, serving};
+use crate::docker::{ComposeProgram, Container, Generation, compose, compose_programs, serving};
 use crate::host::{Command, HostRead, Output};
 use crate::problem::{Problem, id};
 use crate::product::Place;
@@ -36,7 +36,7 @@ impl Compose {
             return Err(absent(made, &there));
         };
         let project = containers.iter().find_map(|container| container.project.clone());
-        Ok(Self { argv: argv_of(&fits.argv, &place.files(home), project.as_deref()) })
+        Ok(Self { argv: compose::argv(&fits.argv, &place.files(home), project.as_deref()) })
     }
 
     /// Runs it.
@@ -64,15 +64,6 @@ impl Compose {
     pub(super) fn shown(&self, arguments: &str) -> Text {
         text!("{} {}", own(self.argv.join(" ")), own(arguments))
     }
-}
-
-fn argv_of(program: &[String], files: &[PathBuf], project: Option<&str>) -> Vec<String> {
-    let mut argv = program.to_vec();
-    for file in files {
-        argv.extend(["-f".to_owned(), file.to_string_lossy().into_owned()]);
-    }
-    argv.extend(project.into_iter().flat_map(|project| ["-p".to_owned(), project.to_owned()]));
-    argv
 }
 
 fn absent(made: Option<&str>, there: &[ComposeProgram]) -> Problem {

@@ -74,6 +74,15 @@ pub(crate) fn is_override(name: &str) -> bool {
     OVERRIDES.contains(&name)
 }
 
+/// The command that serves a project: whoever runs it, and the unit that starts it with the host, name the same files and the
+/// same project. `program`: its first words, none for the arguments alone. `project`: as the labels of its containers have it;
+/// `None`: there are none, and Compose takes the name of the folder.
+pub(crate) fn argv(program: &[String], files: &[PathBuf], project: Option<&str>) -> Vec<String> {
+    let files = files.iter().flat_map(|file| ["-f".to_owned(), file.to_string_lossy().into_owned()]);
+    let project = project.into_iter().flat_map(|project| ["-p".to_owned(), project.to_owned()]);
+    program.iter().cloned().chain(files).chain(project).collect()
+}
+
 /// A line of a file; 0: the file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct At {

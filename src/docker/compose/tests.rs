@@ -158,3 +158,15 @@ fn what_is_not_followed_ends_the_reading() {
         assert_eq!(gets(&[("compose.yaml", &compose)], "a")[0].1.is_ok(), text, "{word}");
     }
 }
+
+#[test]
+fn one_command_serves_a_project() {
+    let files = ["/d/compose.yml", "/d/compose.override.yml"].map(PathBuf::from);
+    let words = |program: &[&str], project| {
+        let program: Vec<String> = program.iter().map(|&word| word.to_owned()).collect();
+        argv(&program, &files, project).join(" ")
+    };
+    let named = words(&["docker", "compose"], Some("divvy"));
+    assert_eq!(named, "docker compose -f /d/compose.yml -f /d/compose.override.yml -p divvy");
+    assert_eq!(words(&[], None), "-f /d/compose.yml -f /d/compose.override.yml");
+}
