@@ -39,6 +39,12 @@ impl Compose {
         Ok(Self { argv: compose::argv(&fits.argv, &place.files(home), project.as_deref()) })
     }
 
+    /// One that nobody runs.
+    #[cfg(test)]
+    pub(super) fn double() -> Self {
+        Self { argv: vec!["docker-compose".to_owned()] }
+    }
+
     /// Runs it.
     ///
     /// # Errors

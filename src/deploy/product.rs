@@ -295,6 +295,11 @@ impl Product {
     }
 }
 
+/// Does the product go on with what has begun, so that nothing of it may be taken back?
+pub(super) fn goes_on(problem: &Problem) -> bool {
+    matches!(problem.host_state, HostState::Changed | HostState::Committed)
+}
+
 /// Takes the files of this run back.
 ///
 /// # Errors
@@ -374,9 +379,25 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
     };
     match failure {
         Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
-        Failure::Late { state: State::Migrating, .. } => {
-            problem.hint(text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))))
-        }
+        Failure::Late { state: State::Migrating, .. } => problem
+            .hint("its containers were left running: an upgrade that is ended half way leaves a schema of neither release")
+            .hint(text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))))
+            .hint("once that has ended, run the same command again: it does what is left")
+            .leaving(HostState::Changed),
         _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_of_the_schema_that_takes_longer_is_not_taken_back() {
+        let compose = Compose::double();
+        let late = |state| unhealthy(&Failure::Late { state, missing: Vec::new() }, &Poll::default(), &compose);
+        let slow = late(State::Migrating);
+        assert!(goes_on(&slow) && slow.hints.iter().any(|hint| hint.text().contains("logs --tail 100 -f scheduler")));
+        assert!(!goes_on(&late(State::Starting)) && !goes_on(&late(State::Answering)));
     }
 }

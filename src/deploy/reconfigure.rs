@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::fates::{Services, fates};
 use super::health::Limits;
-use super::product::{Product, is_product, stays_as_it_is, take_back};
+use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
 use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, Server, compose};
@@ -45,6 +45,17 @@ impl<'h> Reconfigure<'h> {
         let server = docker::versions(self.host, Time::new(LOOK, LOOK)).ok().and_then(|seen| seen.server.ok());
         let settings = context.settings.clone().filter(|_| !missing.is_empty());
         Ok(settings.zip(server).map(|(settings, server)| (settings, server, missing)))
+    }
+
+    /// What was started over the new files is not well: it goes on with that, or is brought back.
+    fn ended(&self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
+        let Some(running) = self.running.as_ref().filter(|_| goes_on(&problem)) else {
+            return self.bring_back(doing, problem, true);
+        };
+        doing.context.containers = running.changes(self.host).unwrap_or_default();
+        // That the marker stays is told by the next run; the product runs.
+        let _ = marker::clear(self.host);
+        problem
     }
 
     /// What runs again, and how it ended: logs first, since going back removes the containers that have them; then the files
@@ -156,7 +167,7 @@ impl Around for Reconfigure<'_> {
                 doing.context.containers = running.changes(self.host).unwrap_or_default();
                 problem.hint("the product runs, with what was written")
             }
-            Err(second) => self.bring_back(doing, second, true),
+            Err(second) => self.ended(doing, second),
         }
     }
 
@@ -171,8 +182,7 @@ impl Around for Reconfigure<'_> {
                 doing.context.plan.next_steps.retain(|step| *step != read);
                 marker::clear(self.host).map_err(stays)
             }
-            Err(problem) if problem.id == id::CANCELLED => marker::clear(self.host).and(Err(problem)),
-            Err(problem) => Err(self.bring_back(doing, problem, true)),
+            Err(problem) => Err(self.ended(doing, problem)),
         }
     }
 }

@@ -18,7 +18,7 @@ use ready::{Ready, stage_of};
 
 use super::databases::Databases;
 use super::made::Made;
-use super::product::{Product, stays_as_it_is, take_back};
+use super::product::{Product, goes_on, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
 use crate::converge::{Around, Doing, RunContext};
@@ -257,10 +257,11 @@ impl Around for Install<'_> {
         let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
         product.calm = self.calm.take();
         if let Err(problem) = product.start(host, doing) {
-            return Err(match problem.id == id::CANCELLED {
-                true => problem,
-                false => self.bring_back(doing, &product, problem),
-            });
+            if goes_on(&problem) {
+                doing.context.containers = product.changes(host).unwrap_or_default();
+                return Err(problem);
+            }
+            return Err(self.bring_back(doing, &product, problem));
         }
         let stays = |problem: Problem| {
             problem

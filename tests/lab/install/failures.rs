@@ -58,6 +58,20 @@ fn of_the_first_start() {
     assert!(slow.err.contains("upgrades the schema"), "{slow}");
     assert_eq!(site.status(), 200);
 
+    // Or longer than anybody waits for: it goes on with that, and the same command finds it done.
+    ics_setup(&site, &["revert"]).expect(0);
+    site.sh("rm -rf /divvycloud/data");
+    let limits = ["--healthy-within", "10s", "--migrate-within", "10s"];
+    let slow = install(&site, &[&WORDS[..], &limits].concat());
+    let json = slow.json();
+    assert_eq!((slow.code, json["outcome"].as_str()), (Some(6), Some("failed")), "{slow}");
+    assert!(json["error"]["try"].to_string().contains("logs --tail 100 -f scheduler"), "{json:#}");
+    assert_eq!(state(&json, "healthy"), "failed", "{json:#}");
+    let left = site.container_ids();
+    assert!(left.contains_key("scheduler") && left.contains_key("worker"), "{left:?}");
+    install(&site, &WORDS).expect(0);
+    assert_eq!((site.status(), site.container_ids() == left), (200, true));
+
     // What an earlier run has made stays when a later one fails, and nothing that runs is touched.
     site.sh("useradd bob");
     let before = site.container_ids();
