@@ -55,6 +55,8 @@ pub(crate) struct DockerFiles {
     pub pools: Vec<(String, u8)>,
     /// Packages of the engine.
     pub packages: Vec<String>,
+    /// Where its client is, as root's search path finds it; podman puts itself there too (package podman-docker).
+    pub clients: Vec<PathBuf>,
 }
 
 /// Where Compose is.

@@ -33,7 +33,7 @@ use crate::network::cause::Via;
 use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::{HostState, Kind, Problem, ProblemId, id};
-use crate::product::own_compose;
+use crate::product::own_serving;
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
@@ -374,7 +374,8 @@ impl Converge<'_> {
         if self.phase == Phase::Install {
             host.found.brought = targets::bring(self.host, &settings)?;
             if self.host.is_live() {
-                host.found.compose = own_compose(self.host, &settings.home, Time::new(DOCKER, DOCKER));
+                let serving = own_serving(self.host, &settings.home, Time::new(DOCKER, DOCKER));
+                (host.found.compose, host.found.project) = (serving.program, serving.project);
             }
         }
         context.findings.extend(noticed);

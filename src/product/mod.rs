@@ -27,5 +27,5 @@ pub(crate) mod queues;
 pub(crate) mod templates;
 
 pub(crate) use known::Known;
-pub(crate) use own::{Found, compose as own_compose, containers as own_containers, project};
+pub(crate) use own::{Found, containers as own_containers, project, serving as own_serving};
 pub(crate) use place::{Place, leads_nowhere};

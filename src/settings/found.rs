@@ -66,6 +66,8 @@ pub struct Found {
     pub(crate) brought: Option<Brought>,
     /// Compose as a program with its whole path, where it is known which one serves the project; `None`: whichever is found.
     pub(crate) compose: Option<Vec<String>>,
+    /// The project that the product's containers are of; `None`: there are none.
+    pub(crate) project: Option<String>,
 }
 
 /// A file from elsewhere, checked.

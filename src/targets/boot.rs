@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Context, compose_path};
+use super::Context;
+use crate::docker::compose;
 use crate::host::{FileKind, HostRead};
 use crate::plan::Draft;
 use crate::problem::Problem;
-use crate::product::templates;
+use crate::product::{Place, project, templates};
 use crate::settings::Key;
 use crate::text;
+use crate::text::own;
 use crate::vendor::Vendor;
 
 /// The name of the unit.
@@ -26,6 +28,11 @@ const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"];
 /// What a start may take beside the upgrade of a schema.
 const SPARE: u64 = 600;
 
+/// The unit's file.
+pub(crate) fn unit_path() -> PathBuf {
+    Path::new(UNITS).join(UNIT)
+}
+
 /// Is the host one that systemd starts?
 pub(crate) fn has_systemd(host: &dyn HostRead) -> bool {
     if host.is_live() {
@@ -38,23 +45,30 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     if !has_systemd(context.view) {
         return Ok(());
     }
-    let file = compose_path(context.view, context.settings);
-    if !is_started_by_another(context.view, &file) {
-        let path = Path::new(UNITS).join(UNIT);
-        let seconds = context.settings.duration(Key::MigrateWithin).as_secs().saturating_add(SPARE);
-        let unit = |command: &str| {
-            let file = word(&file);
-            templates::unit(&format!("{command} -f {file} up -d"), &format!("{command} -f {file} stop"), seconds)
-        };
-        let present = draft.snapshot(&path)?;
-        let commands = commands(context);
-        // A unit of another Compose that is there starts the product as well; another time limit does no harm.
-        let same = |unit: &str, present: &[u8]| without_limit(unit.as_bytes()) == without_limit(present);
-        let is_good =
-            present.is_some_and(|present| commands.iter().any(|command| same(&unit(command), &present.bytes)));
-        if let Some(command) = commands.first().filter(|_| !is_good) {
-            draft.put(&path, unit(command).into_bytes(), 0o644, vec!["start the product with the host".into()])?;
-        }
+    let home = &context.settings.home;
+    let place = Place::look(context.view, home);
+    let file = place.compose_file(home);
+    // That unit, and whatever else starts it, stay as they are: nothing of ours takes their place.
+    if is_started_by_another(context.view, &file) {
+        return Ok(());
+    }
+    let path = unit_path();
+    let seconds = context.settings.duration(Key::MigrateWithin).as_secs().saturating_add(SPARE);
+    let files = place.files(home);
+    let name = compose::project_name(context.view, home, &files).unwrap_or_else(|| project(home));
+    let other = context.found.project.as_deref().filter(|own| *own != name);
+    let rest: Vec<String> = compose::argv(&[], &files, other).iter().map(|own| word(own)).collect();
+    let rest = rest.join(" ");
+    let unit = |command: &str| {
+        templates::unit(&format!("{command} {rest} up -d"), &format!("{command} {rest} stop"), seconds)
+    };
+    let present = draft.snapshot(&path)?;
+    let commands = commands(context);
+    // A unit of another Compose that is there starts the product as well; another time limit does no harm.
+    let same = |unit: &str, present: &[u8]| without_limit(unit.as_bytes()) == without_limit(present);
+    let is_good = present.is_some_and(|present| commands.iter().any(|command| same(&unit(command), &present.bytes)));
+    if let Some(command) = commands.first().filter(|_| !is_good) {
+        draft.put(&path, unit(command).into_bytes(), 0o644, vec!["start the product with the host".into()])?;
     }
     CRONTABS.iter().try_for_each(|crontab| without_line(Path::new(crontab), &file, draft))
 }
@@ -67,11 +81,11 @@ fn without_limit(unit: &[u8]) -> Vec<&[u8]> {
 /// Ways to call Compose by whole paths, best first. Where it is known which one serves the project, that one alone; where
 /// there is none yet, the shell finds at boot what was installed since.
 fn commands(context: &Context<'_>) -> Vec<String> {
-    let files = &Vendor::get().compose;
+    let (files, clients) = (&Vendor::get().compose, &Vendor::get().docker.clients);
     let there = |path: &&PathBuf| !matches!(context.view.lstat(path), Ok(None));
-    let client = DOCKER.iter().find(|path| !matches!(context.view.lstat(Path::new(path)), Ok(None)));
     let plugin = files.plugins.iter().any(|path| there(&path));
-    let plugin = client.filter(|_| plugin).map(|client| format!("{client} compose"));
+    let client = clients.iter().find(there).filter(|_| plugin);
+    let plugin = client.map(|client| format!("{} compose", client.display()));
     let programs = files.programs.iter().filter(there).map(|path| path.display().to_string());
     let found: Vec<String> = plugin.into_iter().chain(programs).collect();
     match &context.found.compose {
@@ -81,9 +95,6 @@ fn commands(context: &Context<'_>) -> Vec<String> {
         None => found.into_iter().chain(std::iter::once(whichever())).collect(),
     }
 }
-
-/// The client of Docker.
-const DOCKER: [&str; 2] = ["/usr/bin/docker", "/usr/local/bin/docker"];
 
 /// The plugin where it answers, else the first program that is there, as `deploy` looks for them.
 fn whichever() -> String {
@@ -96,16 +107,15 @@ fn whichever() -> String {
     )
 }
 
-/// A path as a word of a command in a unit (systemd.service(5), "COMMAND LINES").
-fn word(path: &Path) -> String {
-    let path = path.display().to_string();
+/// A word of a command as a unit has it (systemd.service(5), "COMMAND LINES").
+fn word(path: &str) -> String {
     let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
     let escape = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),
         '%' | '$' => format!("{c}{c}"),
         c => c.to_string(),
     };
-    if plain { path } else { format!("\"{}\"", path.chars().map(escape).collect::<String>()) }
+    if plain { path.to_owned() } else { format!("\"{}\"", path.chars().map(escape).collect::<String>()) }
 }
 
 /// Does another unit of this site start the same file?
@@ -151,7 +161,17 @@ fn without_line(crontab: &Path, file: &Path, draft: &mut Draft<'_>) -> Result<()
     if kept.len() == text.len() {
         return Ok(());
     }
-    let reasons = vec![text!("the unit {} starts the product instead", crate::text::own(UNIT))];
+    // In an image nobody enables a unit, and without both nothing would start the product.
+    if !draft.view.host.is_live() {
+        let line = draft.view.host.shown(crontab);
+        draft.next(text!(
+            "install there as well: it enables {} and takes out the line of {} that starts the product until then",
+            own(UNIT),
+            line
+        ));
+        return Ok(());
+    }
+    let reasons = vec![text!("the unit {} starts the product instead", own(UNIT))];
     if kept.iter().all(u8::is_ascii_whitespace) {
         return draft.delete(crontab, reasons);
     }
@@ -228,7 +248,7 @@ mod tests {
     #[test]
     fn paths_are_one_word_to_systemd() {
         for (path, written) in [("/divvycloud/x.yml", "/divvycloud/x.yml"), ("/a b/100%$", "\"/a b/100%%$$\"")] {
-            assert_eq!(word(Path::new(path)), written);
+            assert_eq!(word(path), written);
         }
     }
 

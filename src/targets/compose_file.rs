@@ -10,10 +10,10 @@ use super::{Context, Phase, compose_path, mysql_env};
 use crate::docker::compose::edit::{Edit, edited};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::valid::refused as refused_by_compose;
-use crate::docker::compose::{Odd, PROGRAMS, published};
-use crate::docker::repository_and_tag;
+use crate::docker::compose::{Odd, published};
+use crate::docker::{compose_programs, repository_and_tag, serving};
 use crate::finding::{Finding, ids};
-use crate::host::{Command, HostRead};
+use crate::host::HostRead;
 use crate::plan::{Draft, Plan};
 use crate::problem::{Problem, id};
 use crate::product::images::{ProductImages, release_of};
@@ -90,12 +90,7 @@ pub(crate) fn asked_of_compose(
     let path = compose_path(host, settings);
     let change = plan.changes.iter().find(|change| change.path == path).filter(|_| host.is_live())?;
     let text = String::from_utf8(change.after.as_ref()?.bytes.clone()).ok()?;
-    let answers = |argv: &&[&str]| {
-        let version = Command::new([*argv, &["version", "--short"]].concat());
-        matches!(host.run(&version), Ok(output) if output.code == Some(0))
-    };
-    let here =
-        || PROGRAMS.into_iter().rev().find(answers).map(|argv| argv.iter().map(|&word| word.to_owned()).collect());
+    let here = || serving(&compose_programs(host), None).map(|program| program.argv.clone());
     let compose: Vec<String> = found.compose.clone().or_else(here)?;
     let shown = host.shown(&path);
     let title = match refused_by_compose(host, &compose, &settings.home, path.file_name()?, &text) {

@@ -10,6 +10,8 @@ mod mysql_env;
 mod package_manager;
 mod prod_env;
 mod system_proxy;
+#[cfg(test)]
+mod tests;
 mod unused;
 mod vars;
 
@@ -26,7 +28,7 @@ use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
-pub(crate) use boot::{UNIT, has_systemd};
+pub(crate) use boot::{UNIT, has_systemd, unit_path};
 pub(crate) use brought::bring;
 pub(crate) use compose_file::asked_of_compose;
 pub(crate) use docker::read_again as docker_reads_again;

@@ -16,7 +16,6 @@ use super::super::reader::FileProbe;
 use super::super::sight::{Place, Sight, Sights};
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, doors, logins};
 use super::go_json::{Entry, Json};
-use crate::docker::COMMANDS;
 use crate::environment::LoginUser;
 use crate::host::HostRead;
 use crate::net::Time;
@@ -24,6 +23,7 @@ use crate::platform::Platform;
 use crate::redact::redact_line;
 use crate::text;
 use crate::text::{Text, own};
+use crate::vendor::Vendor;
 
 /// No program is run by the model of the client.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
             // Where nothing is in the usual place, and no client is installed, nobody reads another one.
             Err(why)
                 if is_there(probe, &usual.join("config.json"))
-                    || COMMANDS.iter().any(|path| is_there(probe, Path::new(path))) =>
+                    || Vendor::get().docker.clients.iter().any(|path| is_there(probe, path)) =>
             {
                 let why = text!("which config.json the docker client reads cannot be told: {}", why.clone());
                 let shown = probe.shown(&usual.join("config.json"));

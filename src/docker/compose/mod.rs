@@ -33,7 +33,7 @@ use crate::envfile::Dialect;
 use crate::text::Text;
 
 pub(crate) use ask::{Asked, PROGRAMS, ask};
-pub(crate) use project::{Project, services};
+pub(crate) use project::{Project, project_name, services};
 pub(crate) use yaml::Odd;
 
 pub(crate) use service::{Got, NOT_UTF_8, Network, OF_CALLER, Service};

@@ -81,6 +81,20 @@ fn files(host: &dyn HostRead, home: &Path, dialect: Dialect) -> Result<Vec<PathB
     std::iter::once(Ok(first)).chain(over.iter().find_map(there)).collect()
 }
 
+/// The name that Compose gives the project of these files by itself, where they or `.env` say one: the variable outranks the
+/// files, and the last file the others. `None`: that of the folder.
+pub(crate) fn project_name(host: &dyn HostRead, home: &Path, files: &[PathBuf]) -> Option<String> {
+    let variables = variables(host, &home.join(".env"), Dialect::ComposeV2).ok()?;
+    if let Some(Seen::Value(name)) = variables.get(b"COMPOSE_PROJECT_NAME") {
+        return Some(String::from_utf8_lossy(name).into_owned()).filter(|name| !name.is_empty());
+    }
+    files.iter().rev().find_map(|file| {
+        let bytes = host.read(file).ok()??;
+        let root = yaml::parse(std::str::from_utf8(&bytes).ok()?).ok()??;
+        Some(root.get("name").ok()??.text()?.to_owned())
+    })
+}
+
 /// The services of these files, merged; those that are started only with a profile left out.
 ///
 /// # Errors

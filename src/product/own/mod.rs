@@ -1,12 +1,13 @@
 //! Which containers of the host are the product's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::known::Known;
 use crate::docker::text::shown;
 use crate::docker::{self, Container, Generation, NoDocker};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::vendor::Vendor;
 
 /// So many containers of the product are looked at.
 pub(crate) const MAX_CONTAINERS: usize = 64;
@@ -57,18 +58,32 @@ pub(crate) fn containers(host: &dyn HostRead, home: &Path, time: Time) -> Result
     Ok(found)
 }
 
-/// The Compose that serves the project, by whole paths: the generation that made its containers, where there are some. `None`:
-/// there is none, or none of that generation.
-pub(crate) fn compose(host: &dyn HostRead, home: &Path, time: Time) -> Option<Vec<String>> {
-    const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+/// The Compose that serves the project, and the project's name.
+#[derive(Debug, Default)]
+pub(crate) struct Serving {
+    /// By whole paths: the generation that made the containers, where there are some. `None`: there is none, or none of that
+    /// generation.
+    pub(crate) program: Option<Vec<String>>,
+    /// As the labels of the containers have it; `None`: there are none.
+    pub(crate) project: Option<String>,
+}
+
+/// What serves the product in this folder.
+pub(crate) fn serving(host: &dyn HostRead, home: &Path, time: Time) -> Serving {
     let found = containers(host, home, time).unwrap_or_default();
     let programs = docker::compose_programs(host);
-    let mut argv = docker::serving(&programs, Generation::of_containers(&found.own))?.argv.clone();
-    let name = argv.first()?.clone();
-    let is_there = |path: &std::path::PathBuf| matches!(host.lstat(path), Ok(Some(_)));
-    let whole = FOLDERS.iter().map(|folder| Path::new(folder).join(&name)).find(is_there)?;
-    argv[0] = whole.to_string_lossy().into_owned();
-    Some(argv)
+    let fits = docker::serving(&programs, Generation::of_containers(&found.own));
+    let project = found.own.iter().find_map(|container| container.project.clone());
+    Serving { program: fits.and_then(|fits| whole(host, &fits.argv)), project }
+}
+
+/// The same command with the whole path of its program.
+fn whole(host: &dyn HostRead, argv: &[String]) -> Option<Vec<String>> {
+    let (name, rest) = argv.split_first()?;
+    let vendor = Vendor::get();
+    let is_there = |path: &&PathBuf| path.ends_with(name) && matches!(host.lstat(path), Ok(Some(_)));
+    let whole = vendor.docker.clients.iter().chain(&vendor.compose.programs).find(is_there)?;
+    Some([&[whole.to_string_lossy().into_owned()], rest].concat())
 }
 
 /// What Compose calls the project of a folder: its name in lower case, without what Compose does not take.
