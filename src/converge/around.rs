@@ -84,6 +84,19 @@ impl Doing<'_, '_> {
         self.context.restart = true;
         prove::restart(host, self.context)
     }
+
+    /// Has the daemon read something else than its files say?
+    pub(crate) fn daemon_has_read_other(&self, host: &dyn HostRead) -> bool {
+        prove::has_read_other(host, self.context)
+    }
+
+    /// Starts the daemon anew over files that are as before.
+    ///
+    /// # Errors
+    /// `systemctl` failed.
+    pub(crate) fn daemon_as_before(&mut self, host: &dyn HostRead) -> Result<(), Problem> {
+        prove::restart_as_before(host, self.context)
+    }
 }
 
 /// The steps of [`Around`] while files are published.

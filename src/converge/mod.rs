@@ -134,6 +134,12 @@ impl RunContext {
         }
     }
 
+    /// Has the Docker daemon read something else than its files say, and has it not read what they are going to say?
+    pub(crate) fn daemon(&self, host: &dyn HostRead) -> (bool, bool) {
+        let other = prove::has_read_other(host, self);
+        (other, other || prove::is_written(host, self))
+    }
+
     /// Names the stage that a problem has ended, where none says so itself.
     pub(crate) fn ended(&mut self, problem: &Problem) {
         let is_failed = self.stages.iter().any(|stage| stage.state == StageState::Failed);

@@ -1,12 +1,12 @@
 //! Who sees the values: consumers are observed over the planned files before anything is written, the Docker daemon is
 //! restarted where that was asked for, and afterwards consumers are asked what they get.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::{Options, RunContext};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
+use crate::environment::systemd_runs;
 use crate::finding::{Finding, Status};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
@@ -62,12 +62,26 @@ fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[F
     findings.filter(|finding| finding.status != Status::Skip).collect()
 }
 
+/// Has the Docker daemon read something else than its files say, as it runs now?
+pub(super) fn has_read_other(host: &dyn HostRead, context: &RunContext) -> bool {
+    let is_behind =
+        |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
+    context.plan.consumers.contains(&Who::Docker) && observe(host, context, &[Who::Docker], None).is_some_and(is_behind)
+}
+
+/// Does this run write files of the daemon?
+pub(super) fn is_written(host: &dyn HostRead, context: &RunContext) -> bool {
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let unit = consumers::installed_docker(host, release).unwrap_or("docker");
+    let drop_in = consumers::docker_drop_in(&format!("{unit}.service"));
+    [&drop_in, &Vendor::get().docker.daemon_json].into_iter().any(|path| context.plan.touches(path))
+}
+
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already: `false`.
 ///
 /// # Errors
 /// `systemctl` failed; the files are written.
 pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<bool, Problem> {
-    let files = &Vendor::get().docker;
     if !context.restart || context.restarted || !context.plan.consumers.contains(&Who::Docker) {
         return Ok(false);
     }
@@ -77,23 +91,38 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
         return Ok(false);
     };
     let unit = format!("{unit}.service");
-    let drop_in = consumers::docker_drop_in(&unit);
-    let touched = [&drop_in, &files.daemon_json].into_iter().any(|path| context.plan.touches(path));
-    let is_behind =
-        |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
-    if !touched && !observe(host, context, &[Who::Docker], None).is_some_and(is_behind) {
+    if !is_written(host, context) && !has_read_other(host, context) {
         return Ok(false);
     }
-    if !host.is_live() || host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_none() {
+    if !host.is_live() || !systemd_runs(host) {
         context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
         return Ok(false);
     }
-    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", "try-restart", &unit]] {
+    systemctl(host, "try-restart", &unit).map_err(|problem| {
+        problem.hint("then run the same command again: it restarts a daemon that has not read its proxy")
+    })?;
+    context.restarted = true;
+    Ok(true)
+}
+
+/// The way back: the daemon reads its files as they are now, also where it did not start with those of this run.
+///
+/// # Errors
+/// `systemctl` failed.
+pub(super) fn restart_as_before(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let Some(unit) = consumers::installed_docker(host, release).filter(|_| systemd_runs(host)) else { return Ok(()) };
+    context.restarted = false;
+    systemctl(host, "restart", &format!("{unit}.service"))
+}
+
+/// Starts the daemon anew, once systemd has read its unit.
+fn systemctl(host: &dyn HostRead, verb: &'static str, unit: &str) -> Result<(), Problem> {
+    for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", verb, unit]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = || {
             Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
-                .hint(text!("look: systemctl status {}; journalctl -u {} -n 50", own(&unit), own(&unit)))
-                .hint("then run the same command again: it restarts a daemon that has not read its proxy")
+                .hint(text!("look: systemctl status {}; journalctl -u {} -n 50", own(unit), own(unit)))
                 .leaving(HostState::Changed)
         };
         match host.run(&command) {
@@ -102,8 +131,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
             Err(error) => return Err(failed().caused_by(error)),
         }
     }
-    context.restarted = true;
-    Ok(true)
+    Ok(())
 }
 
 /// Asks the consumers of this run. A login that does not see the values is a failure.

@@ -16,7 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(300);
 pub(super) const NO_SYSTEMD: &str = "systemd does not run here: let this host's own init start the product";
 
 /// And where systemd runs, but the unit is not there.
-pub(super) const NO_UNIT: &str = "there is no unit of ours: another one starts the product, or --target leaves boot out";
+pub(super) const NO_UNIT: &str =
+    "there is no unit of ours: another one starts the product, or --target leaves boot out";
 
 /// Is the unit enabled, where there is one?
 pub(super) fn is_done(host: &dyn HostRead) -> bool {

@@ -86,6 +86,11 @@ impl Product {
         })
     }
 
+    /// Were there no containers before?
+    pub(super) fn is_new(&self) -> bool {
+        self.before.is_empty()
+    }
+
     /// The command, for a person.
     pub(super) fn command(&self, arguments: &str) -> Text {
         self.compose.shown(arguments)

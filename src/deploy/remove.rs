@@ -74,7 +74,7 @@ impl<'h> Remove<'h> {
         let installs = || runs.iter().rev().filter(|run| run.begin.command == "install" && run.begin.reverts.is_none());
         let mut here = installs().filter(|run| home(run).as_deref() == Some(purge)).peekable();
         if here.peek().is_some() {
-            return Ok(here.filter(|run| run.state == State::Committed).last().map(|run| run.begin.run.clone()));
+            return Ok(here.rfind(|run| run.state == State::Committed).map(|run| run.begin.run.clone()));
         }
         let message = text!("--purge names {}, where no run of this tool has installed the product", purge.display());
         let problem = Problem::settings(id::PURGE_REFUSED, message);

@@ -84,9 +84,9 @@ pub(crate) fn services(host: &dyn HostRead, deadline: Duration) -> Result<Variab
     Ok(pairs.map(|(name, value)| (name.to_owned(), unquoted(value))).collect())
 }
 
-/// Is systemd the running manager (`sd_booted(3)`)?
+/// Is systemd the running manager (`sd_booted(3)`)? Where that cannot be looked at, it may be: who asks it hears that it is not.
 pub(crate) fn systemd_runs(host: &dyn HostRead) -> bool {
-    host.lstat(Path::new("/run/systemd/system")).ok().flatten().is_some()
+    !matches!(host.lstat(Path::new("/run/systemd/system")), Ok(None))
 }
 
 /// The environment that a process was started with; `None`: it has gone.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Context;
 use crate::docker::compose;
+use crate::environment::systemd_runs;
 use crate::host::{FileKind, HostRead};
 use crate::plan::Draft;
 use crate::problem::Problem;
@@ -36,7 +37,7 @@ pub(crate) fn unit_path() -> PathBuf {
 /// Is the host one that systemd starts?
 pub(crate) fn has_systemd(host: &dyn HostRead) -> bool {
     if host.is_live() {
-        return !matches!(host.lstat(Path::new("/run/systemd/system")), Ok(None));
+        return systemd_runs(host);
     }
     SYSTEMD.iter().any(|path| !matches!(host.lstat(Path::new(path)), Ok(None)))
 }
@@ -59,9 +60,8 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     let other = context.found.project.as_deref().filter(|own| *own != name);
     let rest: Vec<String> = compose::argv(&[], &files, other).iter().map(|own| word(own)).collect();
     let rest = rest.join(" ");
-    let unit = |command: &str| {
-        templates::unit(&format!("{command} {rest} up -d"), &format!("{command} {rest} stop"), seconds)
-    };
+    let unit =
+        |command: &str| templates::unit(&format!("{command} {rest} up -d"), &format!("{command} {rest} stop"), seconds);
     let present = draft.snapshot(&path)?;
     let commands = commands(context);
     // A unit of another Compose that is there starts the product as well; another time limit does no harm.

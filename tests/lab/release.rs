@@ -80,7 +80,7 @@ fn the_binaries_need_the_c_library_2_17_and_nothing_else() {
             .filter_map(|line| line.split(['[', ']']).nth(1))
             .collect();
         let of_libc = |name: &&str| {
-            ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"].contains(name)
+            ["libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1"].contains(name)
                 || name.starts_with("ld-linux-")
         };
         assert!(!needed.is_empty() && needed.iter().all(of_libc), "{arch}: {needed:?}");

@@ -21,6 +21,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::no_answer;
 use super::task::{Task, cancelled};
 use crate::checksum;
 use crate::consumers;
@@ -28,10 +29,12 @@ use crate::docker::{
     self, ComposeProgram, Container, Generation, NoDocker, Server, Versions, compose_programs, serving,
 };
 use crate::envfile::unit::Release;
+use crate::environment::systemd_runs;
 use crate::host::{Command, HostRead};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::problem::{Problem, id};
+use crate::product::own_containers;
 use crate::settings::{Key, Settings};
 use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
@@ -200,6 +203,8 @@ impl Wish {
 pub(crate) struct Ensured {
     /// Something was installed or started.
     pub(crate) changed: bool,
+    /// The daemon was down, and was started by its unit as the files are now.
+    pub(crate) started: bool,
     /// Half a sentence.
     pub(crate) detail: Text,
     /// As it is now.
@@ -207,23 +212,36 @@ pub(crate) struct Ensured {
 }
 
 /// Makes sure of an engine that answers and a Compose of the right generation: what is there is taken as it is, what is stopped
-/// is started, what is absent is installed.
+/// is started, what is absent is installed. `home`: the product's folder, whose containers a daemon that was down has not told
+/// before.
 ///
 /// # Errors
 /// It cannot be had; packages that were installed stay.
-pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> Result<Ensured, Problem> {
+pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish, home: &Path) -> Result<Ensured, Problem> {
     let release = platform.systemd();
     let mut facts = look(task.reader(), release);
     let mut done: Vec<Text> = Vec::new();
     if let Client::Podman(path) = &facts.client {
         return Err(podman(path));
     }
-    let absent = facts.is_absent();
+    let (absent, mut started) = (facts.is_absent(), false);
+    let mut wish = wish.clone();
+    let mut wake = |task: &mut Task<'_>, facts: &mut EngineFacts, wish: &mut Wish| {
+        start(task, facts, absent)?;
+        started = true;
+        *facts = look(task.reader(), release);
+        let found = own_containers(task.reader(), home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        wish.generation = Generation::of_containers(&found.own).or(wish.generation);
+        Ok::<Text, Problem>("started the engine".into())
+    };
+    if !absent && facts.server().is_none() {
+        done.push(wake(task, &mut facts, &mut wish)?);
+    }
     let given = wish.given()?;
     // A Compose that was named, or brought along, is the one that is meant.
     let without = facts.compose(wish.generation).is_none() && given.is_none();
     if absent || without {
-        let choice = choose(task, platform, wish, absent, without)?;
+        let choice = choose(task, platform, &wish, absent, without)?;
         let names: Vec<String> = choice.engine.into_iter().chain(choice.compose).collect();
         if !names.is_empty() {
             done.push(text!("installed {}", own(names.join(", "))));
@@ -231,9 +249,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
         }
     }
     if facts.server().is_none() {
-        start(task, &facts, absent)?;
-        done.push("started the engine".into());
-        facts = look(task.reader(), release);
+        done.push(wake(task, &mut facts, &mut wish)?);
     }
     if facts.compose(wish.generation).is_none() {
         match given {
@@ -242,7 +258,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
                 done.push(text!("installed Compose {}", Foreign::new(&compose.version)));
                 facts = look(task.reader(), release);
             }
-            None => return Err(no_compose(&facts, wish)),
+            None => return Err(no_compose(&facts, &wish)),
         }
     }
     let (Some(server), Some(compose)) = (facts.server().cloned(), facts.compose(wish.generation).cloned()) else {
@@ -252,7 +268,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish) -> R
     let is = text!("engine {}, Compose {}", Foreign::new(&server.version), Foreign::new(&compose.version));
     let changed = !done.is_empty();
     let detail = Text::join(std::iter::once(is).chain(done), "; ");
-    Ok(Ensured { changed, detail, server })
+    Ok(Ensured { changed, started, detail, server })
 }
 
 /// What is to be installed of packages, and installs it.
@@ -330,11 +346,12 @@ fn no_compose(facts: &EngineFacts, wish: &Wish) -> Problem {
 fn start(task: &mut Task<'_>, facts: &EngineFacts, new: bool) -> Result<(), Problem> {
     let host = task.reader();
     let Some(unit) = facts.unit else { return Err(silent(host, facts)) };
-    let runs = matches!(host.lstat(Path::new("/run/systemd/system")), Ok(Some(_)));
-    if !runs {
+    if !systemd_runs(host) {
         return Err(silent(host, facts).hint("systemd does not run here: start the daemon as this host does"));
     }
     task.say(&text!("starting {}", own(unit)));
+    // A unit whose files have changed is started as it was otherwise. Where systemd refuses, it refuses the start too.
+    let _ = host.run(&Command::new(["systemctl", "daemon-reload"]));
     let verb: &[&str] = if new { &["systemctl", "enable", "--now", unit] } else { &["systemctl", "start", unit] };
     let command = Command { deadline: START, ..Command::new(verb.iter().copied()) };
     let said = match host.run(&command) {
@@ -384,6 +401,5 @@ fn silent(host: &dyn HostRead, facts: &EngineFacts) -> Problem {
         Some(NoDocker::Absent) | None => "there is no docker command".into(),
     };
     let problem = Problem::host(id::DOCKER_SILENT, "the Docker daemon does not answer").because(why);
-    let systemd = matches!(host.lstat(Path::new("/run/systemd/system")), Ok(Some(_)));
-    if systemd { problem.hint_command(as_root(text!("journalctl -u {} -n 50", own(unit)))) } else { problem }
+    if systemd_runs(host) { problem.hint_command(as_root(text!("journalctl -u {} -n 50", own(unit)))) } else { problem }
 }

@@ -39,7 +39,7 @@ fn platform_of(host: &Double) -> Platform {
 
 fn ensured(host: &Double, wish: &Wish) -> Result<Ensured, Problem> {
     let mut task = Task { host, tell: &mut |_| {}, stop: &|| false };
-    ensure(&mut task, &platform_of(host), wish)
+    ensure(&mut task, &platform_of(host), wish, Path::new("/divvycloud"))
 }
 
 fn ran(host: &Double) -> Vec<String> {
@@ -177,7 +177,7 @@ fn another_user_of_the_packages_is_waited_for() {
         }
     };
     let mut task = Task { host: &host, tell: &mut tell, stop: &|| false };
-    assert!(ensure(&mut task, &platform_of(&host), &Wish::default()).unwrap().changed);
+    assert!(ensure(&mut task, &platform_of(&host), &Wish::default(), Path::new("/divvycloud")).unwrap().changed);
     assert!(said.iter().any(|line| line.contains("waiting") && line.contains("1287")), "{said:?}");
 }
 

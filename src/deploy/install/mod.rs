@@ -38,7 +38,7 @@ pub(super) struct Install<'h> {
     /// When `prepare` began.
     began: Option<Instant>,
     calm: Option<Uninterrupted>,
-    /// The daemon was restarted in this run.
+    /// The daemon was restarted in this run, or was to be.
     restarted: bool,
     /// Accounts of this run.
     made: Made,
@@ -74,11 +74,17 @@ impl<'h> Install<'h> {
         self.engine_changed = true;
         let mut found = None;
         doing.stage(StageId::Engine, |doing| {
-            let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish);
+            let home = &ready.settings.home;
+            let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish, home);
             let ensured = found.insert(task(host, calm.as_ref(), doing, work)?);
             let mut detail = ensured.detail.clone();
             let mut changed = ensured.changed;
-            if ready.daemon_behind && (ensured.server.running == 0 || ready.restart == Some(true)) {
+            // One that was started just now has read them; its containers were down until then.
+            let behind = if ensured.started { doing.daemon_has_read_other(host) } else { ready.daemon_behind };
+            let may = ensured.started || ensured.server.running == 0 || ready.restart == Some(true);
+            if behind && may {
+                // One that fails to start with them is down.
+                *restarted = true;
                 *restarted = doing.restart_daemon(host)?;
                 if *restarted {
                     changed = true;
@@ -135,21 +141,24 @@ impl<'h> Install<'h> {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
-        if ready.other_image && !ready.is_first {
+        let is_first = product.is_new();
+        if ready.other_image && !is_first {
             return stays_as_it_is(problem, product);
         }
         let failed = doing.context.stages.clone();
-        let back = if ready.is_first {
+        let back = if is_first {
             doing.tell(&"that has failed; taking the containers away, data stays".into());
-            product.compose(self.host, &["down"]).and_then(|()| take_back(doing, self.host))
+            let gone = product.compose(self.host, &["down"]).and_then(|()| take_back(doing, self.host));
+            gone.and_then(|()| self.daemon_as_before(doing))
         } else {
             doing.tell(&"that has failed; bringing the product back as it was".into());
-            take_back(doing, self.host).and_then(|()| product.start(self.host, doing))
+            let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
+            back.and_then(|()| product.start(self.host, doing))
         };
         doing.context.stages = failed;
         doing.context.containers = product.changes(self.host).unwrap_or_default();
         match back {
-            Ok(()) if ready.is_first => {
+            Ok(()) if is_first => {
                 let problem = problem.hint("no container is left; the data of databases stays");
                 self.without_accounts(problem).leaving(HostState::Restored)
             }
@@ -162,6 +171,16 @@ impl<'h> Install<'h> {
                 .hint(text!("undo: {}", ics_setup("revert")))
                 .leaving(HostState::Changed),
         }
+    }
+
+    /// Once its files are as before: the daemon reads them, where it has read, or did not start with, those of this run.
+    fn daemon_as_before(&self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let Some(ready) = &self.ready else { return Ok(()) };
+        let is_ours = ready.daemon_behind && !ready.was_behind;
+        if self.restarted || (is_ours && doing.daemon_has_read_other(self.host)) {
+            doing.daemon_as_before(self.host)?;
+        }
+        Ok(())
     }
 
     /// What this run has made beside files goes with it; packages and images stay.
@@ -235,13 +254,8 @@ impl Around for Install<'_> {
             return problem;
         }
         let problem = self.without_accounts(problem);
-        if !self.restarted {
-            return problem;
-        }
-        // Its files are as before.
-        doing.context.restarted = false;
-        match doing.restart_daemon(self.host) {
-            Ok(_) => problem,
+        match self.daemon_as_before(doing) {
+            Ok(()) => problem,
             Err(error) => problem.hint(text!("the daemon still has the proxy of this run: {}", error.sentence())),
         }
     }

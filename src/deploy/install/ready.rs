@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::counted;
-use crate::consumers;
 use crate::context::found;
 use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
@@ -23,7 +22,6 @@ use crate::settings::{First, Found, Key, Settings};
 use crate::targets::UNIT;
 use crate::text;
 use crate::text::{Text, own};
-use crate::vendor::Vendor;
 
 /// Why an image is not installed, but prepared for it.
 const IMAGE: &str = "this needs the running system, and --root names an image of one";
@@ -47,8 +45,8 @@ pub(super) struct Ready {
     pub(super) loads: bool,
     /// The daemon has not read what its files say, or are going to say.
     pub(super) daemon_behind: bool,
-    /// There is no container yet.
-    pub(super) is_first: bool,
+    /// It had not before this run.
+    pub(super) was_behind: bool,
     /// The product that is there gets another image.
     pub(super) other_image: bool,
     /// Nothing is to be done.
@@ -123,7 +121,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let question =
         engine::Question { host, platform: &platform, facts: &facts, wish: &wish, missing: &missing, archives };
     context.findings.extend(engine::findings(&question));
-    let daemon_behind = is_behind(host, context, &platform);
+    let (was_behind, daemon_behind) = context.daemon(host);
     let running = facts.server().map_or(0, |server| server.running);
     context.findings.extend(engine::unread_proxy(running, daemon_behind, &missing, &wish, restart));
     let planned_view = View::new(&planned);
@@ -131,7 +129,6 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let databases = Databases::of(host, &settings, &found)?;
     let here = facts.server().map(|server| server.arch.as_str());
     context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default(), here));
-    let is_first = there.is_empty();
     let is_idle = context.plan.is_empty()
         && accounts_done
         && missing.is_empty()
@@ -165,7 +162,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         image,
         loads: !missing.is_empty(),
         daemon_behind,
-        is_first,
+        was_behind,
         other_image: services.has_other_image(),
         is_idle,
     }))
@@ -195,13 +192,6 @@ fn said(settings: &Settings) -> Text {
         None => "directly, since no proxy was said and none was found".into(),
     };
     text!("{} in {}; requests go {}", own(settings.deployment.as_str()), settings.home.display(), proxy)
-}
-
-/// Does this run write files of the daemon?
-fn is_behind(host: &dyn HostRead, context: &RunContext, platform: &Platform) -> bool {
-    let unit = consumers::installed_docker(host, platform.systemd()).unwrap_or("docker");
-    let drop_in = consumers::docker_drop_in(&format!("{unit}.service"));
-    [&drop_in, &Vendor::get().docker.daemon_json].into_iter().any(|path| context.plan.touches(path))
 }
 
 /// Do so many containers of the service run?
