@@ -10,7 +10,7 @@ use crate::secret::{Secret, encode};
 use crate::text;
 use crate::text::{SECRET, Text, own};
 use crate::vendor::Vendor;
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
@@ -52,6 +52,22 @@ impl Redactor {
         self.learn(password);
         if !password.is_empty() {
             self.learn(&Secret::new([user, b":", password.expose()].concat()));
+        }
+    }
+
+    /// Learns what the assignments of a file make secret: values of names that are, and passwords of URLs.
+    pub fn learn_assignments(&mut self, file: &[u8]) {
+        for line in String::from_utf8_lossy(file).lines() {
+            let Some((name, value)) = line.split_once('=') else { continue };
+            let value = value.trim().trim_matches(['"', '\'']);
+            match secret_of_url(value).filter(|_| value.contains("://")) {
+                Some(password) => {
+                    self.learn(&Secret::new(value[password.clone()].as_bytes()));
+                    self.learn(&Secret::new(percent_decode_str(&value[password]).collect::<Vec<u8>>()));
+                }
+                None if is_secret_name(name.trim()) => self.learn(&Secret::new(value.as_bytes())),
+                None => {}
+            }
         }
     }
 
@@ -296,6 +312,15 @@ mod tests {
                 let _ = (redact_line(text), list(text), Redactor::default().foreign(text));
             }
         }
+    }
+
+    #[test]
+    fn secrets_of_assignments_are_known_wherever_they_stand() {
+        let mut redactor = Redactor::default();
+        redactor.learn_assignments(
+            b"# DIVVY_DB_PASSWORD=old-one\nDIVVY_DB_PASSWORD='of-mysql'\nhttps_proxy=http://u:p%40ss-word@proxy:3128\nNAME=plain\n",
+        );
+        assert_eq!(redactor.foreign("of-mysql p@ss-word p%40ss-word plain"), "*** *** *** plain");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Exit {
     let mut context = RunContext::default();
     let outcome = machine::to_change(globals, "revert").and_then(|host| {
         let mut around = Remove::new(&host, purge);
-        let of_install = around.check(&runs(&host)?)?;
+        let of_install = around.check(&runs(&host)?, named)?;
         let named = named.or(of_install.as_deref());
         let (interface, options) = (&mut ByFlags(globals), options(globals));
         let around = &mut around;

@@ -67,13 +67,9 @@ impl TakeBack<'_> {
             self.interface.confirm(context)?;
         }
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
-        self.around.before(&mut Doing {
-            session,
-            context,
-            interface: self.interface,
-            ignored: self.options.ignored,
-        })?;
-        if let Err(problem) = self.files(session, run, context) {
+        let doing = &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored };
+        let stopped = self.around.before(doing);
+        if let Err(problem) = stopped.and_then(|()| self.files(session, run, context)) {
             return Err(self.around.give_up(
                 &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored },
                 problem,

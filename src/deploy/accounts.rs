@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::made::Made;
+use super::made::{Made, push};
 use crate::host::{Command, HostRead, HostWrite};
 use crate::plan::StageState;
 use crate::problem::{Problem, id};
@@ -47,25 +47,34 @@ impl Wish {
         Ok(String::from_utf8_lossy(&output).split_whitespace().any(|group| group == GROUP))
     }
 
-    /// Makes it so.
+    /// Makes it so. `made`: what of it this run has made, however it ends.
     ///
     /// # Errors
     /// The user database refuses.
-    /// `made`: what of it this run has made, however it ends.
     pub(super) fn ensure(&self, host: &dyn HostWrite, made: &mut Made) -> Result<(StageState, Text), Problem> {
         let mut done: Vec<Text> = Vec::new();
         if entry(host, "passwd", USER)?.is_none() {
-            made.users.push(USER.to_owned());
-            Made::note(host, |all| push(&mut all.users, USER.to_owned()))?;
-            let own_group =
-                if entry(host, "group", USER)?.is_some() { ["--gid", USER] } else { ["--user-group", "--system"] };
+            let has_group = entry(host, "group", USER)?.is_some();
+            made.note(host, |all| {
+                push(&mut all.users, USER.to_owned());
+                if !has_group {
+                    push(&mut all.groups, USER.to_owned());
+                }
+            })?;
+            let own_group = if has_group { ["--gid", USER] } else { ["--user-group", "--system"] };
             let words = ["useradd", "--system", "--create-home", "--shell", "/bin/bash"];
-            run(host, &[&words[..], &own_group, &[USER]].concat())?;
+            let added = run(host, &[&words[..], &own_group, &[USER]].concat());
+            if added.is_err() && entry(host, "passwd", USER)?.is_none() {
+                // Whoever makes it by hand afterwards keeps it.
+                made.note(host, forget_user(USER))?;
+            }
+            added?;
             done.push(text!("user {} was created", own(USER)));
         }
-        if let Some(member) = self.member.as_ref().filter(|_| !matches!(self.has_joined(host), Ok(true))) {
-            made.members.push((GROUP.to_owned(), member.clone()));
-            Made::note(host, |all| push(&mut all.members, (GROUP.to_owned(), member.clone())))?;
+        if let Some(member) = &self.member
+            && !self.has_joined(host)?
+        {
+            made.note(host, |all| push(&mut all.members, (GROUP.to_owned(), member.clone())))?;
             run(host, &["usermod", "--append", "--groups", GROUP, member])?;
             done.push(text!("{} joined the group {}", Foreign::new(member), own(GROUP)));
         }
@@ -76,37 +85,47 @@ impl Wish {
     }
 }
 
-/// Takes these accounts away, and nothing else; home folders stay.
+/// Takes the accounts of `made` away, and nothing else; home folders stay.
 ///
 /// # Errors
-/// The user database refuses.
-pub(super) fn take_away(host: &dyn HostWrite, made: &Made) -> Result<Vec<Text>, Problem> {
+/// The user database refuses; what is still there stays noted.
+pub(super) fn take_away(host: &dyn HostWrite, made: &mut Made) -> Result<Vec<Text>, Problem> {
     let mut gone = Vec::new();
-    for (group, user) in &made.members {
-        if entry(host, "passwd", user)?.is_some() && entry(host, "group", group)?.is_some() {
-            // Not a member any more: nothing to do.
-            if run(host, &["gpasswd", "--delete", user, group]).is_ok() {
-                gone.push(text!("{} left the group {}", Foreign::new(user), own(group)));
+    for (group, user) in made.members.clone() {
+        if entry(host, "passwd", &user)?.is_some() && is_listed(host, &group, &user)? {
+            run(host, &["gpasswd", "--delete", &user, &group])?;
+            gone.push(text!("{} left the group {}", Foreign::new(&user), Foreign::new(&group)));
+        }
+        made.note(host, |all| all.members.retain(|one| *one != (group.clone(), user.clone())))?;
+    }
+    for user in made.users.clone() {
+        if entry(host, "passwd", &user)?.is_some() {
+            let group = entry(host, "group", &user)?.filter(|_| !made.groups.contains(&user));
+            run(host, &["userdel", &user])?;
+            gone.push(text!("user {} was removed", Foreign::new(&user)));
+            // It takes a group of its name along, which was there before the user.
+            if let Some(number) = group.as_deref().and_then(|line| line.split(':').nth(2))
+                && entry(host, "group", &user)?.is_none()
+            {
+                run(host, &["groupadd", "--gid", number, &user])?;
             }
         }
+        made.note(host, forget_user(&user))?;
     }
-    for user in &made.users {
-        if entry(host, "passwd", user)?.is_some() {
-            run(host, &["userdel", user])?;
-            gone.push(text!("user {} was removed", own(user)));
-        }
-    }
-    Made::note(host, |all| {
-        all.users.retain(|user| !made.users.contains(user));
-        all.members.retain(|member| !made.members.contains(member));
-    })?;
     Ok(gone)
 }
 
-fn push<T: PartialEq>(list: &mut Vec<T>, value: T) {
-    if !list.contains(&value) {
-        list.push(value);
+fn forget_user(user: &str) -> impl Fn(&mut Made) + '_ {
+    move |all| {
+        all.users.retain(|own| own != user);
+        all.groups.retain(|own| own != user);
     }
+}
+
+/// Does the group's own line name the user?
+fn is_listed(host: &dyn HostRead, group: &str, user: &str) -> Result<bool, Problem> {
+    let line = entry(host, "group", group)?.unwrap_or_default();
+    Ok(line.split(':').nth(3).unwrap_or_default().split(',').any(|member| member == user))
 }
 
 /// The line of a user or a group, wherever this host has its users from.
@@ -136,4 +155,80 @@ fn failed(argv: &[&str]) -> Problem {
     let line = argv.iter().map(|word| crate::text::quoted(word)).collect::<Vec<_>>().join(" ");
     Problem::host(id::ACCOUNT_FAILED, text!("{} failed", Foreign::new(&line)))
         .hint(text!("try it by hand: {}", as_root(text!("{}", Foreign::new(&line)))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+    use crate::host::{MemoryHost, Output};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn host() -> Double {
+        let files = MemoryHost::new();
+        files.put_dir("/var/lib/ics-setup");
+        Double::with(files)
+    }
+
+    fn ended(code: i32) -> std::io::Result<Output> {
+        Ok(Output { code: Some(code), stdout: b"divvy:x:990:\n".to_vec(), stderr: Vec::new() })
+    }
+
+    fn ran(host: &Double) -> Vec<String> {
+        host.ran.lock().unwrap().iter().map(|command| command.argv.join(" ")).collect()
+    }
+
+    #[test]
+    fn a_user_that_could_not_be_made_is_nobodys_to_take_away() {
+        let host = host().answers("getent", || ended(2)).fails("useradd", "no room");
+        let mut made = Made::default();
+        assert!(Wish::default().ensure(&host, &mut made).is_err());
+        assert_eq!((made, Made::read(&host).unwrap()), (Made::default(), Made::default()));
+    }
+
+    #[test]
+    fn a_group_that_was_there_before_outlives_its_user() {
+        for (had, wanted) in [(true, true), (false, false)] {
+            let (user, group) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(had)));
+            let is = |flag: &Arc<AtomicBool>| {
+                let flag = Arc::clone(flag);
+                move || ended(if flag.load(Ordering::Relaxed) { 0 } else { 2 })
+            };
+            let set = |flags: [Arc<AtomicBool>; 2], to: bool| {
+                move || {
+                    flags.iter().for_each(|flag| flag.store(to, Ordering::Relaxed));
+                    ended(0)
+                }
+            };
+            let both = || [Arc::clone(&user), Arc::clone(&group)];
+            let host = host()
+                .answers("getent passwd", is(&user))
+                .answers("getent group", is(&group))
+                .answers("useradd", set(both(), true))
+                .answers("userdel", set(both(), false))
+                .prints("groupadd", "");
+            let mut made = Made::default();
+            Wish::default().ensure(&host, &mut made).unwrap();
+            assert_eq!(take_away(&host, &mut made).unwrap().len(), 1);
+            assert_eq!(ran(&host).contains(&"groupadd --gid 990 divvy".to_owned()), wanted, "{:?}", ran(&host));
+            assert_eq!(Made::read(&host).unwrap(), Made::default());
+        }
+    }
+
+    #[test]
+    fn a_member_who_cannot_leave_stays_noted_and_an_error_of_looking_is_none_of_joining() {
+        let group = "docker:x:1:bob\n";
+        let mut made = Made::default();
+        let note = |all: &mut Made| push(&mut all.members, ("docker".to_owned(), "bob".to_owned()));
+        let host = host().prints("getent group docker", group).answers("getent", || ended(0));
+        let stays = host.fails("gpasswd", "locked");
+        made.note(&stays, note).unwrap();
+        assert!(take_away(&stays, &mut made).is_err());
+        assert_eq!(Made::read(&stays).unwrap().members.len(), 1);
+        let mute = Double::with(MemoryHost::new()).answers("getent", || ended(0)).fails("id", "no answer");
+        let wish = Wish { member: Some("bob".into()) };
+        assert!(wish.ensure(&mute, &mut Made::default()).is_err());
+        assert!(!ran(&mute).iter().any(|line| line.starts_with("usermod")));
+    }
 }

@@ -8,7 +8,7 @@ use crate::host::{Command, HostRead, Output};
 use crate::problem::{Problem, id};
 use crate::product::Place;
 use crate::text;
-use crate::text::{Foreign, Text, own};
+use crate::text::{Foreign, Text, own, quoted};
 
 /// Longer than any honest start of containers whose images are there; a stop waits for each container's own grace.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -17,6 +17,8 @@ const DEADLINE: Duration = Duration::from_secs(300);
 #[derive(Clone, Debug)]
 pub(super) struct Compose {
     argv: Vec<String>,
+    /// The project of containers that there are.
+    project: Option<String>,
 }
 
 impl Compose {
@@ -36,13 +38,18 @@ impl Compose {
             return Err(absent(made, &there));
         };
         let project = containers.iter().find_map(|container| container.project.clone());
-        Ok(Self { argv: compose::argv(&fits.argv, &place.files(home), project.as_deref()) })
+        Ok(Self { argv: compose::argv(&fits.argv, &place.files(home), project.as_deref()), project })
     }
 
     /// One that nobody runs.
     #[cfg(test)]
     pub(super) fn double() -> Self {
-        Self { argv: vec!["docker-compose".to_owned()] }
+        Self { argv: vec!["docker-compose".to_owned()], project: None }
+    }
+
+    /// The name of its project: that of its containers, else as the files have it.
+    pub(super) fn project(&self, host: &dyn HostRead, place: &Place, home: &Path) -> String {
+        self.project.clone().unwrap_or_else(|| place.project(host, home))
     }
 
     /// Runs it.
@@ -68,7 +75,8 @@ impl Compose {
 
     /// The command, for a person.
     pub(super) fn shown(&self, arguments: &str) -> Text {
-        text!("{} {}", own(self.argv.join(" ")), own(arguments))
+        let words: Vec<String> = self.argv.iter().map(|word| quoted(word)).collect();
+        text!("{} {}", own(words.join(" ")), own(arguments))
     }
 }
 

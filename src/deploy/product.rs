@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::compose::Compose;
 use super::health::{Failure, Health, Limits, Poll, State};
+use super::made::{Made, push};
 use super::pulse::{ASK, Pulse};
-use super::{LOOK, no_answer};
+use super::{LOOK, marker, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
 use crate::docker::text::seconds_of;
@@ -114,11 +115,29 @@ impl Product {
         self.before.keys().map(String::as_str).filter(|name| Known::get().is_of_product(name))
     }
 
-    /// Stops what works first, and the interface that people look at last.
+    /// Notes what outlives the containers, for `--purge`.
     ///
     /// # Errors
-    /// Compose failed.
-    pub(super) fn stop(&self, host: &dyn HostRead) -> Result<(), Problem> {
+    /// The state folder cannot be written.
+    pub(super) fn remember(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        let place = Place::look(host, &self.home);
+        let name = self.compose.project(host, &place, &self.home);
+        let services = place.services(host, &self.home).unwrap_or_default();
+        let images: Vec<String> = services.into_iter().filter_map(|service| service.image).collect();
+        Made::default().note(host, |all| {
+            let remains = all.products.entry(self.home.clone()).or_default();
+            push(&mut remains.projects, name.clone());
+            images.iter().for_each(|image| push(&mut remains.images, image.clone()));
+        })
+    }
+
+    /// Stops what works first, and the interface that people look at last. Until it is started again a marker stands for whoever
+    /// goes on.
+    ///
+    /// # Errors
+    /// The marker cannot be written, or Compose failed.
+    pub(super) fn stop(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        marker::write(host)?;
         let (web, others): (Vec<&str>, Vec<&str>) =
             self.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
         [others, web].into_iter().filter(|services| !services.is_empty()).try_for_each(|services| {
@@ -132,7 +151,16 @@ impl Product {
     ///
     /// # Errors
     /// It did not start, or will not be well.
-    pub(super) fn start(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+    pub(super) fn start(&self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let started = self.up(host, doing);
+        if started.as_ref().err().is_none_or(goes_on) {
+            // It runs. That the marker stays is told by the next run.
+            let _ = marker::clear(host);
+        }
+        started
+    }
+
+    fn up(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let began = seconds_of(host.now());
         let mut health = Health::new(self.limits, &self.services);
         let mut pulse = Pulse::new(host, &self.home, self.stopped);

@@ -53,8 +53,6 @@ impl<'h> Reconfigure<'h> {
             return self.bring_back(doing, problem, true);
         };
         doing.context.containers = running.changes(self.host).unwrap_or_default();
-        // That the marker stays is told by the next run; the product runs.
-        let _ = marker::clear(self.host);
         problem
     }
 
@@ -77,8 +75,6 @@ impl<'h> Reconfigure<'h> {
         doing.context.stages = failed;
         match up {
             Ok(()) => {
-                // That the marker stays is told by the next run; the product runs.
-                let _ = marker::clear(self.host);
                 doing.context.containers = running.changes(self.host).unwrap_or_default();
                 match problem.host_state {
                     // Files of this run that could not be put back are named by the problem.
@@ -145,7 +141,6 @@ impl Around for Reconfigure<'_> {
             fetch::stage(self.host, Some(&calm), doing, settings, server, images, false)?;
         }
         running.calm = Some(calm);
-        marker::write(self.host)?;
         running.stopped = Some(Instant::now());
         doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
         match running.stop(self.host) {
@@ -162,7 +157,7 @@ impl Around for Reconfigure<'_> {
             return self.bring_back(doing, problem, edited);
         }
         // Whoever ends it then gets what was written.
-        match running.start(self.host, doing).and_then(|()| marker::clear(self.host)) {
+        match running.start(self.host, doing) {
             Ok(()) => {
                 doing.context.containers = running.changes(self.host).unwrap_or_default();
                 problem.hint("the product runs, with what was written")
@@ -180,7 +175,7 @@ impl Around for Reconfigure<'_> {
                 // They have read it.
                 let read = running.is_read(self.host);
                 doing.context.plan.next_steps.retain(|step| *step != read);
-                marker::clear(self.host).map_err(stays)
+                Ok(())
             }
             Err(problem) => Err(self.ended(doing, problem)),
         }

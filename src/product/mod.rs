@@ -27,5 +27,5 @@ pub(crate) mod queues;
 pub(crate) mod templates;
 
 pub(crate) use known::Known;
-pub(crate) use own::{Found, containers as own_containers, project, serving as own_serving};
-pub(crate) use place::{Place, leads_nowhere};
+pub(crate) use own::{Found, containers as own_containers, serving as own_serving};
+pub(crate) use place::{Place, home_of, leads_nowhere};

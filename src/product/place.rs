@@ -29,6 +29,15 @@ pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf>
     (real != path && matches!(host.lstat(&real), Ok(None))).then_some(real)
 }
 
+/// The product's folder, by the files of a run.
+pub(crate) fn home_of<'p>(mut paths: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
+    let is_of_product = |path: &&Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name == "prod.env" || compose::rank(&name).is_some()
+    };
+    paths.find(is_of_product)?.parent().map(Path::to_path_buf)
+}
+
 /// What stands in the product's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
@@ -95,6 +104,11 @@ impl Place {
         let found = own::containers(host, home, time).inspect(|found| self.prefer(found));
         let read = found.map(|found| read(&self, &found));
         (self, Some(read))
+    }
+
+    /// What Compose calls its project by itself: as `.env` or the files say, else after the folder.
+    pub(crate) fn project(&self, host: &dyn HostRead, home: &Path) -> String {
+        compose::project_name(host, home, &self.files(home)).unwrap_or_else(|| own::project(home))
     }
 
     /// Is the product installed there?

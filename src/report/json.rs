@@ -6,6 +6,7 @@ use super::Report;
 use super::characters::{Plain, characters, diff, problem_json};
 use crate::apply::{Drift, Run, State};
 use crate::plan::{Change, StageId, unified};
+use crate::product::home_of;
 use crate::redact::Redactor;
 
 /// Name of the format.
@@ -75,9 +76,8 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
 pub(super) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
     let is_install = |run: &&Run| run.begin.command == "install" && run.state == State::Committed;
     runs.iter().rev().filter(is_install).find_map(|run| {
-        let mut paths = run.begin.files().map(|intent| intent.path.as_path());
-        let file = paths.find(|path| path.ends_with("prod.env") || path.ends_with("docker-compose.yml"))?;
-        Some((run, file.parent()?.display().to_string()))
+        let folder = home_of(run.begin.files().map(|intent| intent.path.as_path()))?;
+        Some((run, folder.display().to_string()))
     })
 }
 

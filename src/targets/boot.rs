@@ -8,7 +8,7 @@ use crate::environment::systemd_runs;
 use crate::host::{FileKind, HostRead};
 use crate::plan::Draft;
 use crate::problem::Problem;
-use crate::product::{Place, project, templates};
+use crate::product::{Place, templates};
 use crate::settings::Key;
 use crate::text;
 use crate::text::own;
@@ -56,7 +56,7 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     let path = unit_path();
     let seconds = context.settings.duration(Key::MigrateWithin).as_secs().saturating_add(SPARE);
     let files = place.files(home);
-    let name = compose::project_name(context.view, home, &files).unwrap_or_else(|| project(home));
+    let name = place.project(context.view, home);
     let other = context.found.project.as_deref().filter(|own| *own != name);
     let rest: Vec<String> = compose::argv(&[], &files, other).iter().map(|own| word(own)).collect();
     let rest = rest.join(" ");

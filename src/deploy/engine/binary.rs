@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use super::super::made::{Made, Program};
 use super::super::task::Task;
-use super::record::{self, Program};
 use crate::checksum;
 use crate::docker::{ComposeProgram, Generation, compose_program};
 use crate::host::HostWrite;
@@ -59,6 +59,7 @@ pub(super) fn install(
     task: &mut Task<'_>,
     given: &Given,
     wanted: Option<Generation>,
+    made: &mut Made,
 ) -> Result<ComposeProgram, Problem> {
     let host = task.host;
     let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
@@ -79,7 +80,8 @@ pub(super) fn install(
         Err(error) => return Err(refused(text!("{} cannot be looked at: {}", place, error))),
     }
     task.say(&text!("installing Compose from {} to {}", given.path.display(), place));
-    record::add(host, &[], Some(Program { path: place.to_owned(), sha256: given.sha256.clone() }))?;
+    let program = Program { path: place.to_owned(), sha256: given.sha256.clone() };
+    made.note(host, |all| all.compose = Some(program.clone()))?;
     let installed = stage(host, given, place).and_then(|temporary| {
         let found = answering(host, &temporary, wanted);
         match &found {
@@ -91,7 +93,7 @@ pub(super) fn install(
     match installed {
         Ok(found) => Ok(ComposeProgram { argv: vec!["docker-compose".to_owned()], ..found }),
         Err(why) => {
-            record::take_back(host)?;
+            take_back(host, made)?;
             Err(match why {
                 Why::Sum(sum) => {
                     refused(text!("its SHA-256 is {}, and {} was asked for", own(&sum), own(&given.sha256))).hint(
@@ -108,6 +110,23 @@ pub(super) fn install(
             })
         }
     }
+}
+
+/// Takes the Compose of `made` away, unless somebody has put another in its place; where it was.
+///
+/// # Errors
+/// It cannot be removed, or the state folder cannot be written.
+pub(crate) fn take_back(host: &dyn HostWrite, made: &mut Made) -> Result<Option<PathBuf>, Problem> {
+    let Some(program) = made.compose.clone() else { return Ok(None) };
+    // A program is not read at once: it is large, and a live host's path is this machine's.
+    let same = checksum::of(&host.shown(&program.path), |_| Ok(())).is_ok_and(|sum| sum == program.sha256);
+    if same {
+        host.remove_file(&program.path).map_err(|error| {
+            Problem::host(id::WRITE_FAILED, text!("{} could not be removed", program.path.display())).caused_by(error)
+        })?;
+    }
+    made.note(host, |all| all.compose = None)?;
+    Ok(same.then_some(program.path))
 }
 
 enum Why {

@@ -6,14 +6,12 @@
 //! | `packages` | both as packages of the system |
 //! | `repository` | Docker's own package repository, as files of the plan |
 //! | `binary` | a Compose that is of no package |
-//! | `record` | what was installed, for whoever takes it away |
 //! | `judge` | what is wrong before anything is written |
 
 mod binary;
 mod facts;
 mod judge;
 mod packages;
-mod record;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -21,6 +19,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::made::{Made, push};
 use super::no_answer;
 use super::task::{Task, cancelled};
 use crate::checksum;
@@ -40,9 +39,9 @@ use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
 use packages::{Candidates, Choice};
 
-pub(crate) use binary::Given;
+pub(crate) use binary::{Given, take_back};
 pub(crate) use judge::{Question, findings, unread_proxy};
-pub(crate) use record::{forget, installed, take_back};
+pub(crate) use packages::{installed, remove};
 pub(crate) use repository::draft as draft_repository;
 
 /// How long Docker may take to say what it is.
@@ -213,11 +212,17 @@ pub(crate) struct Ensured {
 
 /// Makes sure of an engine that answers and a Compose of the right generation: what is there is taken as it is, what is stopped
 /// is started, what is absent is installed. `home`: the product's folder, whose containers a daemon that was down has not told
-/// before.
+/// before; `made`: what of it this run has made, however it ends.
 ///
 /// # Errors
 /// It cannot be had; packages that were installed stay.
-pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish, home: &Path) -> Result<Ensured, Problem> {
+pub(crate) fn ensure(
+    task: &mut Task<'_>,
+    platform: &Platform,
+    wish: &Wish,
+    home: &Path,
+    made: &mut Made,
+) -> Result<Ensured, Problem> {
     let release = platform.systemd();
     let mut facts = look(task.reader(), release);
     let mut done: Vec<Text> = Vec::new();
@@ -241,7 +246,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish, home
     // A Compose that was named, or brought along, is the one that is meant.
     let without = facts.compose(wish.generation).is_none() && given.is_none();
     if absent || without {
-        let choice = choose(task, platform, &wish, absent, without)?;
+        let choice = choose(task, platform, &wish, absent, without, made)?;
         let names: Vec<String> = choice.engine.into_iter().chain(choice.compose).collect();
         if !names.is_empty() {
             done.push(text!("installed {}", own(names.join(", "))));
@@ -254,7 +259,7 @@ pub(crate) fn ensure(task: &mut Task<'_>, platform: &Platform, wish: &Wish, home
     if facts.compose(wish.generation).is_none() {
         match given {
             Some(given) => {
-                let compose = binary::install(task, &given, wish.generation)?;
+                let compose = binary::install(task, &given, wish.generation, made)?;
                 done.push(text!("installed Compose {}", Foreign::new(&compose.version)));
                 facts = look(task.reader(), release);
             }
@@ -278,6 +283,7 @@ fn choose(
     wish: &Wish,
     engine: bool,
     compose: bool,
+    made: &mut Made,
 ) -> Result<Choice, Problem> {
     let manager = platform.package_manager(task.reader());
     let names = packages::names(manager, wish.repository);
@@ -307,9 +313,15 @@ fn choose(
     }
     let is_new = |name: &&String| found.as_ref().is_ok_and(|found| found.get(*name).is_some_and(|own| !own.installed));
     let new: Vec<String> = all.iter().filter(is_new).cloned().collect();
-    record::add(task.host, &new, None)?;
-    packages::install(task, manager, &all, &said)?;
-    Ok(choice)
+    made.note(task.host, |all| new.iter().for_each(|name| push(&mut all.packages, name.clone())))?;
+    let done = packages::install(task, manager, &all, &said);
+    // What did not come is not ours, whoever installs it afterwards.
+    if done.is_err()
+        && let Ok(there) = packages::installed(task.reader(), manager, &new)
+    {
+        made.note(task.host, |all| all.packages.retain(|name| !new.contains(name) || there.contains(name)))?;
+    }
+    done.map(|()| choice)
 }
 
 /// Where the distribution has no engine.

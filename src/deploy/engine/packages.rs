@@ -197,6 +197,36 @@ pub(super) fn install(
     }
 }
 
+/// Which of these packages are there.
+///
+/// # Errors
+/// The package manager does not say, with its words.
+pub(crate) fn installed(host: &dyn HostRead, manager: PackageManager, names: &[String]) -> Result<Vec<String>, Text> {
+    let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+    let there = if names.is_empty() { Candidates::new() } else { candidates(host, manager, &asked)? };
+    let is_there = |name: &&String| there.get(*name).is_some_and(|one| one.installed);
+    Ok(names.iter().filter(is_there).cloned().collect())
+}
+
+/// Removes these packages, and none that needs them: where something does, nothing is removed.
+///
+/// # Errors
+/// Something needs one of them, or another program works with packages.
+pub(crate) fn remove(host: &dyn HostRead, manager: PackageManager, names: &[String]) -> Result<(), Problem> {
+    let words: &[&str] = match manager.syntax {
+        PackageSyntax::Apt => &["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--purge"],
+        PackageSyntax::Ini => &["rpm", "-e"],
+    };
+    let argv: Vec<&str> = words.iter().copied().chain(names.iter().map(String::as_str)).collect();
+    let line = argv.join(" ");
+    let failed = || Problem::host(id::PACKAGES_FAILED, text!("{} failed", Foreign::new(&line)));
+    match host.run(&Command { deadline: LOCKED, ..Command::new(argv) }) {
+        Ok(output) if output.code == Some(0) => Ok(()),
+        Ok(output) => Err(failed().because(Foreign::new(last_lines(&output.stderr, 3)))),
+        Err(error) => Err(failed().caused_by(error)),
+    }
+}
+
 /// The problem that its words tell, of several texts the first that tells one; else this one.
 pub(super) fn explained(manager: PackageManager, other: Problem, said: &[&str]) -> Problem {
     let failures = &Facts::get().failure;

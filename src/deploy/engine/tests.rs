@@ -39,7 +39,7 @@ fn platform_of(host: &Double) -> Platform {
 
 fn ensured(host: &Double, wish: &Wish) -> Result<Ensured, Problem> {
     let mut task = Task { host, tell: &mut |_| {}, stop: &|| false };
-    ensure(&mut task, &platform_of(host), wish, Path::new("/divvycloud"))
+    ensure(&mut task, &platform_of(host), wish, Path::new("/divvycloud"), &mut Made::default())
 }
 
 fn ran(host: &Double) -> Vec<String> {
@@ -87,8 +87,8 @@ fn what_is_absent_is_installed_by_the_package_manager_without_a_question() {
     let line = ran(&host).into_iter().find(|line| line.starts_with(INSTALL)).unwrap();
     assert!(line.ends_with(" install docker.io iptables"), "{line}");
     // What was there before is not ours to take away.
-    assert!(!installed(&host).unwrap().packages.contains(&"iptables".to_owned()));
-    assert!(installed(&host).unwrap().packages.contains(&"docker.io".to_owned()));
+    assert!(!Made::read(&host).unwrap().packages.contains(&"iptables".to_owned()));
+    assert!(Made::read(&host).unwrap().packages.contains(&"docker.io".to_owned()));
 }
 
 #[test]
@@ -177,7 +177,11 @@ fn another_user_of_the_packages_is_waited_for() {
         }
     };
     let mut task = Task { host: &host, tell: &mut tell, stop: &|| false };
-    assert!(ensure(&mut task, &platform_of(&host), &Wish::default(), Path::new("/divvycloud")).unwrap().changed);
+    assert!(
+        ensure(&mut task, &platform_of(&host), &Wish::default(), Path::new("/divvycloud"), &mut Made::default())
+            .unwrap()
+            .changed
+    );
     assert!(said.iter().any(|line| line.contains("waiting") && line.contains("1287")), "{said:?}");
 }
 
@@ -301,21 +305,21 @@ fn a_compose_of_no_package_is_the_one_that_is_meant_or_nothing_stays_of_it() {
     let run = |given: &Given, version: &str, wanted: Option<Generation>| {
         let host = debian().prints("/usr/local/bin/.docker-compose.ics-setup version --short", version);
         let mut task = Task { host: &host, tell: &mut |_| {}, stop: &|| false };
-        let result = binary::install(&mut task, given, wanted);
+        let result = binary::install(&mut task, given, wanted, &mut Made::default());
         let left = host.list(Path::new("/usr/local/bin")).unwrap();
         (result.map(|found| found.version), left, host)
     };
     let (found, left, host) = run(&given, "v2.40.3\n", None);
     assert_eq!((found.unwrap().as_str(), left.as_slice()), ("v2.40.3", &["docker-compose".into()][..]));
     assert_eq!(host.lstat(Path::new(PLACE)).unwrap().unwrap().mode, 0o755);
-    assert_eq!(installed(&host).unwrap().compose.unwrap().sha256, given.sha256);
+    assert_eq!(Made::read(&host).unwrap().compose.unwrap().sha256, given.sha256);
     let wrong = Given { sha256: "0".repeat(64), ..given.clone() };
     for (given, version, wanted) in
         [(&wrong, "2.40.3\n", None), (&given, "help!\n", None), (&given, "2.40.3\n", Some(Generation::V1))]
     {
         let (found, left, host) = run(given, version, wanted);
         assert_eq!(found.unwrap_err().id, "compose-refused");
-        assert_eq!((left.len(), installed(&host).unwrap().compose), (0, None));
+        assert_eq!((left.len(), Made::read(&host).unwrap().compose), (0, None));
     }
     let other = program(folder.path(), 21);
     assert!(binary::unfit(&other.path).unwrap().contains("another machine"));
@@ -326,7 +330,7 @@ fn a_compose_of_no_package_is_the_one_that_is_meant_or_nothing_stays_of_it() {
     host.files.put_with(PLACE, b"theirs", Attributes::new(0o755, 0, 0));
     let mut task = Task { host: &host, tell: &mut |_| {}, stop: &|| false };
     let given = program(folder.path(), here);
-    assert_eq!(binary::install(&mut task, &given, None).unwrap_err().id, "compose-refused");
+    assert_eq!(binary::install(&mut task, &given, None, &mut Made::default()).unwrap_err().id, "compose-refused");
     assert_eq!(host.read(Path::new(PLACE)).unwrap().unwrap(), b"theirs");
 }
 

@@ -25,7 +25,7 @@ use crate::converge::{Around, Doing, RunContext};
 use crate::host::HostWrite;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::product::project;
+use crate::product::Place;
 use crate::settings::{Found, Layers};
 use crate::signals::Uninterrupted;
 use crate::text;
@@ -40,10 +40,8 @@ pub(super) struct Install<'h> {
     calm: Option<Uninterrupted>,
     /// The daemon was restarted in this run, or was to be.
     restarted: bool,
-    /// Accounts of this run.
+    /// What this run has made beside files.
     made: Made,
-    /// The stage `engine` has installed or started something.
-    engine_changed: bool,
     /// As the stage `engine` has found or made it.
     engine: Option<engine::Ensured>,
 }
@@ -51,16 +49,7 @@ pub(super) struct Install<'h> {
 impl<'h> Install<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self {
-            host,
-            ready: None,
-            began: None,
-            calm: None,
-            restarted: false,
-            made: Made::default(),
-            engine_changed: false,
-            engine: None,
-        }
+        Self { host, ready: None, began: None, calm: None, restarted: false, made: Made::default(), engine: None }
     }
 
     /// Engine and accounts, once the host is prepared and before the first file of the product.
@@ -70,12 +59,10 @@ impl<'h> Install<'h> {
         let prepared = ready.files(doing.context, |stage| stage == StageId::Prepare);
         doing.note(Stage { id: StageId::Prepare, seconds, ..prepared });
         let (host, calm, restarted, made) = (self.host, &self.calm, &mut self.restarted, &mut self.made);
-        // What is installed before it fails goes as well.
-        self.engine_changed = true;
         let mut found = None;
         doing.stage(StageId::Engine, |doing| {
             let home = &ready.settings.home;
-            let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish, home);
+            let work = |task: &mut Task<'_>| engine::ensure(task, &ready.platform, &ready.wish, home, made);
             let ensured = found.insert(task(host, calm.as_ref(), doing, work)?);
             let mut detail = ensured.detail.clone();
             let mut changed = ensured.changed;
@@ -93,7 +80,6 @@ impl<'h> Install<'h> {
             }
             Ok((if changed { StageState::Changed } else { StageState::Done }, detail))
         })?;
-        self.engine_changed = found.as_ref().is_some_and(|found| found.changed);
         doing.stage(StageId::Accounts, |_| ready.accounts.ensure(host, made))?;
         self.engine = found;
         self.cancelled()
@@ -110,7 +96,9 @@ impl<'h> Install<'h> {
         let Some(ready) = self.ready.as_ref().filter(|ready| ready.settings.proxies.any()) else { return Ok(()) };
         let Some(image) = &ready.image else { return Ok(()) };
         let endpoint = crate::prove::endpoint(&Layers::default())?;
-        let network = format!("{}_default", project(&ready.settings.home));
+        let home = &ready.settings.home;
+        let name = ready.found.project.clone().unwrap_or_else(|| Place::look(self.host, home).project(self.host, home));
+        let network = format!("{name}_default");
         let question = probe_container::Question {
             home: &ready.settings.home,
             image,
@@ -135,7 +123,7 @@ impl<'h> Install<'h> {
     }
 
     /// It will not be well: logs first, then as it was.
-    fn bring_back(&self, doing: &mut Doing<'_, '_>, product: &Product, problem: Problem) -> Problem {
+    fn bring_back(&mut self, doing: &mut Doing<'_, '_>, product: &Product, problem: Problem) -> Problem {
         let Some(ready) = &self.ready else { return problem };
         let problem = match product.keep_logs(self.host, &doing.context.redactor) {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
@@ -184,14 +172,11 @@ impl<'h> Install<'h> {
     }
 
     /// What this run has made beside files goes with it; packages and images stay.
-    fn without_accounts(&self, problem: Problem) -> Problem {
-        let accounts = match self.made == Made::default() {
-            true => Ok(()),
-            false => accounts::take_away(self.host, &self.made).map(drop),
-        };
-        let compose = if self.engine_changed { engine::take_back(self.host).map(drop) } else { Ok(()) };
-        match accounts.and(compose) {
-            Ok(()) => problem,
+    fn without_accounts(&mut self, problem: Problem) -> Problem {
+        let accounts = accounts::take_away(self.host, &mut self.made);
+        let compose = engine::take_back(self.host, &mut self.made);
+        match accounts.map(drop).and(compose) {
+            Ok(_) => problem,
             Err(error) => problem.hint(text!("something that this run has made stays: {}", error.sentence())),
         }
     }
@@ -270,6 +255,7 @@ impl Around for Install<'_> {
         };
         let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
         product.calm = self.calm.take();
+        product.remember(host).map_err(written)?;
         if let Err(problem) = product.start(host, doing) {
             if goes_on(&problem) {
                 doing.context.containers = product.changes(host).unwrap_or_default();

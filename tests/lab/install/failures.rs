@@ -72,6 +72,27 @@ fn of_the_first_start() {
     install(&site, &WORDS).expect(0);
     assert_eq!((site.status(), site.container_ids() == left), (200, true));
 
+    // A way back that cannot be gone leaves the product as it runs, with its files, and is gone once its cause is mended.
+    let program = site.sh("command -v docker-compose").trim().to_owned();
+    let real = format!("{program}.real");
+    let refuses = |verb: &str| {
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *\" {verb} \"*) echo no {verb} today >&2; exit 1 ;; esac\nexec {real} \"$@\"\n"
+        );
+        site.sh(&format!("mv {program} {real}"));
+        site.write(program.trim_start_matches('/'), script);
+        site.sh(&format!("chmod 755 {program}"));
+    };
+    let mend = || site.sh(&format!("mv {real} {program}"));
+    let files = site.sh("cat /divvycloud/docker-compose.yml /divvycloud/prod.env");
+    refuses("down");
+    let stays = ics_setup(&site, &["revert"]);
+    assert_eq!((stays.code, site.status()), (Some(5), 200), "{stays}");
+    assert!(stays.json()["error"].to_string().contains("no down today"), "{stays}");
+    assert!(site.sh("id divvy").contains("divvy") && site.container_ids() == left, "{stays}");
+    assert_eq!(site.sh("cat /divvycloud/docker-compose.yml /divvycloud/prod.env"), files);
+    mend();
+
     // What an earlier run has made stays when a later one fails, and nothing that runs is touched.
     site.sh("useradd bob");
     let before = site.container_ids();

@@ -1,0 +1,240 @@
+//! What `revert` does to the product: its containers go with the files that made them, or run again with the files of before.
+//! Data, images and Docker stay, unless `--purge` names the product's folder.
+
+mod purge;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::health::Limits;
+use super::made::Made;
+use super::product::{Product, ids, is_product};
+use super::{LOOK, accounts, boot, engine, marker, no_answer};
+use crate::apply::{Run, State, revert};
+use crate::converge::{Around, Doing, RunContext};
+use crate::docker::{Container, NoDocker, compose};
+use crate::host::HostWrite;
+use crate::net::Time;
+use crate::plan::{Action, ContainerChange, Fate, Plan};
+use crate::problem::{HostState, Problem, id};
+use crate::product::{home_of, own_containers};
+use crate::settings::{Key, parse_duration};
+use crate::signals::Uninterrupted;
+use crate::targets::UNIT;
+use crate::text;
+use crate::text::{Text, as_root, ics_setup, own};
+use purge::{Besides, is_of_system};
+
+/// Around the files of a run that are taken back.
+pub(crate) struct Remove<'h> {
+    host: &'h dyn HostWrite,
+    /// `--purge`: the folder, as it was typed.
+    purge: Option<&'h Path>,
+    way: Way,
+    /// The unit goes.
+    unit: bool,
+    /// It was enabled, until this run.
+    was_enabled: bool,
+    /// The run that goes is the only one in force that has installed the product.
+    only_install: bool,
+    /// Accounts, and a Compose of ours, go too.
+    all: bool,
+    /// What goes besides, where that was asked for.
+    besides: Option<Besides>,
+}
+
+/// What becomes of the product.
+enum Way {
+    /// It is not touched.
+    Stays,
+    /// Its containers go.
+    Goes(Product),
+    /// It runs again with the files of before.
+    Again(Product),
+}
+
+impl<'h> Remove<'h> {
+    /// Nothing is known yet.
+    pub(crate) fn new(host: &'h dyn HostWrite, purge: Option<&'h Path>) -> Self {
+        let way = Way::Stays;
+        Self { host, purge, way, unit: false, was_enabled: false, only_install: false, all: false, besides: None }
+    }
+
+    /// What `--purge` names, as it may be taken: the run that has installed the product there, where that is in force. `runs`: all
+    /// so far; `named`: the one that is to be taken back.
+    ///
+    /// # Errors
+    /// It is no folder that a run has installed the product in, or one that others use too.
+    pub(crate) fn check(&mut self, runs: &[Run], named: Option<&str>) -> Result<Option<String>, Problem> {
+        let installs = || runs.iter().filter(|run| run.begin.command == "install" && run.begin.reverts.is_none());
+        let in_force = |run: &&Run| run.state != State::Reverted;
+        // Whoever takes it back says why it cannot be.
+        let chosen = revert::choose(runs, named).ok();
+        self.only_install =
+            chosen.is_some_and(|chosen| chosen.begin.command == "install") && installs().filter(in_force).count() == 1;
+        let Some(purge) = self.purge else { return Ok(None) };
+        let refused = |why: Text| Problem::settings(id::PURGE_REFUSED, why);
+        if !self.host.is_live() {
+            return Err(refused("--purge takes containers and volumes, and --root names an image of a system".into())
+                .hint("take the files back, without --purge"));
+        }
+        let home = |run: &Run| home_of(run.begin.files().map(|file| file.path.as_path()));
+        let mut here = installs().filter(|run| home(run).as_deref() == Some(purge)).peekable();
+        if here.peek().is_none() {
+            let problem = refused(text!(
+                "--purge names {}, where no run of this tool has installed the product",
+                purge.display()
+            ));
+            return Err(match installs().filter_map(home).next_back() {
+                Some(home) => problem.hint(text!("the product's folder is {}", home.display())),
+                None => problem.hint("take away by hand what others have installed"),
+            });
+        }
+        let real = self.host.resolve(purge).unwrap_or_else(|_| purge.to_owned());
+        if is_of_system(purge) || is_of_system(&real) {
+            return Err(refused(text!("--purge would remove {}, which is not the product's alone", purge.display()))
+                .hint(text!(
+                    "take back the installation, then remove the product's files in it by hand: {}",
+                    ics_setup("revert")
+                )));
+        }
+        Ok(here.rfind(|run| run.state == State::Committed).map(|run| run.begin.run.clone()))
+    }
+}
+
+impl Around for Remove<'_> {
+    fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        (self.way, self.unit, self.all, self.besides) = (Way::Stays, false, false, None);
+        if !self.host.is_live() {
+            return Ok(());
+        }
+        let plan = &context.plan;
+        self.unit = plan.changes.iter().any(|change| change.path.ends_with(UNIT) && change.action() == Action::Delete);
+        let of_plan = || home_of(plan.changes.iter().map(|change| change.path.as_path()));
+        let Some(home) = self.purge.map(Path::to_path_buf).or_else(of_plan) else { return Ok(()) };
+        let goes = self.purge.is_some() || goes(plan, &home);
+        self.all = goes || self.only_install;
+        // Containers say what their files have told them.
+        for change in &plan.changes {
+            let before = change.before.as_ref().map(|file| file.bytes.as_slice()).unwrap_or_default();
+            [before, change.new_bytes()].iter().for_each(|file| context.redactor.learn_assignments(file));
+        }
+        for name in ["prod.env", "mysql.env"] {
+            // Of one that cannot be read, what looks like a secret is masked all the same.
+            let file = self.host.read(&home.join(name)).ok().flatten().unwrap_or_default();
+            context.redactor.learn_assignments(&file);
+        }
+        let found = match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
+            Ok(found) => found.own,
+            Err(NoDocker::Absent) => Vec::new(),
+            // Volumes and images of a daemon that is down would stay, unseen.
+            Err(NoDocker::Down { .. }) if self.purge.is_none() => Vec::new(),
+            Err(error) => return Err(no_answer(&error)),
+        };
+        self.besides = self.purge.map(|folder| Besides::look(self.host, folder, &found)).transpose()?;
+        context.for_good = self.besides.as_ref().map(Besides::list).unwrap_or_default();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let limits = Limits { healthy: default(Key::HealthyWithin), migrate: default(Key::MigrateWithin) };
+        let fate = |fate: Fate| {
+            let change = move |service: &String| ContainerChange { service: service.clone(), fate };
+            ids(&found).keys().map(change).collect()
+        };
+        let is_up = |one: &Container| matches!(one.state.status.as_str(), "running" | "restarting");
+        if goes {
+            context.containers = fate(Fate::Remove);
+            self.way = Way::Goes(Product::look(self.host, &home, limits)?);
+        } else if found.iter().any(|one| is_product(one) && is_up(one)) || marker::read(self.host)? {
+            context.containers = fate(Fate::Recreate);
+            self.way = Way::Again(Product::look(self.host, &home, limits)?);
+        }
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        matches!(self.way, Way::Stays) && !self.unit && !self.all
+    }
+
+    fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        match &mut self.way {
+            Way::Stays => {}
+            Way::Goes(product) => {
+                product.remember(self.host)?;
+                let what = if self.purge.is_some() { "data and images go after them" } else { "data and images stay" };
+                doing.tell(&text!("taking the containers away; {}", own(what)));
+                product.compose(self.host, &["down"])?;
+            }
+            Way::Again(product) => {
+                product.calm = Some(Uninterrupted::begin());
+                product.stopped = Some(Instant::now());
+                doing.tell(&text!("stopping {}", own(product.product_services().collect::<Vec<_>>().join(", "))));
+                product.stop(self.host)?;
+            }
+        }
+        if self.unit {
+            self.was_enabled = boot::is_done(self.host);
+            boot::disable(self.host)?;
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
+        let enabled = if self.was_enabled { boot::enable(self.host).map(drop) } else { Ok(()) };
+        let problem = match enabled {
+            Ok(()) => problem,
+            Err(second) => problem
+                .hint(text!("the product does not start with the host any more: {}", second.sentence()))
+                .hint_command(as_root(text!("systemctl enable {}", own(UNIT)))),
+        };
+        let (Way::Goes(product) | Way::Again(product)) = &self.way else { return problem };
+        match product.start(self.host, doing) {
+            Ok(()) => problem,
+            Err(second) => problem
+                .hint(text!("the product could not be started again: {}", second.sentence()))
+                .hint_command(as_root(product.command("up -d")))
+                .leaving(HostState::Changed),
+        }
+    }
+
+    fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let stays = |problem: Problem| problem.leaving(HostState::Changed);
+        if self.unit {
+            boot::reload(self.host).map_err(stays)?;
+        }
+        if let Way::Again(product) = &self.way {
+            let look = || as_root(product.command("logs --tail 50"));
+            product.start(self.host, doing).map_err(|problem| stays(problem.hint_command(look())))?;
+            doing.context.containers = product.changes(self.host).map_err(stays)?;
+        }
+        if self.all {
+            let mut made = Made::read(self.host).map_err(stays)?;
+            for gone in accounts::take_away(self.host, &mut made).map_err(stays)? {
+                doing.tell(&gone);
+            }
+            if let Some(program) = engine::take_back(self.host, &mut made).map_err(stays)? {
+                doing.tell(&text!("{} was removed", program));
+            }
+        }
+        match &self.besides {
+            Some(besides) => besides.remove(self.host, doing).map_err(stays),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Does the compose file go with the run?
+fn goes(plan: &Plan, home: &Path) -> bool {
+    let is_compose =
+        |path: &Path| path.file_name().is_some_and(|name| compose::rank(&name.to_string_lossy()).is_some());
+    plan.changes
+        .iter()
+        .any(|change| change.path.starts_with(home) && is_compose(&change.path) && change.action() == Action::Delete)
+}
+
+/// The time of a setting that nobody is asked for here.
+fn default(key: Key) -> Duration {
+    key.spec().default.and_then(parse_duration).unwrap_or_default()
+}
