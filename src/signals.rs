@@ -1,37 +1,77 @@
 //! Signals that end the process, kept away while it must not end.
+//!
+//! They are heard by handlers, not blocked: a program that is started has the mask of its parent and would be deaf to them, and
+//! so would whatever it leaves running. Handlers do not outlive `execve`.
 
 use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::Signal;
+use signal_hook::{flag, low_level};
+
+/// The signals that ask a process to end.
+const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// So often somebody who waits looks whether one has arrived, in milliseconds.
+const LOOK: u8 = 50;
+
+/// Those that are kept away now. Once one has been heard of, its handlers stay.
+static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
+
+struct Heard {
+    /// So many want to be left alone.
+    calm: usize,
+    /// Nobody does: a signal ends the process.
+    ends: Arc<AtomicBool>,
+    /// The last that arrived, by its number; 0: none.
+    arrived: Arc<AtomicUsize>,
+}
+
+impl Heard {
+    /// What a process ignores from its start, as one that `nohup` starts, it goes on ignoring.
+    fn listen() -> Self {
+        let heard = Self { calm: 0, ends: Arc::new(AtomicBool::new(true)), arrived: Arc::default() };
+        let ignored = ignored().unwrap_or_default();
+        for signal in ENDING.into_iter().filter(|signal| !is_in(ignored, *signal)) {
+            let number = signal as i32;
+            // Fails only for signals that nobody can handle.
+            let _ = flag::register_conditional_default(number, Arc::clone(&heard.ends));
+            let _ = flag::register_usize(number, Arc::clone(&heard.arrived), signal as usize);
+        }
+        heard
+    }
+}
+
+fn heard<T>(with: impl FnOnce(&mut Heard) -> T) -> T {
+    // Whoever panicked with it has left numbers, which are as good as before.
+    with(HEARD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Heard::listen))
+}
 
 /// Until this is dropped, signals that would end the process wait; then they arrive. A kill does not wait: that is what the
 /// journal is for.
-pub(crate) struct Uninterrupted(Option<SigSet>);
+pub(crate) struct Uninterrupted(());
 
 impl Uninterrupted {
     /// From now on.
     pub(crate) fn begin() -> Self {
-        Self(ending().thread_swap_mask(SigmaskHow::SIG_BLOCK).ok())
+        heard(|heard| {
+            heard.calm += 1;
+            heard.ends.store(false, Ordering::SeqCst);
+        });
+        Self(())
     }
 
     /// Has one of them arrived? It is taken, and will not end the process any more.
     pub(crate) fn take_arrived(&self) -> bool {
-        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let Ok(waiting) = SignalFd::with_flags(&ending(), flags) else { return false };
-        let mut arrived = false;
-        while let Ok(Some(_)) = waiting.read_signal() {
-            arrived = true;
-        }
-        arrived
+        heard(|heard| heard.arrived.swap(0, Ordering::SeqCst) != 0)
     }
 
     /// For good: the process ends by itself, and in order.
-    pub(crate) fn until_the_end(mut self) {
-        self.0 = None;
+    pub(crate) fn until_the_end(self) {
+        std::mem::forget(self);
     }
 
     /// Runs `work`; when a signal arrives before it is done, runs `instead` on another thread. That one may end the process.
@@ -53,30 +93,35 @@ impl Uninterrupted {
 
 impl Drop for Uninterrupted {
     fn drop(&mut self) {
-        if let Some(before) = self.0 {
-            // Fails only for arguments that are not ours to get wrong.
-            let _ = before.thread_set_mask();
+        let arrived = heard(|heard| {
+            heard.calm -= 1;
+            let is_last = heard.calm == 0;
+            heard.ends.store(is_last, Ordering::SeqCst);
+            if is_last { heard.arrived.swap(0, Ordering::SeqCst) } else { 0 }
+        });
+        if let Some(signal) = ENDING.into_iter().find(|signal| *signal as usize == arrived) {
+            // It does not come back from that.
+            let _ = low_level::emulate_default_handler(signal as i32);
         }
     }
 }
 
 /// Waits for a signal, for a terminal that goes away, or for the end of the pipe.
 fn arrives_before(done: &PipeReader) -> bool {
-    let Ok(signals) = SignalFd::with_flags(&ending(), SfdFlags::SFD_CLOEXEC) else { return false };
     loop {
         // Whoever reads keys from a terminal that is gone would read for ever.
         let stdin = std::io::stdin();
-        let mut fds = [
-            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(done.as_fd(), PollFlags::POLLIN),
-            PollFd::new(stdin.as_fd(), PollFlags::empty()),
-        ];
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(nix::errno::Errno::EINTR) => {}
+        let mut fds = [PollFd::new(done.as_fd(), PollFlags::POLLIN), PollFd::new(stdin.as_fd(), PollFlags::empty())];
+        let seen = poll(&mut fds, LOOK);
+        if heard(|heard| heard.arrived.load(Ordering::SeqCst)) != 0 {
+            return true;
+        }
+        match seen {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
             Err(_) => return false,
             Ok(_) => {
                 let is = |at: usize| fds[at].any().unwrap_or(false);
-                return is(0) || (is(2) && !is(1));
+                return is(1) && !is(0);
             }
         }
     }
@@ -89,23 +134,44 @@ fn arrives_before(done: &PipeReader) -> bool {
 /// # Errors
 /// What this process ignores cannot be read, or the handler cannot be set.
 pub(crate) fn programs_hear_interrupts() -> io::Result<()> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    let ignored =
-        ignored.ok_or_else(|| io::Error::other("/proc/self/status does not say which signals are ignored"))?;
-    // Bit n - 1 stands for signal n (proc(5)).
-    if ignored >> (Signal::SIGINT as u32 - 1) & 1 == 1 {
+    if is_in(ignored()?, Signal::SIGINT) {
         // Nobody looks at the flag: for this process, interrupts mean as little as before.
-        signal_hook::flag::register(Signal::SIGINT as i32, Arc::default())?;
+        flag::register(Signal::SIGINT as i32, Arc::default())?;
     }
     Ok(())
 }
 
-fn ending() -> SigSet {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
-        set.add(signal);
+/// Signals that this process ignores (proc(5), `SigIgn`).
+fn ignored() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .ok_or_else(|| io::Error::other("/proc/self/status does not say which signals are ignored"))
+}
+
+/// Bit n - 1 stands for signal n.
+fn is_in(mask: u64, signal: Signal) -> bool {
+    mask >> (signal as u32 - 1) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `/proc` says of the mask of a program that is started now.
+    fn mask() -> String {
+        let output = std::process::Command::new("grep").args(["SigBlk", "/proc/self/status"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
-    set
+
+    #[test]
+    fn programs_hear_what_is_kept_away_from_us() {
+        let before = mask();
+        let calm = Uninterrupted::begin();
+        let (within, inner) = (mask(), Uninterrupted::begin());
+        drop(inner);
+        assert_eq!((within, mask()), (before.clone(), before));
+        assert!(!heard(|heard| heard.ends.load(Ordering::SeqCst)), "somebody still wants to be left alone");
+        drop(calm);
+    }
 }

@@ -1,7 +1,7 @@
 //! Lists, and the product as it runs.
 
-use super::super::runtime;
 use super::super::CheckSpec;
+use super::super::runtime;
 use super::each_has_a_way_out;
 use super::errors::errors;
 use crate::docker::NoDocker;

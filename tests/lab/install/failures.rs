@@ -29,7 +29,33 @@ fn of_the_first_start() {
     assert_eq!(state(&json, "preflight"), "failed", "{json:#}");
     assert!(json["error"].to_string().contains("8001") && json["error"].to_string().contains("python3"), "{json:#}");
     bare(&site);
-    site.sh(&format!("kill {listener}"));
+    let free = |listener: &str| {
+        site.sh(&format!("kill {listener}"));
+        until(|| if site.status() == 0 { Ok(()) } else { Err(format!("it still answers: {}", site.status())) });
+    };
+    free(&listener);
+
+    let program = site.sh("command -v docker-compose").trim().to_owned();
+    let real = format!("{program}.real");
+    // Compose, with something that happens before one of its verbs.
+    let meddle = |verb: &str, what: &str| {
+        let script = format!("#!/bin/sh\ncase \" $* \" in *\" {verb} \"*) {what} ;; esac\nexec {real} \"$@\"\n");
+        site.sh(&format!("mv {program} {real}"));
+        site.write(program.trim_start_matches('/'), script);
+        site.sh(&format!("chmod 755 {program}"));
+    };
+    let mend = || site.sh(&format!("mv {real} {program}"));
+
+    // Or takes it when everything has been looked at: what runs by then is stopped.
+    meddle("up", "python3 -m http.server 8001 --bind 0.0.0.0 >/dev/null 2>&1 & echo $! >/run/taker; sleep 5");
+    let raced = install(&site, &WORDS);
+    free(site.sh("cat /run/taker").trim());
+    mend();
+    let json = raced.json();
+    assert_eq!((raced.code, json["outcome"].as_str()), (Some(5), Some("restored")), "{raced}");
+    assert_eq!(state(&json, "start"), "failed", "{json:#}");
+    assert!(json["error"].to_string().contains("8001"), "{json:#}");
+    bare(&site);
 
     // It ends again and again: said at once, with the container's own words, and taken back.
     site.fault(IMAGE, &["LAB_CRASH=1"]);
@@ -73,19 +99,8 @@ fn of_the_first_start() {
     assert_eq!((site.status(), site.container_ids() == left), (200, true));
 
     // A way back that cannot be gone leaves the product as it runs, with its files, and is gone once its cause is mended.
-    let program = site.sh("command -v docker-compose").trim().to_owned();
-    let real = format!("{program}.real");
-    let refuses = |verb: &str| {
-        let script = format!(
-            "#!/bin/sh\ncase \" $* \" in *\" {verb} \"*) echo no {verb} today >&2; exit 1 ;; esac\nexec {real} \"$@\"\n"
-        );
-        site.sh(&format!("mv {program} {real}"));
-        site.write(program.trim_start_matches('/'), script);
-        site.sh(&format!("chmod 755 {program}"));
-    };
-    let mend = || site.sh(&format!("mv {real} {program}"));
     let files = site.sh("cat /divvycloud/docker-compose.yml /divvycloud/prod.env");
-    refuses("down");
+    meddle("down", "echo no down today >&2; exit 1");
     let stays = ics_setup(&site, &["revert"]);
     assert_eq!((stays.code, site.status()), (Some(5), 200), "{stays}");
     assert!(stays.json()["error"].to_string().contains("no down today"), "{stays}");
