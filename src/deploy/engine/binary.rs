@@ -7,7 +7,7 @@ use super::super::made::{Made, Program};
 use super::super::task::Task;
 use crate::checksum;
 use crate::docker::{ComposeProgram, Generation, compose_program};
-use crate::host::HostWrite;
+use crate::host::{HostRead, HostWrite};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
 use crate::text::{Foreign, Text, as_anybody, own, quoted};
@@ -30,8 +30,46 @@ pub(super) fn place() -> Option<&'static Path> {
     Vendor::get().compose.programs.first().map(PathBuf::as_path)
 }
 
+/// What is known of it before anything is written: it is a program of this machine, its place is free, and it is the one that is
+/// meant.
+///
+/// # Errors
+/// `compose-refused`.
+pub(super) fn prove(host: &dyn HostRead, given: &Given) -> Result<(), Problem> {
+    fits(host, given)?;
+    match checksum::of(&given.path, |_| Ok(())) {
+        Ok(sum) if sum == given.sha256 => Ok(()),
+        Ok(sum) => Err(another(given, &sum)),
+        Err(error) => Err(refused(given, text!("it cannot be read: {}", error))),
+    }
+}
+
+/// All of that but its checksum: where it goes.
+fn fits(host: &dyn HostRead, given: &Given) -> Result<&'static Path, Problem> {
+    if let Some(why) = unfit(&given.path) {
+        return Err(refused(given, why)
+            .hint("name the file of the release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>"));
+    }
+    let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
+    match host.lstat(place) {
+        Ok(None) => Ok(place),
+        Ok(Some(_)) => Err(refused(given, text!("{} is there already, and does not serve", place))
+            .hint(text!("look at it: ls -l {}", place))),
+        Err(error) => Err(refused(given, text!("{} cannot be looked at: {}", place, error))),
+    }
+}
+
+fn refused(given: &Given, why: Text) -> Problem {
+    Problem::host(id::COMPOSE_REFUSED, text!("{} cannot be installed as Compose", given.path.display())).because(why)
+}
+
+fn another(given: &Given, sum: &str) -> Problem {
+    refused(given, text!("its SHA-256 is {}, and {} was asked for", own(sum), own(&given.sha256)))
+        .hint("bring it anew: it is not whole, or another; the page of its release has its checksum")
+}
+
 /// Why a file cannot be it, by its first bytes: it is no program, or one of another architecture.
-pub(super) fn unfit(path: &Path) -> Option<Text> {
+fn unfit(path: &Path) -> Option<Text> {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(20).read_to_end(&mut head));
     if let Err(error) = read {
@@ -62,23 +100,8 @@ pub(super) fn install(
     made: &mut Made,
 ) -> Result<ComposeProgram, Problem> {
     let host = task.host;
-    let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
-    let refused = |why: Text| {
-        Problem::host(id::COMPOSE_REFUSED, text!("{} is not installed as Compose", given.path.display())).because(why)
-    };
-    if let Some(why) = unfit(&given.path) {
-        return Err(
-            refused(why).hint("name the file of the release page that is for this machine: --compose-binary <FILE>")
-        );
-    }
-    match host.lstat(place) {
-        Ok(None) => {}
-        Ok(Some(_)) => {
-            let why = text!("{} is there already, and does not serve", place);
-            return Err(refused(why).hint(text!("look at it: ls -l {}", place)));
-        }
-        Err(error) => return Err(refused(text!("{} cannot be looked at: {}", place, error))),
-    }
+    let place = fits(host, given)?;
+    let refused = |why: Text| refused(given, why);
     task.say(&text!("installing Compose from {} to {}", given.path.display(), place));
     let program = Program { path: place.to_owned(), sha256: given.sha256.clone() };
     made.note(host, |all| all.compose = Some(program.clone()))?;
@@ -95,11 +118,7 @@ pub(super) fn install(
         Err(why) => {
             take_back(host, made)?;
             Err(match why {
-                Why::Sum(sum) => {
-                    refused(text!("its SHA-256 is {}, and {} was asked for", own(&sum), own(&given.sha256))).hint(
-                        "fetch it anew, and take the checksum from the page of its release: --compose-sha256 <HEX>",
-                    )
-                }
+                Why::Sum(sum) => another(given, &sum),
                 Why::Io(error) => refused("it could not be copied".into()).caused_by(error),
                 Why::Silent => refused("asked for its release, it does not answer".into())
                     .hint_command(as_anybody(text!("{} version --short", own(quoted(&given.path.to_string_lossy()))))),
@@ -152,7 +171,7 @@ fn stage(host: &dyn HostWrite, given: &Given, place: &Path) -> Result<PathBuf, W
     };
     let copied = copy();
     match copied {
-        Ok(sum) if sum.eq_ignore_ascii_case(&given.sha256) => Ok(temporary),
+        Ok(sum) if sum == given.sha256 => Ok(temporary),
         Ok(sum) => {
             // What stays of it is in nobody's way, and the next attempt removes it.
             let _ = host.remove_file(&temporary);

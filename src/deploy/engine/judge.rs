@@ -9,6 +9,7 @@ use crate::docker::{NoDocker, Versions};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::platform::Platform;
+use crate::problem::Problem;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
 use crate::version::Version;
@@ -94,12 +95,16 @@ fn silent(facts: &EngineFacts) -> Option<Finding> {
 fn absent(question: &Question<'_>) -> Vec<Finding> {
     let Question { host, platform, facts, wish, .. } = question;
     let (engine, compose) = (facts.is_absent(), facts.compose(wish.generation).is_none());
+    let given = if compose { wish.given() } else { Ok(None) };
+    let proven = given.as_ref().map_err(Clone::clone).and_then(|given| match given {
+        Some(given) => binary::prove(*host, given),
+        None => Ok(()),
+    });
+    let mut found: Vec<Finding> = proven.err().map(|problem| refused(&problem)).into_iter().collect();
     // The files of a repository that was named come with the run: what it has is seen then.
     if !(engine || compose) || wish.repository {
-        return Vec::new();
+        return found;
     }
-    let mut found = Vec::new();
-    let given = wish.given();
     let manager = platform.package_manager(*host);
     let names = packages::names(manager, false);
     let candidates =
@@ -117,40 +122,47 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
                 .advise("or install Docker as your company does, and run the same again: it is taken as it is"),
         );
     }
-    if !compose {
+    if !compose || !matches!(given, Ok(None)) {
         return found;
     }
-    match given {
-        Ok(Some(given)) => found.extend(binary::unfit(&given.path).map(|why| {
-            Finding::fail(ids::COMPOSE_ABSENT, text!("{} cannot be installed as Compose", given.path.display()))
-                .expected("the program of Compose for this machine")
-                .observed(why)
-                .cause("what is installed as Compose runs as root, so it has to be what it is taken for")
-                .advise("name the file of its release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>")
-        })),
-        Err(problem) => found.push(
-            Finding::fail(ids::COMPOSE_ABSENT, "the Compose of the bundle has no checksum")
-                .expected("a line of SHA256SUMS for it")
-                .observed(problem.sentence())
-                .cause("what is installed as Compose runs as root, so it has to be what it is taken for")
-                .advise("make the list anew, where the bundle was made: sha256sum * > SHA256SUMS"),
-        ),
-        Ok(None) if choice.is_some_and(|choice| choice.compose.is_empty()) => found.push(no_compose(facts, wish)),
-        Ok(None) => {}
+    match choice {
+        Some(choice) if choice.compose.is_empty() => found.push(no_compose(facts, wish)),
+        // A host that has run the product is not one that has never asked its package sources.
+        None if wish.generation.is_some() && !packages::has_index(*host, manager) => {
+            let refresh = packages::refreshed_by(manager);
+            found.push(
+                no_compose(facts, wish)
+                    .advise(text!("or read what the package sources have, and run the same again: {}", refresh)),
+            );
+        }
+        _ => {}
     }
     found
 }
 
-fn no_compose(facts: &EngineFacts, wish: &Wish) -> Finding {
-    let finding = match (wish.generation, facts.composes.first()) {
-        (Some(_), Some(other)) => Finding::fail(
+/// What was named, or is in the bundle, is not the Compose that is meant.
+fn refused(problem: &Problem) -> Finding {
+    let finding = Finding::fail(ids::COMPOSE_ABSENT, problem.message.clone())
+        .expected("the program of Compose for this machine, with its checksum")
+        .observed(problem.because.as_deref().cloned().unwrap_or_else(|| "no line for it".into()))
+        .cause("what is installed as Compose runs as root, so it has to be what it is taken for");
+    problem.hints.iter().cloned().fold(finding, Finding::fixed_by)
+}
+
+/// No Compose that serves is here, and nothing is known that brings one.
+pub(super) fn no_compose(facts: &EngineFacts, wish: &Wish) -> Finding {
+    let finding = match wish.generation {
+        Some(_) => Finding::fail(
             ids::COMPOSE_GENERATION,
             "the containers of the product were made by a generation of Compose that is not here",
         )
         .expected("the generation that the labels of the containers name")
-        .observed(text!("Compose {}", Foreign::new(&other.version)))
+        .observed(match facts.composes.first() {
+            Some(other) => text!("Compose {}", Foreign::new(&other.version)),
+            None => "no Compose".into(),
+        })
         .cause("the other generation would create every container anew, that of the database too"),
-        _ => Finding::fail(ids::COMPOSE_ABSENT, "there is no Compose on this host, and no package source has one")
+        None => Finding::fail(ids::COMPOSE_ABSENT, "there is no Compose on this host, and no package source has one")
             .expected("docker compose, docker-compose, or a package of one of them")
             .observed("none of them")
             .cause("the product's containers are made by Compose"),

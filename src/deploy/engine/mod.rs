@@ -24,6 +24,7 @@ use super::no_answer;
 use super::task::{Task, cancelled};
 use crate::checksum;
 use crate::consumers;
+use crate::converge::problem_of;
 use crate::docker::{
     self, ComposeProgram, Container, Generation, NoDocker, Server, Versions, compose_programs, serving,
 };
@@ -263,7 +264,7 @@ pub(crate) fn ensure(
                 done.push(text!("installed Compose {}", Foreign::new(&compose.version)));
                 facts = look(task.reader(), release);
             }
-            None => return Err(no_compose(&facts, &wish)),
+            None => return Err(problem_of(&judge::no_compose(&facts, &wish), id::COMPOSE_MISSING)),
         }
     }
     let (Some(server), Some(compose)) = (facts.server().cloned(), facts.compose(wish.generation).cloned()) else {
@@ -335,23 +336,6 @@ fn podman(path: &Path) -> Problem {
     Problem::host(id::DOCKER_IS_PODMAN, text!("this host's docker is podman ({})", path))
         .because("podman has no daemon, so the product's containers would not start again by themselves, and Compose would not find it")
         .hint("remove the package podman-docker, and run the same again: Docker is installed then")
-}
-
-fn no_compose(facts: &EngineFacts, wish: &Wish) -> Problem {
-    let problem = match (wish.generation, facts.composes.first()) {
-        (Some(_), Some(other)) => Problem::host(
-            id::COMPOSE_MISSING,
-            text!(
-                "the containers of this host were made by the other Compose than {}, which is here",
-                Foreign::new(&other.version)
-            ),
-        )
-        .because("it would create every container anew, that of the database too"),
-        _ => Problem::host(id::COMPOSE_MISSING, "there is no Compose on this host, and no package source has one"),
-    };
-    problem
-        .hint("name its program with its checksum: --compose-binary <FILE> --compose-sha256 <HEX>")
-        .hint("or bring it in the bundle: --bundle <DIR> with the file compose and its line in SHA256SUMS")
 }
 
 /// Starts the daemon and waits for its answer; `new`: it was installed just now, and is to start at boot as well.

@@ -12,7 +12,7 @@ use crate::host::{Command, HostRead, Output, Watch};
 use crate::platform::{PackageManager, PackageSyntax, upstream};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Foreign, Text, as_root, own};
+use crate::text::{CommandLine, Foreign, Text, as_root, own};
 
 /// How long it may take to say what it has. dnf may ask its repositories for that.
 const ASK: Duration = Duration::from_secs(120);
@@ -34,6 +34,8 @@ pub(super) struct Candidate {
     pub(super) version: String,
     /// It is there already.
     pub(super) installed: bool,
+    /// To install it changes something: it is not there, or not in its newest release.
+    pub(super) brings: bool,
 }
 
 /// What the package manager has, by name.
@@ -80,13 +82,15 @@ pub(super) fn candidates(host: &dyn HostRead, manager: PackageManager, names: &[
 /// `apt-cache policy`: a name at the beginning of a line, what is installed and what would be, below it.
 fn policy(text: &str) -> Candidates {
     let mut found = Candidates::new();
-    let (mut name, mut installed) = ("", false);
+    let (mut name, mut installed) = ("", "(none)");
     for line in text.lines() {
         match line.trim().split_once(": ") {
-            None if !line.starts_with(' ') => (name, installed) = (line.trim_end_matches(':'), false),
-            Some(("Installed", version)) => installed = version.trim() != "(none)",
+            None if !line.starts_with(' ') => (name, installed) = (line.trim_end_matches(':'), "(none)"),
+            Some(("Installed", version)) => installed = version.trim(),
             Some(("Candidate", version)) if version.trim() != "(none)" => {
-                let candidate = Candidate { version: version.trim().to_owned(), installed };
+                let version = version.trim().to_owned();
+                let brings = version != installed;
+                let candidate = Candidate { version, installed: installed != "(none)", brings };
                 found.entry(name.to_owned()).or_insert(candidate);
             }
             _ => {}
@@ -101,12 +105,13 @@ fn list(text: &str) -> Candidates {
         let mut words = line.split_whitespace();
         let (name, _) = words.next()?.rsplit_once('.')?;
         let version = words.next()?.to_owned();
-        Some((name.to_owned(), Candidate { version, installed: words.next()?.starts_with('@') }))
+        let installed = words.next()?.starts_with('@');
+        Some((name.to_owned(), Candidate { version, installed, brings: !installed }))
     };
     let mut found = Candidates::new();
     for (name, candidate) in text.lines().filter_map(row) {
-        // Of a package that is there and can be had newer, the first row counts.
-        found.entry(name).or_insert(candidate);
+        // Of a package that is there and can be had newer, the first row counts, and the second is the newer one.
+        found.entry(name).and_modify(|own: &mut Candidate| own.brings = true).or_insert(candidate);
     }
     found
 }
@@ -137,7 +142,9 @@ pub(super) fn chosen(
     }
     if let Some(generation) = compose {
         let fits = |name: &&String| {
-            let own = candidates.get(name.as_str()).and_then(|own| Generation::of(upstream(&own.version)));
+            // One that is installed beside an engine and does not answer is not mended by what is there already.
+            let own = candidates.get(name.as_str()).filter(|own| engine || own.brings);
+            let own = own.and_then(|own| Generation::of(upstream(&own.version)));
             own.is_some() && generation.is_none_or(|wanted| own == Some(wanted))
         };
         // Those that belong to the engine first, then any other.
@@ -235,11 +242,16 @@ pub(super) fn explained(manager: PackageManager, other: Problem, said: &[&str]) 
     };
     // The line that says it, not the last of many.
     let line = text.lines().find(|line| known([failure], line).is_some()).unwrap_or(text);
-    let again = match manager.syntax {
+    let again = refreshed_by(manager).into();
+    problem(Some(failure), id::PACKAGES_FAILED, other.message, line.trim(), &[("package-manager", again)])
+}
+
+/// The command that reads the indexes anew, for a person.
+pub(super) fn refreshed_by(manager: PackageManager) -> CommandLine {
+    match manager.syntax {
         PackageSyntax::Apt => as_root("apt-get update"),
         PackageSyntax::Ini => as_root(text!("{} makecache", own(manager.name))),
-    };
-    problem(Some(failure), id::PACKAGES_FAILED, other.message, line.trim(), &[("package-manager", again.into())])
+    }
 }
 
 /// Both streams: apt names what it could not fetch on one, and that it failed on the other.

@@ -260,6 +260,19 @@ fn every_obstacle_is_found_before_anything_is_written() {
     let host = host.prints("apt-cache policy", NONE);
     let wish = Wish { generation: Some(Generation::V1), ..Wish::default() };
     assert_eq!(of(&host, &wish), ["compose-generation"]);
+    // Where its package is there and its program is not, nothing newer brings it; and an index tells more than none.
+    let installed = POLICY.replace("(none)", "1.29.2-3");
+    assert_eq!(of(&host.prints("apt-cache policy", installed), &wish), ["compose-generation"]);
+    let unread = Double::with(system("ubuntu", "22.04"));
+    let unread =
+        unread.prints("docker version", VERSION).prints("docker info", INFO).prints("docker-compose", "2.40.3\n");
+    assert_eq!(of(&unread, &wish), ["compose-generation"]);
+    let platform = platform_of(&unread);
+    let found = question(&unread, &platform, &look(&unread, Release::UNKNOWN), &wish, None);
+    let ways: Vec<String> = found[0].fix.iter().map(|fix| fix.text().to_string()).collect();
+    for way in ["--compose-binary <FILE>", "--bundle <DIR>", "apt-get update"] {
+        assert!(ways.iter().any(|own| own.contains(way)), "{way}: {ways:?}");
+    }
     let denied = debian()
         .fails("docker version", "permission denied while trying to connect\n")
         .prints("docker-compose", "1.29.2\n");
@@ -282,6 +295,34 @@ fn a_daemon_that_has_images_to_pull_has_to_have_read_its_proxy() {
     ] {
         assert_eq!(fine.map(|found| found.title), None);
     }
+}
+
+#[test]
+fn a_compose_that_is_not_what_its_checksum_says_is_found_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = program(folder.path(), if std::env::consts::ARCH == "aarch64" { 183 } else { 62 });
+    let host = || debian().prints("docker version", VERSION).prints("docker info", INFO);
+    let of = |host: &Double, wish: &Wish| {
+        let found = question(host, &platform_of(host), &look(host, Release::UNKNOWN), wish, None);
+        found.into_iter().map(|found| format!("{} {}", found.id, found.title)).collect::<Vec<_>>()
+    };
+    let bundle = |repository| Wish { bundle: Some(folder.path().into()), repository, ..Wish::default() };
+    let refused = [format!("compose-absent {} cannot be installed as Compose", given.path.display())];
+    for (sum, repository, refused) in [
+        ("0".repeat(64), false, &refused[..]),
+        ("0".repeat(64), true, &refused),
+        (given.sha256.to_uppercase(), false, &[]),
+    ] {
+        std::fs::write(folder.path().join("SHA256SUMS"), format!("{sum}  compose\n")).unwrap();
+        let wish = bundle(repository);
+        // What the package sources have is not asked for.
+        let found = of(&host().prints("apt-cache policy", NONE), &wish);
+        assert_eq!(found, refused);
+        // Nobody reads it where a Compose is here.
+        assert_eq!(of(&host().prints("docker-compose version", "1.29.2\n"), &wish), [""; 0]);
+    }
+    std::fs::write(folder.path().join("SHA256SUMS"), "").unwrap();
+    assert!(of(&host(), &bundle(false))[0].contains("SHA256SUMS has no line for compose"));
 }
 
 /// A program of this machine, as far as its header tells.
@@ -321,15 +362,24 @@ fn a_compose_of_no_package_is_the_one_that_is_meant_or_nothing_stays_of_it() {
         assert_eq!(found.unwrap_err().id, "compose-refused");
         assert_eq!((left.len(), Made::read(&host).unwrap().compose), (0, None));
     }
-    let other = program(folder.path(), 21);
-    assert!(binary::unfit(&other.path).unwrap().contains("another machine"));
-    std::fs::write(folder.path().join("script"), "#!/bin/sh\n").unwrap();
-    assert!(binary::unfit(&folder.path().join("script")).is_some() && binary::unfit(folder.path()).is_some());
+    let (script, beside) = (folder.path().join("script"), tempfile::tempdir().unwrap());
+    std::fs::write(&script, "#!/bin/sh\n").unwrap();
+    let proven = |given: &Given| binary::prove(&debian(), given).map_err(|problem| problem.to_string());
+    assert_eq!(proven(&given), Ok(()));
+    for (wrong, why) in [
+        (wrong, "0000 was asked for"),
+        (program(beside.path(), 21), "another machine"),
+        (Given { path: script, ..given.clone() }, "does not begin as one"),
+        (Given { path: folder.path().to_owned(), ..given }, "cannot be read"),
+    ] {
+        assert!(proven(&wrong).unwrap_err().contains(why), "{why}");
+    }
     // What somebody has put there is not replaced.
     let host = debian();
     host.files.put_with(PLACE, b"theirs", Attributes::new(0o755, 0, 0));
     let mut task = Task { host: &host, tell: &mut |_| {}, stop: &|| false };
     let given = program(folder.path(), here);
+    assert_eq!(binary::prove(&host, &given).unwrap_err().id, "compose-refused");
     assert_eq!(binary::install(&mut task, &given, None, &mut Made::default()).unwrap_err().id, "compose-refused");
     assert_eq!(host.read(Path::new(PLACE)).unwrap().unwrap(), b"theirs");
 }

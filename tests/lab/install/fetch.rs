@@ -57,11 +57,10 @@ fn a_bundle_needs_no_network() {
             .map(|line| if line.ends_with(name) { line.replacen(|_: char| true, "0", 8) } else { line.to_owned() });
         lines.map(|line| line + "\n").collect::<String>()
     };
-    // The Compose is looked at where it is copied.
-    for (name, code) in [("docker-compose.yml", 4), ("images.tar", 4), (" compose", 5)] {
+    for name in ["docker-compose.yml", "images.tar", " compose"] {
         site.write("bundle/SHA256SUMS", other(name));
         let refused = install(&site, &words);
-        assert_eq!(refused.code, Some(code), "{name}: {refused}");
+        assert_eq!(refused.code, Some(4), "{name}: {refused}");
         let json = refused.json();
         assert!(
             json["error"].to_string().contains(name.trim()) && json["changes"].as_array().unwrap().is_empty(),

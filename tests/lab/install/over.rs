@@ -103,9 +103,16 @@ fn its_own_generation_of_compose_serves_it() {
     assert_eq!(refused.code, Some(4), "{refused}");
     assert_eq!(refused.json()["error"]["id"], "compose-missing", "{refused}");
     let refused = install(&site, &["--deployment", "test-drive", "--workers", "1", "--ignore-check", "proxy-resolves"]);
-    // Without an index of packages it is seen where they are asked for it.
-    assert_eq!(refused.code, Some(5), "{refused}");
-    assert_eq!(refused.json()["error"]["id"], "compose-missing", "{refused}");
+    assert_eq!(refused.code, Some(4), "{refused}");
+    let json = refused.json();
+    assert_eq!(
+        (state(&json, "preflight").as_str(), state(&json, "engine").as_str()),
+        ("failed", "pending"),
+        "{refused}"
+    );
+    for way in ["--compose-binary <FILE>", "--bundle <DIR>", "apt-get update"] {
+        assert!(json["error"]["try"].to_string().contains(way), "{way}: {refused}");
+    }
     assert_eq!((site.container_ids(), files(&site)), (after.clone(), own));
     site.sh("mv /root/docker-compose /usr/bin");
 
