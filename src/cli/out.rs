@@ -9,11 +9,10 @@ use clap::ArgMatches;
 use super::args::{Globals, innermost, word};
 use super::exit::Exit;
 use super::{sudo, terminal};
-use crate::finding::Status;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
-use crate::report::{Outcome, Paint, Report, human_problem, stands};
+use crate::report::{Outcome, Paint, Report, human_failed, human_problem, stands};
 use crate::text::{Fix, Person, Text};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
@@ -166,13 +165,7 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
         Some(problem) => {
             let paint = Paint(globals.color_of_messages);
             if !globals.json {
-                // The worst first: it is what stopped the run.
-                let mut sorted = report.findings.to_vec();
-                sorted.sort_by_key(|finding| finding.status != Status::Fail);
-                let findings = crate::report::human_findings(&sorted, false, report.redactor, paint);
-                let gap = if findings.is_empty() { "" } else { "\n" };
-                message(&format!("{findings}{gap}"));
-                message(&human_problem(problem, report.redactor, paint));
+                message(&human_failed(report, problem, paint));
                 if matches!(report.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
                     message(&format!("\n{}\n", stands(report, problem)));
                 }

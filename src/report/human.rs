@@ -9,10 +9,10 @@ use crate::apply::{Drift, Run, State};
 use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageId, StageState, unified};
-use crate::problem::{HostState, Kind, Problem};
+use crate::problem::{HostState, Kind, Problem, id};
 use crate::redact::Redactor;
 use crate::text;
-use crate::text::{Person, Text, ics_setup, own};
+use crate::text::{Fix, Person, Text, ics_setup, own};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -126,13 +126,29 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
             let _ = writeln!(text, "{}", visible(line));
         }
     }
-    if !problem.hints.is_empty() {
-        text.push('\n');
-    }
-    for hint in &problem.hints {
-        let _ = writeln!(text, "{} {}", paint.with("36", "hint:"), say(redactor, hint.text()));
-    }
+    text.push_str(&hints(problem.hints.iter(), redactor, paint));
     text
+}
+
+/// What to do, behind an empty line; nothing where there is none.
+fn hints<'h>(hints: impl Iterator<Item = &'h Fix>, redactor: &Redactor, paint: Paint) -> String {
+    let lines: Vec<String> =
+        hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), say(redactor, hint.text()))).collect();
+    if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
+}
+
+/// Why a run failed: what was noticed, the worst first, then the problem. One that is made of a failing finding has told all of
+/// itself there but the ways around it.
+pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint) -> String {
+    let mut sorted = report.findings.to_vec();
+    sorted.sort_by_key(|finding| finding.status != Status::Fail);
+    let told = findings(&sorted, false, report.redactor, paint);
+    if problem.id == id::CHECKS_FAILED && sorted.first().is_some_and(|finding| finding.status == Status::Fail) {
+        let is_new = |hint: &&Fix| !sorted.iter().any(|finding| finding.fix.contains(hint));
+        return told + &hints(problem.hints.iter().filter(is_new), report.redactor, paint);
+    }
+    let gap = if told.is_empty() { "" } else { "\n" };
+    format!("{told}{gap}{}", self::problem(problem, report.redactor, paint))
 }
 
 /// How the host stands after a run that failed.

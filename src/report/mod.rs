@@ -15,8 +15,8 @@ use crate::text::{Person, Text};
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub use human::{
-    Paint, containers as human_containers, ended, findings as human_findings, past, plan as human_plan,
-    problem as human_problem, stands, status as human_status, verb,
+    Paint, containers as human_containers, ended, failed as human_failed, findings as human_findings, past,
+    plan as human_plan, problem as human_problem, stands, status as human_status, verb,
 };
 pub use json::{SCHEMA, status as json_status};
 

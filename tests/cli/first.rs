@@ -60,8 +60,18 @@ fn what_fails_is_told_first_and_how_the_host_stands_is_told_last() {
     let before = root.picture();
     let ran = root.run(&["prepare", "--proxy", "http://p.corp:3128", "--check-first"]);
     assert_eq!(ran.code, 4, "{}", ran.stderr);
-    assert!(ran.stderr.starts_with("FAIL ") && ran.stderr.ends_with("\nNothing was changed.\n"), "{}", ran.stderr);
+    assert!(ran.stderr.starts_with("FAIL ") && ran.stderr.ends_with("\n\nNothing was changed.\n"), "{}", ran.stderr);
     assert_eq!(root.picture(), before);
+    // Once, with all that is known of it, and as JSON the same in both places.
+    for words in ["is older than", "id \"ubuntu\"", "do-release-upgrade"] {
+        assert_eq!(ran.stderr.matches(words).count(), 1, "{words}: {}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("\n\nhint: go on all the same: --ignore-check os-too-old\n"), "{}", ran.stderr);
+    let (_, json) = root.json(&["prepare", "--proxy", "http://p.corp:3128", "--check-first"]);
+    let (error, fails) = (&json["error"], |own: &&Value| own["status"] == "fail");
+    let finding = json["findings"].as_array().unwrap().iter().find(fails).unwrap();
+    assert_eq!(error["message"], finding["title"], "{json:#}");
+    assert!(error["try"].to_string().contains("do-release-upgrade"), "{json:#}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn read(host: &Host, words: &[&str], code: i32, wanted: &[&str]) -> Ran {
         assert!(out.contains(words) || err.contains(words), "{words:?} is not said: {ran}");
     }
     let mut seen = std::collections::BTreeSet::new();
-    // Facts of a finding that stops the run are told with it and with the problem.
+    // Rows of a finding are alike in others.
     let is_told_once = |line: &&str| line.len() > 30 && !line.starts_with(['+', '-', ' ', '#', '@']);
     for line in out.lines().chain(err.lines()).filter(is_told_once) {
         assert!(seen.insert(line), "said twice: {line}\n{ran}");
@@ -31,7 +31,7 @@ fn every_ending_says_how_the_host_stands() {
 
     let listener = site.serve(&["python3", "-m", "http.server", "8001", "--bind", "0.0.0.0"]);
     until(|| if site.status() == 404 { Ok(()) } else { Err(format!("no listener: {}", site.status())) });
-    read(&site, &INSTALL, 4, &["error: port 8001 is taken by python3", "Nothing was changed."]);
+    read(&site, &INSTALL, 4, &["FAIL port 8001 is taken by python3", "Nothing was changed."]);
     site.run(&["kill", &listener]).expect(0);
 
     site.fault(IMAGE, &["LAB_CRASH=1"]);
