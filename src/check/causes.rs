@@ -181,7 +181,7 @@ fn other_language(proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let arguments = text!("{} {}://{}{}", own(flag), own(is), place, login);
     let installed = ics_setup(text!("reconfigure {}", arguments));
     run(finding, proxy, text!("prepare {}", arguments))
-        .advise(text!("run this where the product is installed: {}", installed))
+        .advise(text!("for the product's files, once they are there: {}", installed))
 }
 
 /// Why a certificate is not trusted decides what helps.
@@ -204,7 +204,7 @@ const PROXY: Owner = Owner { who: "the proxy team", server: "the proxy", is_back
 fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
     let make = |title: Text| Finding::fail(id, title);
-    let reconfigure = text!("run this then, where the product is installed: {}", ics_setup("reconfigure"));
+    let reconfigure = text!("for the product's files, once they are there: {}", ics_setup("reconfigure"));
     if !offers_basic(schemes) && !schemes.is_empty() {
         return make(text!("{} wants a login by {} only", place, schemes.join(", ")))
             .expected(text!("a 407 that offers Basic, or no login at all for this host{}", origin))

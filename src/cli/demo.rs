@@ -131,7 +131,7 @@ impl Stage<'_> {
 
     fn report(&self, command: &str, outcome: Result<Outcome, Problem>, context: &RunContext) -> Result<Value, Problem> {
         let outcome = Ok(outcome?);
-        let person = Person { image: None, privileged: true };
+        let person = Person { privileged: true, ..Person::default() };
         let report = context.report(command, &outcome, &person);
         self.say(&report.human(self.globals.verbose, Paint(self.globals.color)));
         Ok(report.json())

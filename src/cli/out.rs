@@ -9,11 +9,12 @@ use clap::ArgMatches;
 use super::args::{Globals, innermost, word};
 use super::exit::Exit;
 use super::{sudo, terminal};
+use crate::finding::Finding;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_failed, human_problem, stands};
-use crate::text::{Fix, Person, Text};
+use crate::text::{Person, Text};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
 /// being written is remembered until [`lost`] asks.
@@ -145,16 +146,18 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
 }
 
 /// Of whom nothing is known.
-static NOBODY: Person = Person { image: None, privileged: false };
+static NOBODY: Person = Person { image: None, privileged: false, again: false };
 
 /// Prints the end of a changing command and returns its exit code.
 pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
-    // Commands to paste have to work on the same host.
-    let mut findings = report.findings.to_vec();
-    findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| on_the_same_host(globals, fix));
+    // Commands to paste have to work on the same host, and with what was said in this run.
+    let is_done = matches!(report.outcome, Outcome::Changed | Outcome::Unchanged);
+    let again = matches!(report.command, "install" | "reconfigure") && !is_done;
+    let person = &Person { again, ..globals.person.clone() };
+    let findings: Vec<Finding> = report.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     let mut error = report.error.map(|problem| sudo::advised(problem, &globals.argv));
-    error.iter_mut().flat_map(|problem| &mut problem.hints).for_each(|advice| on_the_same_host(globals, advice));
-    let next_steps: Vec<Text> = report.next_steps.iter().map(|step| step.pasted_by(&globals.person)).collect();
+    error.iter_mut().flat_map(|problem| &mut problem.hints).for_each(|advice| *advice = advice.pasted_by(person));
+    let next_steps: Vec<Text> = report.next_steps.iter().map(|step| step.pasted_by(person)).collect();
     let report = &Report { findings: &findings, error: error.as_ref(), next_steps: &next_steps, ..*report };
     if globals.json {
         json(&report.json());
@@ -183,9 +186,4 @@ pub(super) fn exit(globals: &Globals, outcome: Outcome) -> Exit {
         Outcome::Pending if globals.exit_code => Exit::PENDING,
         _ => Exit::DONE,
     }
-}
-
-/// Commands to paste work on the same host, for whoever runs this one.
-pub(super) fn on_the_same_host(globals: &Globals, fix: &mut Fix) {
-    *fix = fix.pasted_by(&globals.person);
 }

@@ -78,7 +78,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
 }
 
 fn told(globals: &Globals, proven: &mut Proven, redactor: &Redactor) -> Exit {
-    proven.findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| out::on_the_same_host(globals, fix));
+    proven.findings.iter_mut().for_each(|finding| *finding = finding.pasted_by(&globals.person));
     if globals.json {
         let findings: Vec<_> = proven.findings.iter().map(|finding| finding_json(redactor, finding)).collect();
         out::json(&json!({

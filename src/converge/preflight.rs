@@ -249,12 +249,13 @@ fn in_container(back_end: &BackEnd, name: &str, look: &Look<'_>, end: Instant) -
     Ok(asked)
 }
 
-/// A command of ours would use the back end that the host still has: in its place stands one that names the new one.
+/// A command of ours would use the back end that the host still has: in its place stands one that names the new one. A flag for
+/// the run itself is another matter.
 fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) -> Finding {
     if !matches!(finding.status, Status::Fail | Status::Error) {
         return finding;
     }
-    finding.fix.retain(|fix| !fix.text().names_ics_setup());
+    finding.fix.retain(|fix| !fix.text().names_ics_setup() || fix.text().writes_product());
     let is_of_it = |spec: &&Spec| spec.key.is_in(back_end.section) || matches!(spec.key, Key::Release | Key::ProxyCa);
     let said = TABLE.iter().filter(is_of_it).filter_map(|spec| Some((spec, layers.flags_first(&[spec.key])?.1)));
     let words = said.filter_map(|(spec, said)| {

@@ -19,11 +19,14 @@ pub struct Person {
     pub image: Option<PathBuf>,
     /// Needs no other rights for the host that the line is for: root, or whoever may write to the image.
     pub privileged: bool,
+    /// Has called a verb that writes the product's settings, which has not written them: a line that would write them is that
+    /// call again, with other flags.
+    pub again: bool,
 }
 
 /// Is it a verb of ours that changes the host?
 pub(crate) fn changes_host(verb: &str) -> bool {
-    matches!(verb, "prepare" | "reconfigure" | "revert" | "wizard")
+    matches!(verb, "prepare" | "install" | "reconfigure" | "revert" | "wizard")
 }
 
 /// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added; a verb that
@@ -79,16 +82,21 @@ impl Text {
     #[must_use]
     pub fn pasted_by(&self, person: &Person) -> Self {
         let root = person.image.as_ref().map(|root| quoted(&root.to_string_lossy()));
-        let marked = match &root {
-            Some(root) => self.marked().replace(ROOT, &format!(" --root {root}{ROOT}")).replace(BELOW, root),
-            None => self.marked().to_owned(),
+        let of_image = |part: &str| match &root {
+            Some(root) => part.replace(ROOT, &format!(" --root {root}{ROOT}")).replace(BELOW, root),
+            None => part.to_owned(),
         };
         let mut pasted = String::new();
-        let mut rest = marked.as_str();
+        let mut rest = self.marked();
         while let Some((before, line)) = rest.split_once(ROOTS) {
             let (line, after) = line.split_once(ROOTS_END).unwrap_or((line, ""));
-            pasted.push_str(before);
-            if person.privileged {
+            pasted.push_str(&of_image(before));
+            let flags = flags_of_product(line).filter(|_| person.again);
+            let line = &of_image(line);
+            if let Some(flags) = flags {
+                pasted.push_str("the same command");
+                pasted.push_str(&if flags.is_empty() { String::new() } else { format!(" with{flags}") });
+            } else if person.privileged {
                 pasted.push_str(line);
             } else if is_simple(line) {
                 pasted.push_str(&format!("sudo {line}"));
@@ -97,9 +105,20 @@ impl Text {
             }
             rest = after;
         }
-        pasted.push_str(rest);
+        pasted.push_str(&of_image(rest));
         Self::of_marked(pasted)
     }
+
+    /// Does it name a command of ours that writes the product's settings?
+    pub(crate) fn writes_product(&self) -> bool {
+        let lines = self.marked().split(ROOTS).filter_map(|rest| Some(rest.split_once(ROOTS_END)?.0));
+        lines.into_iter().any(|line| flags_of_product(line).is_some())
+    }
+}
+
+/// What follows the verb that writes the product's settings.
+fn flags_of_product(line: &str) -> Option<&str> {
+    line.strip_prefix("ics-setup reconfigure")?.strip_suffix(ROOT)
 }
 
 /// A line without the places, such as `<FILE>`, that a person has to fill.
@@ -148,7 +167,7 @@ mod tests {
     use crate::text::own;
 
     fn image() -> Person {
-        Person { image: Some("/mnt/a b".into()), privileged: true }
+        Person { image: Some("/mnt/a b".into()), privileged: true, again: false }
     }
 
     #[test]
@@ -164,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn whoever_has_written_nothing_yet_is_given_flags_for_the_same_command() {
+        let again = Person { again: true, ..image() };
+        let named = text!("name it: {}, then {}", ics_setup("reconfigure --redis-port <PORT>"), ics_setup("check"));
+        assert_eq!(
+            named.pasted_by(&again),
+            "name it: the same command with --redis-port <PORT>, then ics-setup check --root '/mnt/a b'"
+        );
+        assert_eq!(text!("{}", ics_setup("reconfigure")).pasted_by(&again), "the same command");
+        assert!(named.writes_product() && !text!("{}", ics_setup("prepare")).writes_product());
+        assert_eq!(text!("{}", ics_setup("prepare")).pasted_by(&again), "ics-setup prepare --root '/mnt/a b'");
+    }
+
+    #[test]
     fn files_of_the_host_are_those_of_the_image() {
         let line = text!("{}", as_root(text!("chmod o-r {}", of_host(Path::new("/etc/it's")))));
         assert_eq!(line.pasted_by(&image()), r"chmod o-r '/mnt/a b''/etc/it'\''s'");
@@ -173,7 +205,7 @@ mod tests {
     #[test]
     fn who_lacks_rights_is_given_sudo_for_the_whole_line() {
         let of = |line: CommandLine, privileged| {
-            let person = Person { image: None, privileged };
+            let person = Person { privileged, ..Person::default() };
             text!("{}", line).pasted_by(&person).to_string()
         };
         for (line, sudo) in [

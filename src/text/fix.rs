@@ -32,10 +32,13 @@ impl Fix {
         }
     }
 
-    /// The same as this person can paste it; see [`Text::pasted_by`].
+    /// The same as this person can paste it; see [`Text::pasted_by`]. Flags for a command that they have called are advice.
     #[must_use]
     pub fn pasted_by(&self, person: &Person) -> Self {
         match self {
+            Self::Command(line) if person.again && line.text().writes_product() => {
+                Self::Advice(line.text().pasted_by(person))
+            }
             Self::Command(line) => Self::Command(as_anybody(line.text().pasted_by(person))),
             Self::Advice(text) => Self::Advice(text.pasted_by(person)),
             Self::Look(text) => Self::Look(text.pasted_by(person)),

@@ -296,6 +296,27 @@ fn sum_of(path: &std::path::Path) -> String {
 }
 
 #[test]
+fn what_mends_a_value_is_a_flag_of_the_run_that_has_not_written_it() {
+    let root = bare(Root::ubuntu);
+    let proxies = "http_proxy=http://p.corp:3128\nhttps_proxy=http://p.corp:3128\n";
+    let back_ends = "DIVVY_DB_HOST=db.corp\nDIVVY_DB_PASSWORD=x\nDIVVY_REDIS_HOST=redis://r.corp\n";
+    root.put("divvycloud/prod.env", [back_ends, proxies].concat());
+    let said = |words: &[&str]| {
+        let (_, json) = root.json(words);
+        let of_redis = |own: &&serde_json::Value| own.to_string().contains("--redis-host r.corp");
+        let found = json["findings"].as_array().unwrap().iter().find(of_redis).unwrap_or_else(|| panic!("{json:#}"));
+        assert_eq!(json["findings"].to_string().contains("ics-setup reconfigure"), words[0] == "check", "{json:#}");
+        [found["fix"][0].clone(), found["advice"][0].clone()]
+    };
+    for words in [&["install", "--dry-run"][..], &["reconfigure", "--redis-port", "6379", "--dry-run"]] {
+        assert_eq!(said(words), [serde_json::Value::Null, "the same command with --redis-host r.corp".into()]);
+    }
+    let image = root.path().display();
+    let fix = format!("ics-setup reconfigure --redis-host r.corp --root {image}");
+    assert_eq!(said(&["check"]), [fix.into(), serde_json::Value::Null]);
+}
+
+#[test]
 fn a_bundle_is_taken_with_its_checksums_alone() {
     let root = bare(Root::ubuntu);
     root.put("bundle/docker-compose.yml", OTHERS);

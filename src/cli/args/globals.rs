@@ -113,7 +113,7 @@ impl Globals {
 fn person(root: Option<&Path>) -> Person {
     let may_write = |root: &Path| nix::unistd::access(root, nix::unistd::AccessFlags::W_OK).is_ok();
     let privileged = nix::unistd::geteuid().is_root() || root.is_some_and(may_write);
-    Person { image: root.map(Path::to_path_buf), privileged }
+    Person { image: root.map(Path::to_path_buf), privileged, again: false }
 }
 
 /// The matches of the innermost subcommand, which has every global flag wherever it stood, and the words that lead there.

@@ -64,7 +64,7 @@ pub(super) fn judge_drift(facts: &ConsumersFacts, spec: &CheckSpec) -> Option<Fi
     };
     Some(
         finding
-            .advise(text!("run then, where the product is installed: {}", ics_setup("reconfigure")))
+            .advise(text!("for the product's files, once they are there: {}", ics_setup("reconfigure")))
             .evidence("proxies", shown),
     )
 }
