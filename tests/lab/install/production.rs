@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::common::outside::{ADDRESS, MYSQL_ADMIN, PROXY, PROXY_BARE, REDIS_PASSWORD};
-use crate::common::{Engine, Site};
+use crate::common::{Engine, Site, until};
 
+use super::lab::test_drive;
 use super::whole::{action, ics_setup, install, state};
 
 /// What the daemon has when it was started after its proxy was set: here no systemd starts it.
@@ -101,4 +102,43 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
     assert_eq!(json["outcome"], "changed", "{json:#}");
     let seen = site.inspect("scheduler", "{{json .Config.Env}}").concat();
     assert!(seen.contains("site.corp.example"), "{seen}");
+}
+
+#[test]
+fn the_product_itself_asks_outside_through_the_proxy_and_the_proxy_for_nothing_inside() {
+    const ASKED: &str = "backoffice.divvycloud.com:443";
+    let site = Site::new(Engine::V20_10);
+    site.load_images();
+    let outside = site.registry();
+    // It is well only while its own requests get there, and trusts what is mounted into it.
+    site.fault("public.ecr.aws/divvycloud/divvycloud:v22.3.9", &[&format!("LAB_EGRESS={ASKED}")]);
+    site.sh("mkdir -p /divvycloud && cp /usr/local/share/ca-certificates/lab.crt /divvycloud/proxy_cert.crt");
+    let compose = test_drive()
+        .replace("/plugins\n", "/plugins\n      - ./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n");
+    site.write("divvycloud/docker-compose.yml", compose);
+    let words = ["--deployment", "test-drive", "--release", "22.3.9", "--ignore-check", "cpu-cores"];
+
+    // Without the proxy nothing of it leads outside, and the product is never well.
+    let shut = install(&site, &[&words[..], &["--healthy-within", "20s"]].concat());
+    assert_eq!((shut.code, state(&shut.json(), "healthy").as_str()), (Some(5), "failed"), "{shut}");
+    engine_behind(&site, PROXY);
+    let json = install(&site, &[&words[..], &["--proxy", PROXY]].concat()).expect(0).json();
+    assert_eq!(state(&json, "healthy"), "changed", "{json:#}");
+    assert_eq!(site.status(), 200);
+
+    // Once the run has ended, nobody but the product asks.
+    let before = outside.access_log().lines().count();
+    until(|| {
+        site.status();
+        let log = outside.access_log();
+        let asks = log.lines().skip(before).any(|line| line.contains(&format!("CONNECT {ASKED} svc")));
+        if asks { Ok(()) } else { Err(log) }
+    });
+    let log = outside.access_log();
+    let of_compose = site.container_ids();
+    assert_eq!(of_compose.len(), 5, "{of_compose:?}");
+    for name in of_compose.keys() {
+        assert!(!log.contains(name.as_str()), "{name} in {log}");
+    }
+    assert!(!log.contains("169.254.169.254"), "{log}");
 }
