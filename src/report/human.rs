@@ -144,7 +144,7 @@ pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint) -> String {
     sorted.sort_by_key(|finding| finding.status != Status::Fail);
     let told = findings(&sorted, false, report.redactor, paint);
     if problem.id == id::CHECKS_FAILED && sorted.first().is_some_and(|finding| finding.status == Status::Fail) {
-        let is_new = |hint: &&Fix| !sorted.iter().any(|finding| finding.fix.contains(hint));
+        let is_new = |hint: &&Fix| sorted.iter().flat_map(|finding| &finding.fix).all(|own| own != *hint);
         return told + &hints(problem.hints.iter().filter(is_new), report.redactor, paint);
     }
     let gap = if told.is_empty() { "" } else { "\n" };
