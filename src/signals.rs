@@ -174,4 +174,29 @@ mod tests {
         assert!(!heard(|heard| heard.ends.load(Ordering::SeqCst)), "somebody still wants to be left alone");
         drop(calm);
     }
+    /// In a process of its own, which ignores a hang-up as `nohup` has it.
+    #[test]
+    fn a_signal_waits_is_taken_and_one_that_was_ignored_stays_ignored() {
+        const WITHIN: &str = "ICS_SETUP_TEST_OF_SIGNALS";
+        if std::env::var_os(WITHIN).is_some() {
+            let calm = Uninterrupted::begin();
+            let raise = |signal| nix::sys::signal::raise(signal).unwrap();
+            raise(Signal::SIGHUP);
+            assert!(!calm.take_arrived());
+            raise(Signal::SIGTERM);
+            assert!(calm.take_arrived() && !calm.take_arrived());
+            raise(Signal::SIGTERM);
+            drop(calm);
+            unreachable!("it has arrived by now");
+        }
+        let me = std::env::current_exe().unwrap();
+        let test = "signals::tests::a_signal_waits_is_taken_and_one_that_was_ignored_stays_ignored";
+        let ended = std::process::Command::new("sh")
+            .args(["-c", r#"trap '' HUP; exec "$0" --exact "$1""#, me.to_str().unwrap(), test])
+            .env(WITHIN, "1")
+            .output()
+            .unwrap();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&ended.status);
+        assert_eq!(signal, Some(Signal::SIGTERM as i32), "{ended:?}");
+    }
 }

@@ -79,15 +79,15 @@ fn of_the_first_start() {
 
     // A migration takes longer than that, and is waited for.
     site.sh("rm -rf /divvycloud/data");
-    site.fault(IMAGE, &["LAB_MIGRATION=25"]);
-    let slow = install(&site, &[&WORDS[..], &["--healthy-within", "15s"]].concat()).expect(0);
+    site.fault(IMAGE, &["LAB_MIGRATION=50"]);
+    let slow = install(&site, &[&WORDS[..], &["--healthy-within", "40s"]].concat()).expect(0);
     assert!(slow.err.contains("upgrades the schema"), "{slow}");
     assert_eq!(site.status(), 200);
 
     // Or longer than anybody waits for: it goes on with that, and the same command finds it done.
     ics_setup(&site, &["revert"]).expect(0);
     site.sh("rm -rf /divvycloud/data");
-    let limits = ["--healthy-within", "10s", "--migrate-within", "10s"];
+    let limits = ["--healthy-within", "40s", "--migrate-within", "40s"];
     let slow = install(&site, &[&WORDS[..], &limits].concat());
     let json = slow.json();
     assert_eq!((slow.code, json["outcome"].as_str()), (Some(6), Some("failed")), "{slow}");
