@@ -1,8 +1,9 @@
 //! What becomes of the containers of each service, once the files of a plan are there and Compose has read them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::product::{ids, stale};
+use super::product::{ids, in_order, stale};
 use crate::docker::{Container, compose::Service};
 use crate::host::{HostRead, View};
 use crate::plan::{ContainerChange, Fate, Plan, PlannedHost};
@@ -85,8 +86,6 @@ pub(super) fn fates(
         }
     };
     let planned = services.planned().iter().map(|service| service.name.as_str());
-    let mut names: Vec<&str> = planned.chain(ids.keys().map(String::as_str)).collect();
-    names.sort_by_key(|name| (Known::get().rank(name), *name));
-    names.dedup();
-    names.into_iter().map(|name| ContainerChange { service: name.to_owned(), fate: fate(name) }).collect()
+    let names: BTreeSet<&str> = planned.chain(ids.keys().map(String::as_str)).collect();
+    in_order(names.into_iter().map(|name| ContainerChange { service: name.to_owned(), fate: fate(name) }))
 }

@@ -324,8 +324,15 @@ impl Product {
         };
         let gone = self.before.keys().filter(|service| !after.contains_key(*service)).cloned();
         let gone: Vec<_> = gone.map(|service| ContainerChange { service, fate: Fate::Remove }).collect();
-        Ok(after.into_iter().map(change).chain(gone).collect())
+        Ok(in_order(after.into_iter().map(change).chain(gone)))
     }
+}
+
+/// In the order of the vendor's files, others behind them by their names: what was foretold and what was done alike.
+pub(super) fn in_order(changes: impl Iterator<Item = ContainerChange>) -> Vec<ContainerChange> {
+    let mut changes: Vec<_> = changes.collect();
+    changes.sort_by_cached_key(|change| (Known::get().rank(&change.service), change.service.clone()));
+    changes
 }
 
 /// Does the product go on with what has begun, so that nothing of it may be taken back?
