@@ -227,6 +227,8 @@ fn a_back_end_that_will_not_do_stops_the_run_before_anything_is_written() {
         assert!(told.err.contains(&format!("go on all the same: --ignore-check {id}")), "{told}");
         // The command that asks it again names it, and no command would change the one that the host has.
         assert!(told.err.contains(&format!("ics-setup check backends --{section}-host 127.0.0.1")), "{told}");
+        let of_run = format!("the same command with --{section}-port <PORT>");
+        assert!(!id.ends_with("-reachable") || told.err.contains(&of_run), "{told}");
         // That containers reach it elsewhere is another matter.
         let of_new = |line: &&str| !["containers reach", "extra_hosts"].iter().any(|words| line.contains(words));
         assert!(told.err.lines().filter(of_new).all(|line| !line.contains("ics-setup reconfigure")), "{told}");
