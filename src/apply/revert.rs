@@ -137,9 +137,11 @@ fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Probl
     let shown = view.host.shown(&intent.path);
     let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
     let problem = Problem::host(id::CONFLICT, message);
+    // To take back a way back would bring the next conflict, and that one this.
     let by_us = later.iter().rev().find(|other| {
         other.begin.seq > run.begin.seq
             && other.state == State::Committed
+            && other.begin.reverts.is_none()
             && other.begin.intents.iter().any(|other| other.path == intent.path)
     });
     match by_us {

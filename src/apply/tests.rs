@@ -344,6 +344,19 @@ fn runs_are_taken_back_like_an_undo_stack() {
 }
 
 #[test]
+fn a_conflict_names_the_run_in_force_and_no_way_back() {
+    let host = host("ubuntu");
+    let first = prepare(&host, WANTED).unwrap().unwrap();
+    let second = prepare(&host, &[(Key::ProxyUrl, "http://other:1")]).unwrap().unwrap();
+    prepare(&host, &[(Key::ProxyUrl, "http://third:1")]).unwrap().unwrap();
+    take_back(&host).unwrap();
+    let all = runs(&host).unwrap();
+    let run = revert::choose(&all, Some(&first)).unwrap();
+    let problem = revert::plan(&View::new(&host), run, &all, false).unwrap_err();
+    assert!(problem.hints[0].text().contains(&format!("ics-setup revert {second}")), "{problem:?}");
+}
+
+#[test]
 fn runs_taken_back_out_of_order_are_forgotten_all_the_same() {
     let host = host("ubuntu");
     let other: &[(Key, &str)] = &[(Key::ProxyUrl, "http://p:1"), (Key::Target, "system-proxy")];
