@@ -18,12 +18,14 @@ use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, containers, environment, logs, own_containers};
+use crate::product::{Known, Place, containers, environment, logs, own_containers, service_of};
 use crate::redact::Redactor;
 use crate::settings::{Key, STATE, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, ics_setup, own};
+
+pub(super) use crate::product::is_product;
 
 /// So long after a look at the containers there is another,
 const PAUSE: Duration = Duration::from_secs(1);
@@ -364,19 +366,9 @@ pub(super) fn stays_as_it_is(problem: Problem, product: &Product) -> Problem {
 pub(super) fn ids(containers: &[Container]) -> BTreeMap<String, Vec<String>> {
     let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for container in containers {
-        ids.entry(service_of(container)).or_default().push(container.id.clone());
+        ids.entry(service_of(container).to_owned()).or_default().push(container.id.clone());
     }
     ids
-}
-
-/// The service that a container is of; its name, where no label says.
-fn service_of(container: &Container) -> String {
-    container.service.clone().unwrap_or_else(|| container.state.name.clone())
-}
-
-/// Is it made from the product's image?
-pub(super) fn is_product(container: &Container) -> bool {
-    Known::get().is_of_product(&service_of(container))
 }
 
 /// Services whose containers do not see what the files say.

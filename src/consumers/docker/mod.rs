@@ -32,7 +32,7 @@ use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
 use crate::net::seconds;
-use crate::product::own_containers;
+use crate::product::{is_product, own_containers};
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
@@ -123,8 +123,10 @@ fn daemon(probe: &mut FileProbe<'_>) -> Consumer {
         now.why = Some("its unit or a drop-in says something else since it was started".into());
         now.next = Some(Box::new(next));
     } else {
-        // Whoever decides what it will get has decided what it has.
-        now.decided.clone_from(&next.decided);
+        // Whoever decides what it will get has decided what it has, unless that is something else.
+        if running.by_systemd || !differs(&now, &next, || false) {
+            now.decided.clone_from(&next.decided);
+        }
         if reads_unit && let Some(before) = Some(unread(probe, unit, release, next)).filter(|again| again.stale_unit) {
             return before;
         }
@@ -347,7 +349,9 @@ fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     };
     let names = |own: &Container| own.service.iter().chain([&own.state.name]).cloned().collect::<Vec<_>>();
     let all_names: Vec<String> = found.own.iter().flat_map(names).collect();
-    let running = found.own.into_iter().filter(|container| container.state.status == "running");
+    // Back ends ask nobody outside, and read no prod.env.
+    let asks = |container: &Container| container.state.status == "running" && is_product(container);
+    let running = found.own.into_iter().filter(asks);
     let consumers: Vec<Consumer> = running
         .take(MOST_CONTAINERS)
         .map(|container| {

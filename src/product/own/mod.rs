@@ -118,14 +118,24 @@ fn belonging(host: &dyn HostRead, home: &Path, container: &Container) -> Belongi
     if of_vendor || (of_project && of_service) { Belonging::Own } else { Belonging::No }
 }
 
+/// The service of a container; one without is known by its own name.
+pub(crate) fn service_of(container: &Container) -> &str {
+    container.service.as_ref().unwrap_or(&container.state.name)
+}
+
+/// Is it made from the product's image, so that it reads prod.env?
+pub(crate) fn is_product(container: &Container) -> bool {
+    Known::get().is_of_product(service_of(container))
+}
+
 /// Containers by service, in the order of the vendor's files; those without one under their own names.
 pub(crate) fn by_service(found: &Found) -> Vec<(String, Vec<&Container>)> {
     let mut groups: Vec<(String, Vec<&Container>)> = Vec::new();
     for container in &found.own {
-        let name = container.service.as_ref().unwrap_or(&container.state.name);
+        let name = service_of(container);
         match groups.iter_mut().find(|(own, _)| own == name) {
             Some((_, group)) => group.push(container),
-            None => groups.push((name.clone(), vec![container])),
+            None => groups.push((name.to_owned(), vec![container])),
         }
     }
     groups
