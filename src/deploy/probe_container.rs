@@ -13,6 +13,8 @@ use crate::docker::{self, NoDocker};
 use crate::finding::{Finding, FindingId, ids};
 use crate::host::{HostRead, Output};
 use crate::net::{Time, dial, request};
+use crate::product::Place;
+use crate::product::templates::{AUTHORITY, give_authority};
 use crate::text;
 use crate::text::{Foreign, Text, first_line, host_port, ics_setup, own};
 use crate::vendor::prod_env;
@@ -22,9 +24,6 @@ const PROGRAM: &str = include_str!("../../assets/probe/container.py");
 
 /// The program ends after 25 s by itself.
 const LIMIT: Duration = Duration::from_secs(36);
-
-/// Where the vendor's compose file mounts the authority of a proxy that inspects TLS, and what it is called beside it.
-const AUTHORITY: (&str, &str) = ("proxy_cert.crt", "/usr/local/share/ca-certificates/proxy_cert.crt");
 
 /// So long the host's own question to the metadata service may take.
 const METADATA: Duration = Duration::from_secs(1);
@@ -111,7 +110,7 @@ fn run(host: &dyn HostRead, question: &Question<'_>, network: Option<&str>, meta
     let name = format!("ics-setup-probe-{}", std::process::id());
     let mut argv = vec!["run", "--rm", "--name", &name, "--env-file", &file, "--entrypoint", "python3"];
     argv.extend(network.iter().flat_map(|network| ["--network", *network]));
-    if matches!(host.lstat(&here), Ok(Some(_))) {
+    if matches!(host.lstat(&here), Ok(Some(_))) && mounts_authority(host, question.home) {
         argv.extend(["-v", &mount]);
     }
     argv.extend([question.image, "-c", PROGRAM, endpoint, &port]);
@@ -126,6 +125,15 @@ fn run(host: &dyn HostRead, question: &Question<'_>, network: Option<&str>, meta
     };
     let lines = lines(&output);
     if lines.is_empty() { Err(nothing(&output)) } else { Ok(lines) }
+}
+
+/// Do the product's own containers get the authority? What they do not have is no answer for them.
+fn mounts_authority(host: &dyn HostRead, home: &Path) -> bool {
+    let mounts = |line: &str| !line.trim_start().starts_with('#') && line.contains(AUTHORITY.1);
+    Place::look(host, home).files(home).iter().any(|file| {
+        let bytes = host.read(file).ok().flatten();
+        bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).lines().any(mounts))
+    })
 }
 
 fn lines(output: &Output) -> Vec<Line> {
@@ -207,12 +215,8 @@ fn through(lines: &[Line], question: &Question<'_>, network: &Text) -> Finding {
             .advise("write it with http://: --proxy http://<HOST>:<PORT>"),
         _ if failed.kind == "untrusted" => fail(text!("containers do not trust the certificate that {} shows", to))
             .cause("the proxy opens TLS and signs with an authority of its own, which the image does not know")
-            .advise(text!(
-                "copy the authority's certificate to {}, and mount it in the compose file: - ./{}:{}",
-                question.home.join(AUTHORITY.0).display(),
-                own(AUTHORITY.0),
-                own(AUTHORITY.1)
-            )),
+            .advise(text!("{}, then run the same again: a compose file that install makes mounts it", give_authority("<FILE>", question.home)))
+            .advise(text!("a compose file that is there already has to mount it: - ./{}:{}", own(AUTHORITY.0), own(AUTHORITY.1))),
         _ => fail(text!("containers get no TLS connection to {} through {}", to, way))
             .cause(if is_proxy { "the proxy, or something behind it, cut the connection" } else { "nothing lets containers out without a proxy, and prod.env names none" })
             .advise("name the proxy of this site: --proxy http://<HOST>:<PORT>"),

@@ -1,6 +1,10 @@
 //! Files of the product where nobody has any: made from what is known of the vendor's, and saying so in their first line.
 
+use std::path::Path;
+
 use crate::redact::is_secret_name;
+use crate::text;
+use crate::text::{Text, as_root, own, quoted};
 use crate::vendor::{Generation, Vendor};
 
 const PRODUCTION: &str = include_str!("../../assets/product/docker-compose.production.yml");
@@ -9,9 +13,22 @@ const PROD_ENV: &str = include_str!("../../assets/product/prod.env");
 const MYSQL_ENV: &str = include_str!("../../assets/product/mysql.env");
 const UNIT: &str = include_str!("../../assets/product/insightcloudsec.service");
 
-/// `docker-compose.yml`.
-pub(crate) fn compose_file(test_drive: bool) -> &'static str {
-    if test_drive { TEST_DRIVE } else { PRODUCTION }
+/// The file of the authority of a proxy that inspects TLS, in the product's folder, and where the vendor mounts it.
+pub(crate) const AUTHORITY: (&str, &str) = ("proxy_cert.crt", "/usr/local/share/ca-certificates/proxy_cert.crt");
+
+/// `docker-compose.yml`; `has_authority`: it mounts [`AUTHORITY`], which is there.
+pub(crate) fn compose_file(test_drive: bool, has_authority: bool) -> String {
+    let file = if test_drive { TEST_DRIVE } else { PRODUCTION };
+    let mount = format!("- ./{}:", AUTHORITY.0);
+    if has_authority { file.replace(&format!("#{mount}"), &mount) } else { file.to_owned() }
+}
+
+/// How the product's containers come to have the authority.
+pub(crate) fn give_authority(file: &str, home: &Path) -> Text {
+    let place = home.join(AUTHORITY.0);
+    let file = if file.starts_with('<') { file.to_owned() } else { quoted(file) };
+    let command = text!("install -D -m 644 {} {}", own(file), own(quoted(&place.to_string_lossy())));
+    text!("give the containers the authority, as PEM: {}", as_root(command))
 }
 
 /// `prod.env`, with the names that a generation of the product reads.
@@ -43,7 +60,8 @@ pub(crate) fn unit(start: &str, stop: &str, seconds: u64) -> String {
 pub(crate) fn is_line(line: &str) -> bool {
     let line = line.trim();
     let is_password = line.split_once('=').is_some_and(|(name, _)| is_secret_name(name));
-    let has = |file: &&str| file.lines().any(|own| own.trim() == line && !own.contains('{'));
+    let is_own = |own: &str| own == line || own.strip_prefix('#') == Some(line);
+    let has = |file: &&str| file.lines().any(|own| is_own(own.trim()) && !own.contains('{'));
     !is_password && [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT].iter().any(has)
 }
 
@@ -58,6 +76,11 @@ mod tests {
         }
         assert!(is_line("    restart: \"always\"") && !is_line("ExecStart=/x") && !is_line("TimeoutStartSec=3"));
         assert_eq!(prod_env(Generation::Current), PROD_ENV);
+        for test_drive in [false, true] {
+            let mounted = compose_file(test_drive, true);
+            assert_eq!(mounted.lines().filter(|line| !line.contains('#') && line.contains(AUTHORITY.1)).count(), 2);
+            assert!(mounted.lines().all(is_line) && compose_file(test_drive, false).lines().all(is_line));
+        }
         let older = prod_env(Generation::Older);
         assert!(older.contains("DIVVY_SECURE_MYSQL_DB_NAME=divvykeys\n") && !older.contains("DIVVY_DB_"), "{older}");
         assert_eq!(older.lines().count(), PROD_ENV.lines().count());

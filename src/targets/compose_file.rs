@@ -49,7 +49,13 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
         (None, Some(brought)) => (brought.bytes.clone(), vec![text!("taken from {}", brought.from)]),
         (None, None) => {
             let test_drive = context.settings.deployment == Deployment::TestDrive;
-            (templates::compose_file(test_drive).into(), vec!["made from the built-in template".into()])
+            let authority = context.settings.home.join(templates::AUTHORITY.0);
+            let has_authority = draft.snapshot(&authority)?.is_some();
+            let mut reasons: Vec<Text> = vec!["made from the built-in template".into()];
+            if has_authority {
+                reasons.push(text!("mount {}, the authority of the proxy", context.view.host.shown(&authority)));
+            }
+            (templates::compose_file(test_drive, has_authority).into(), reasons)
         }
     };
     let Ok(text) = String::from_utf8(bytes) else {

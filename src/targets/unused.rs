@@ -1,9 +1,12 @@
 //! Settings that were given to a verb none of whose targets uses them: accepted is not the same as used, and is said.
 
+use std::path::Path;
+
 use super::{Context, Phase};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::plan::Draft;
+use crate::product::templates::give_authority;
 use crate::settings::{Key, Origin, Spec, TargetName};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own, quoted};
@@ -178,20 +181,24 @@ fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, ask
     }
 }
 
-/// How this host comes to trust the authority of a proxy.
+/// How this host comes to trust the authority of a proxy, and the product's containers do.
 fn trusted(context: &Context<'_>, file: &str, finding: Finding) -> Finding {
-    let name = std::path::Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (folder, refresh) = context.platform.trust_store();
-    let copy = text!("cp {} {} && {}", own(quoted(file)), own(quoted(&format!("{folder}/{name}.crt"))), own(refresh));
-    let command = as_root(copy);
+    let place = format!("{folder}/{name}.crt");
+    let command = match place == file {
+        true => text!("{}", own(refresh)),
+        false => text!("cp {} {} && {}", own(quoted(file)), own(quoted(&place)), own(refresh)),
+    };
     let when = if !context.view.host.is_this_machine() {
         "once the image runs, let it trust it"
     } else {
         "let this host trust it"
     };
+    let containers = give_authority(file, &context.settings.home);
     finding
-        .advise(text!("{}: {}", own(when), command))
-        .advise("the product's containers trust what is mounted into them: name it in the compose file")
+        .advise(text!("{}: {}", own(when), as_root(command)))
+        .advise(text!("{}; the compose file has to mount it, as one that install makes does", containers))
 }
 
 #[cfg(test)]
