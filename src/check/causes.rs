@@ -102,7 +102,8 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
         (Some(NetError::Refused), Stage::Tcp) => make(text!("nothing listens at the proxy {}{}", place, origin))
             .expected("an open port")
             .cause("the port is wrong, the proxy does not run, or a firewall in between rejects")
-            .advise(text!("ask the proxy team for host and port, then: {}", ics_setup(NAME_PROXY))),
+            .advise(text!("ask the proxy team for host and port, then: {}", ics_setup(NAME_PROXY)))
+            .advise(then_product()),
         (error, Stage::Tcp) => make(text!("the proxy {} does not answer{}", place, origin))
             .expected("an open port, within --connect-timeout")
             .cause(match error {
@@ -113,7 +114,8 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
                 _ => "something between this host and the proxy ends connections",
             })
             .advise(text!("have the network team open TCP from this host to {}", place))
-            .advise(text!("or name the right one: {}", ics_setup(NAME_PROXY))),
+            .advise(text!("or name the right one: {}", ics_setup(NAME_PROXY)))
+            .advise(then_product()),
         (Some(NetError::Untrusted { why }), Stage::ProxyTls) => certificate(why, proxy, id),
         (Some(NetError::Tls { why: TlsFault::Http }), Stage::ProxyTls) => other_language(proxy, id),
         (Some(NetError::Tls { why }), Stage::ProxyTls) if certificates::of_fault(make("".into()), why, PROXY).is_some() => {
@@ -145,6 +147,11 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
 
 /// Arguments that name a proxy.
 const NAME_PROXY: &str = "prepare --proxy http://<HOST>:<PORT>";
+
+/// `prepare` writes nothing of the product's.
+fn then_product() -> Text {
+    text!("run this then, where the product is installed: {}", ics_setup("reconfigure"))
+}
 
 fn right_port() -> Text {
     text!("ask the proxy team for the forward proxy's port: {}", ics_setup(NAME_PROXY))
@@ -204,7 +211,6 @@ const PROXY: Owner = Owner { who: "the proxy team", server: "the proxy", is_back
 fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
     let make = |title: Text| Finding::fail(id, title);
-    let reconfigure = text!("for the product's files, once they are there: {}", ics_setup("reconfigure"));
     if !offers_basic(schemes) && !schemes.is_empty() {
         return make(text!("{} wants a login by {} only", place, schemes.join(", ")))
             .expected(text!("a 407 that offers Basic, or no login at all for this host{}", origin))
@@ -220,13 +226,13 @@ fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Fi
                 "give the right one: {}",
                 ics_setup(text!("prepare --proxy-user {} --proxy-password-file <FILE>", own(in_quotes(user))))
             ))
-            .advise(reconfigure);
+            .advise(then_product());
     }
     make(text!("{} asks for a login and none is set", place))
         .expected(text!("user and password in the proxy URL{}", origin))
         .cause("the proxy lets nobody through without a login")
         .advise(text!("give one: {}", ics_setup("prepare --proxy-user <USER> --proxy-password-file <FILE>")))
-        .advise(reconfigure)
+        .advise(then_product())
 }
 
 /// A command of ours that names the proxy: one to run where it is known which proxy.

@@ -7,6 +7,7 @@ use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use super::args::Globals;
 use super::exit::Exit;
 use super::out;
+use crate::plan::{ContainerChange, Fate};
 use crate::problem::{Problem, id};
 use crate::settings::Spec;
 use crate::signals::Uninterrupted;
@@ -15,21 +16,32 @@ use crate::signals::Uninterrupted;
 ///
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
-///
-/// `restarts`: the product is stopped and started for it.
-pub(super) fn confirm(changes: usize, restarts: bool) -> Result<(), Problem> {
-    let what = match changes {
-        0 => "Restart the product".to_owned(),
-        1 if restarts => "Apply this change and restart the product".to_owned(),
-        1 => "Apply this change".to_owned(),
-        _ if restarts => format!("Apply these {changes} changes and restart the product"),
-        _ => format!("Apply these {changes} changes"),
-    };
-    let question = format!("{what}?");
+pub(super) fn confirm(changes: usize, containers: &[ContainerChange]) -> Result<(), Problem> {
+    let question = question(changes, containers);
     match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
     }
+}
+
+/// What becomes of files and of the product, as a question.
+fn question(changes: usize, containers: &[ContainerChange]) -> String {
+    let fates: Vec<Fate> = containers.iter().map(|own| own.fate).collect();
+    let all = |fate: Fate| fates.iter().all(|own| *own == fate);
+    let product = match () {
+        () if all(Fate::Keep) => None,
+        () if all(Fate::Create) => Some("start the product"),
+        () if all(Fate::Remove) => Some("take the product away"),
+        () => Some("restart the product"),
+    };
+    let files = match changes {
+        0 => None,
+        1 => Some("apply this change".to_owned()),
+        _ => Some(format!("apply these {changes} changes")),
+    };
+    let what = files.into_iter().chain(product.map(str::to_owned)).collect::<Vec<_>>().join(" and ");
+    let what = if what.is_empty() { "restart the product".to_owned() } else { what };
+    format!("{}{}?", what[..1].to_uppercase(), &what[1..])
 }
 
 /// Asks for the folder before what is in it goes for good.
@@ -87,4 +99,26 @@ fn put_cursor_back() {
 /// The problem of a run that a person has ended.
 pub(super) fn cancelled() -> Problem {
     Problem::host(id::CANCELLED, "cancelled; nothing was changed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_says_what_becomes_of_the_product() {
+        let of = |fates: &[Fate]| -> Vec<ContainerChange> {
+            fates.iter().map(|fate| ContainerChange { service: "worker".into(), fate: *fate }).collect()
+        };
+        for (changes, fates, wanted) in [
+            (1, &[][..], "Apply this change?"),
+            (2, &[Fate::Keep], "Apply these 2 changes?"),
+            (5, &[Fate::Create, Fate::Create], "Apply these 5 changes and start the product?"),
+            (1, &[Fate::Recreate, Fate::Keep], "Apply this change and restart the product?"),
+            (0, &[Fate::Keep], "Restart the product?"),
+            (3, &[Fate::Remove, Fate::Remove], "Apply these 3 changes and take the product away?"),
+        ] {
+            assert_eq!(question(changes, &of(fates)), wanted);
+        }
+    }
 }

@@ -20,7 +20,7 @@ use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};
 use crate::platform::{self, Platform};
 use crate::problem::{Problem, id};
-use crate::settings::{self, First, Found, Layers, Origin, STATE_FILE, Settings, Spec, Unresolved};
+use crate::settings::{self, First, Found, Key, Layers, Origin, STATE_FILE, Settings, Spec, Unresolved};
 use crate::text;
 use crate::text::Text;
 use crate::vendor::prod_env;
@@ -141,6 +141,9 @@ pub(crate) struct HostContext<'h> {
     pub(crate) unread: Option<Problem>,
 }
 
+/// What whoever has no back ends may have meant.
+pub(crate) const OR_TEST_DRIVE: &str = "a Test Drive has MySQL and Redis itself: --deployment test-drive";
+
 /// Asks a person for the value of one setting; `None`: nobody is there.
 pub(crate) type Asker<'a> = &'a mut dyn FnMut(&Spec) -> Result<Option<String>, Problem>;
 
@@ -196,7 +199,11 @@ impl<'h> HostContext<'h> {
 
     /// What is missing, and where it may be: a file that this user may not read is not one that says nothing.
     fn missing(&self, specs: Vec<&'static Spec>) -> Problem {
+        let is_back_end = |spec: &&Spec| matches!(spec.key, Key::MysqlHost | Key::RedisHost);
+        let may_be_test_drive =
+            self.installs && self.layers.get(Key::Deployment).is_none() && specs.iter().any(is_back_end);
         let problem = Unresolved::Missing(specs).into_problem();
+        let problem = if may_be_test_drive { problem.hint(OR_TEST_DRIVE) } else { problem };
         let unread = self.root_only();
         if unread.is_empty() {
             return problem;

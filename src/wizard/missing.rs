@@ -2,7 +2,7 @@
 
 use super::known::PROXY_KEYS;
 use super::repeat::Repeat;
-use crate::context::{HostContext, Inputs, Intent};
+use crate::context::{HostContext, Inputs, Intent, OR_TEST_DRIVE};
 use crate::finding::Ignored;
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -51,7 +51,7 @@ pub(crate) fn missing(
             return problem;
         }
         let proxy = no_proxy.then_some("behind a proxy besides: --proxy <URL>");
-        let test_drive = production.then_some("a Test Drive has MySQL and Redis itself: --deployment test-drive");
+        let test_drive = production.then_some(OR_TEST_DRIVE);
         let problem = proxy.into_iter().chain(test_drive).fold(problem, Problem::hint);
         let prepare = Repeat { phase: Phase::Prepare, flags: &known.layers.flags, ..*of_run }.command();
         problem.hint(text!("the system alone, without the product: {}", own(prepare)))

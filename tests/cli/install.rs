@@ -117,12 +117,30 @@ fn a_bare_host_gets_every_file_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn the_authority_that_is_there_is_mounted_and_one_that_is_named_is_told_how() {
+    const MOUNT: &str = "      - ./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n";
+    let root = bare(Root::ubuntu);
+    let here = root.at("ca.crt").display().to_string();
+    root.put("ca.crt", "x");
+    let (code, json) = root.json(&with(TEST_DRIVE, &["--proxy-ca", &here]));
+    assert_eq!(code, 0, "{json:#}");
+    let wanted = format!("install -D -m 644 {here} /divvycloud/proxy_cert.crt");
+    assert!(json["findings"].to_string().contains(&wanted), "{json:#}");
+    assert!(!root.get(COMPOSE).contains(MOUNT));
+    root.run(&["revert", "--yes"]).ok();
+    root.put("divvycloud/proxy_cert.crt", "x");
+    let ran = root.run(TEST_DRIVE).ok();
+    assert!(ran.stdout.contains(&format!("+{MOUNT}")), "{}", ran.stdout);
+    assert_eq!(root.get(COMPOSE).matches(MOUNT).count(), 2);
+}
+
+#[test]
 fn production_names_everything_that_is_missing_at_once() {
     let root = bare(Root::ubuntu);
     let (code, json) = root.json(&["install"]);
     assert_eq!((code, json["error"]["id"].as_str()), (3, Some("settings-missing")));
     let said = json["error"].to_string();
-    for name in ["mysql.host", "--mysql-password-file", "ICS_SETUP_REDIS_HOST"] {
+    for name in ["mysql.host", "--mysql-password-file", "ICS_SETUP_REDIS_HOST", "--deployment test-drive"] {
         assert!(said.contains(name), "{said}");
     }
     assert!(!root.has("var") && !root.has("divvycloud"));
