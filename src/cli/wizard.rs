@@ -12,7 +12,7 @@ use crate::context::{Inputs, Subject, authority, has_product};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
 use crate::net::Roots;
 use crate::plan::{Change, Stage};
-use crate::problem::{HostState, Problem};
+use crate::problem::Problem;
 use crate::report::{Outcome, Paint};
 use crate::settings::{self, Key, Layer, Spec};
 use crate::targets::Phase;
@@ -173,11 +173,8 @@ fn end(
             return out::exit(globals, outcome);
         }
         Ok(_) => context.plan.next_steps.push(repeat),
-        // What was answered is not lost.
-        Err(problem) if matches!(problem.host_state, HostState::AsItWas | HostState::Restored) => {
-            problem.hints.push(Fix::Advice(repeat));
-        }
-        Err(_) => {}
+        // What was answered is not lost, and what was begun goes on with it.
+        Err(problem) => problem.hints.push(Fix::Advice(repeat)),
     }
     out::finish(globals, &context.report(phase.verb(), &outcome, &globals.person))
 }

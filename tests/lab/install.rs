@@ -7,4 +7,5 @@ mod lab;
 mod over;
 mod production;
 mod whole;
+mod wizard;
 mod words;

@@ -16,8 +16,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 
-/// Nothing here takes longer, on any machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Nothing here takes longer, on any machine: the longest is an installation.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 pub struct Terminal {
     /// The end with the person; `None`: the terminal is gone.
@@ -35,31 +37,28 @@ pub struct Terminal {
 impl Terminal {
     /// Runs the binary with these arguments and variables on 80 by 24; nothing else is in its environment.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        Self::start_on(Some(&size), &["--ctty"], arguments, variables)
+        Self::start_on(Some(&SIZE), &["--ctty"], arguments, variables)
     }
 
     /// The same on a terminal of some size, or of none; `setsid` decides whether it is the controlling one.
     pub fn start_on(size: Option<&Winsize>, setsid: &[&str], arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("setsid");
+        // With a terminal that controls it ^C is what it is for a person.
+        command.args(setsid).args(["--wait", env!("CARGO_BIN_EXE_ics-setup")]).args(arguments);
+        command.env_clear().envs([("TERM", "xterm"), ("PATH", "/usr/bin:/bin")]).envs(variables.iter().copied());
+        Self::of(size, &mut command)
+    }
+
+    /// A command that leads a session of its own, or starts who does.
+    pub fn of(size: Option<&Winsize>, command: &mut Command) -> Self {
         let pty = openpty(size, None).unwrap();
         // A child that had the keyboard's end would keep its own terminal alive.
         for end in [&pty.master, &pty.slave] {
             fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
         }
         let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
-        // With a terminal that controls it ^C is what it is for a person.
-        let child = Command::new("setsid")
-            .args(setsid)
-            .args(["--wait", env!("CARGO_BIN_EXE_ics-setup")])
-            .args(arguments)
-            .env_clear()
-            .envs([("TERM", "xterm"), ("PATH", "/usr/bin:/bin")])
-            .envs(variables.iter().copied())
-            .stdin(stdio())
-            .stdout(stdio())
-            .stderr(stdio())
-            .spawn()
-            .unwrap();
+        let child = command.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().unwrap();
+        let dumb = command.get_envs().any(|(name, value)| name == "TERM" && value.is_some_and(|value| value == "dumb"));
         Self {
             master: Some(pty.master.into()),
             slave: Some(pty.slave.into()),
@@ -67,7 +66,7 @@ impl Terminal {
             parser: vt100::Parser::new(24, 80, 0),
             raw: Vec::new(),
             mark: 0,
-            dumb: variables.contains(&("TERM", "dumb")),
+            dumb,
         }
     }
 

@@ -156,7 +156,7 @@ impl<'h> Install<'h> {
             }
             Err(second) => problem
                 .hint(text!("it could not be brought back either: {}", second.sentence()))
-                .hint(text!("undo: {}", ics_setup("revert")))
+                .hint(undo())
                 .leaving(HostState::Changed),
         }
     }
@@ -259,15 +259,15 @@ impl Around for Install<'_> {
         if let Err(problem) = product.start(host, doing) {
             if goes_on(&problem) {
                 doing.context.containers = product.changes(host).unwrap_or_default();
-                return Err(problem);
+                return Err(match problem.id == id::CANCELLED {
+                    true => problem.hint("go on with it: run the same command again").hint(undo()),
+                    false => problem,
+                });
             }
             return Err(self.bring_back(doing, &product, problem));
         }
         let stays = |problem: Problem| {
-            problem
-                .hint("the product is healthy: this is what is missing")
-                .hint(text!("undo: {}", ics_setup("revert")))
-                .leaving(HostState::Changed)
+            problem.hint("the product is healthy: this is what is missing").hint(undo()).leaving(HostState::Changed)
         };
         doing.context.containers = product.changes(host).map_err(stays)?;
         doing.stage(StageId::Boot, |_| boot::enable(host)).map_err(stays)?;
@@ -277,6 +277,10 @@ impl Around for Install<'_> {
         doing.context.plan.next_steps.extend(steps.into_iter().filter(ready::still_holds));
         Ok(())
     }
+}
+
+fn undo() -> Text {
+    text!("undo: {}", ics_setup("revert"))
 }
 
 /// Files of a stage, as a person counts them.

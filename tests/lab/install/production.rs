@@ -9,7 +9,7 @@ use super::lab::test_drive;
 use super::whole::{action, ics_setup, install, state};
 
 /// What the daemon has when it was started after its proxy was set: here no systemd starts it.
-fn engine_behind(site: &Site, proxy: &str) {
+pub(super) fn engine_behind(site: &Site, proxy: &str) {
     site.stop_engine();
     let no_proxy = "mysql,redis,169.254.169.254";
     site.start_engine(&[("HTTP_PROXY", proxy), ("HTTPS_PROXY", proxy), ("NO_PROXY", no_proxy)], &[]);
