@@ -92,7 +92,8 @@ pub(super) fn look(
     let is_live = host.view.host.is_live();
     let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
     let probes = options.probe && is_live && !options.dry_run && !check_first && settings.proxies.any();
-    if !check_first && moved.is_empty() && !probes {
+    let moves_port = options.preflight && is_live && phase == Phase::Reconfigure && settings.said(Key::Port).is_some();
+    if !check_first && moved.is_empty() && !probes && !moves_port {
         return Ok(Vec::new());
     }
     let no_proxy = targets::no_proxy(settings).shown().members().map(str::to_owned).collect();
@@ -113,6 +114,8 @@ pub(super) fn look(
         findings.extend(host_and_proxy(&look, &planned, &context.plan.consumers, end));
         // The unit calls Compose where it is.
         findings.retain(|finding| phase != Phase::Install || finding.id != ids::COMPOSE_PATH);
+    } else if moves_port {
+        findings.extend(port_in_use(&look, end));
     }
     for back_end in moved {
         let unasked_for = |why: Text| {
@@ -149,6 +152,18 @@ pub(super) fn look(
     Ok(findings.into_iter().map(failed).collect())
 }
 
+/// Who has the port that the product is to have now: of its others it holds those that it has.
+fn port_in_use(look: &Look<'_>, end: Instant) -> Vec<Finding> {
+    let is_of_ports = |check: &&dyn AnyCheck| check.meta().ids.contains(&ids::PORT_IN_USE);
+    let ports: Vec<&dyn AnyCheck> = check::all().into_iter().filter(is_of_ports).collect();
+    let is_of_it =
+        |finding: &Finding| look.spec.port.is_some_and(|port| finding.evidence.get("port") == Some(&port.into()));
+    in_turn(&ports, look, end)
+        .into_iter()
+        .filter(|finding| finding.status != Status::Pass && is_of_it(finding))
+        .collect()
+}
+
 /// Is it about what `--create-databases` makes? Whether it can be made is found by who makes it.
 fn is_made(finding: &Finding) -> bool {
     [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, ids::MYSQL_GRANTS].contains(&finding.id)
@@ -166,10 +181,10 @@ fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], en
     let mut findings = in_turn(&host, look, end);
     let over_planned = in_turn(&files, &Look { host: planned, ..*look }, end).into_iter();
     // A container that runs reads no file, whatever is planned.
-    let is_told = |who| !served.contains(&who) && !(who == Who::Container && look.host.is_live());
+    let is_served = |who| served.contains(&who) || (who == Who::Container && look.host.is_live());
     findings.extend(over_planned.filter_map(|finding| match Who::of(finding.id) {
         None => Some(finding),
-        Some(who) => is_told(who).then(|| super::prove::milder(finding)),
+        Some(who) => (!is_served(who)).then(|| super::prove::milder(finding)),
     }));
     if look.host.is_live() {
         findings.extend(in_turn(&dial, look, end));

@@ -41,6 +41,17 @@ fn every_ending_says_how_the_host_stands() {
     read(&site, &INSTALL, 0, &["Done: the product is installed and healthy.", "undo: ics-setup revert", "next: "]);
     read(&site, &INSTALL, 0, &["Nothing to do: the product is installed and healthy."]);
     read(&site, &["status"], 0, &["product  installed in /divvycloud by run "]);
+    let listener = site.serve(&["python3", "-m", "http.server", "9001", "--bind", "0.0.0.0"]);
+    until(|| {
+        site.run(&["bash", "-c", ": </dev/tcp/127.0.0.1/9001"]).code.filter(|code| *code == 0).ok_or("none".into())
+    });
+    read(
+        &site,
+        &["reconfigure", "--port", "9001"],
+        4,
+        &["error: port 9001 is taken by python3", "Nothing was changed."],
+    );
+    site.run(&["kill", &listener]).expect(0);
     read(&site, &["reconfigure", "--workers", "1"], 0, &["Done: the product runs with the new values and is healthy."]);
     read(&site, &["revert"], 0, &["Done: the product runs again as before and is healthy."]);
     read(&site, &["revert"], 0, &["Done: the product is taken away; its data and images stay."]);
