@@ -150,7 +150,7 @@ const NAME_PROXY: &str = "prepare --proxy http://<HOST>:<PORT>";
 
 /// `prepare` writes nothing of the product's.
 fn then_product() -> Text {
-    text!("run this then, where the product is installed: {}", ics_setup("reconfigure"))
+    text!("for the product's files, once they are there: {}", ics_setup("reconfigure"))
 }
 
 fn right_port() -> Text {

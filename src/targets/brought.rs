@@ -104,8 +104,11 @@ fn refused(url: &str, why: &NoFile) -> Problem {
             "user and password of the proxy: --proxy-user <USER> --proxy-password-file <FILE>".into()
         }
         NoFile::Way(_) => {
-            "or take the file to this host: --bundle <DIR>, with docker-compose.yml and SHA256checksum::LIST in it"
-                .into()
+            text!(
+                "or take the file to this host: --bundle <DIR>, with {} and {} in it",
+                own(USUAL),
+                own(checksum::LIST)
+            )
         }
         _ => "open it in a browser and copy the URL of the file itself".into(),
     };
