@@ -11,7 +11,7 @@ use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{Problem, id};
 use crate::settings::LastRun;
 use crate::text;
-use crate::text::{ics_setup, nearest, own};
+use crate::text::{ics_setup, nearest, own, quoted};
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///
@@ -46,7 +46,8 @@ pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Re
     plan_but(view, run, later, force, None)
 }
 
-/// As [`plan`]; files below `going` go whatever they are: somebody has said so by that name.
+/// As [`plan`]; files below `going` go whatever they are: somebody has said so by that name. Other files that a later run has
+/// changed too stay with that run.
 ///
 /// # Errors
 /// As [`plan`].
@@ -59,15 +60,27 @@ pub(crate) fn plan_but(
 ) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
     if let Some(intent) = run.begin.memory() {
-        plan.memory = memory(view, run, intent, later, force)?;
+        plan.memory = memory(view, run, intent, later, force, going)?;
     }
     for intent in run.begin.files().collect::<Vec<_>>().into_iter().rev() {
         let now = view.snapshot(&intent.real_path)?;
         match judge_rollback(intent, now.as_deref()) {
             Verdict::Untouched => continue,
-            Verdict::Edited if !force && !going.is_some_and(|going| intent.path.starts_with(going)) => {
-                return Err(conflict(view, run, intent, later));
-            }
+            Verdict::Edited | Verdict::Published if going.is_some_and(|going| intent.path.starts_with(going)) => {}
+            Verdict::Edited if !force => match (going, changed_since(run, intent, later)) {
+                (Some(_), Some(other)) => {
+                    let shown = view.host.shown(&intent.path);
+                    let name = own(&other.begin.run);
+                    plan.next_steps.push(text!(
+                        "{} stays as run {} left it; take that back too: {}",
+                        shown.display(),
+                        name.clone(),
+                        ics_setup(text!("revert {}", name))
+                    ));
+                    continue;
+                }
+                _ => return Err(conflict(view, run, intent, later, going)),
+            },
             Verdict::Edited | Verdict::Published => {}
         }
         let after = match &intent.before {
@@ -96,8 +109,25 @@ pub(crate) fn plan_but(
     Ok(plan)
 }
 
-/// What was remembered before the run. What a later run was told stays.
-fn memory(view: &View<'_>, run: &Run, intent: &Intent, all: &[Run], force: bool) -> Result<Memory, Problem> {
+/// Runs that end with the folder `going`: all that they have written lies in it.
+pub(crate) fn ending_with<'r>(runs: &'r [Run], going: &'r Path) -> impl Iterator<Item = &'r Run> {
+    runs.iter().filter(move |run| {
+        run.state == State::Committed
+            && run.begin.reverts.is_none()
+            && run.begin.files().next().is_some()
+            && run.begin.files().all(|intent| intent.path.starts_with(going))
+    })
+}
+
+/// What was remembered before the run. What a later run was told stays, unless it ends with the folder `going`.
+fn memory(
+    view: &View<'_>,
+    run: &Run,
+    intent: &Intent,
+    all: &[Run],
+    force: bool,
+    going: Option<&Path>,
+) -> Result<Memory, Problem> {
     let (name, shown) = (&run.begin.run, view.host.shown(&intent.path));
     let now = view.snapshot(&intent.real_path)?;
     match (judge_rollback(intent, now.as_deref()), &now) {
@@ -107,9 +137,11 @@ fn memory(view: &View<'_>, run: &Run, intent: &Intent, all: &[Run], force: bool)
         (Verdict::Edited, Some(now)) => match LastRun::parse(&now.bytes, &shown) {
             // A run without changes was told more since.
             Ok(last) if last.run.as_ref() == Some(name) => {}
+            Ok(LastRun { run: Some(last), .. })
+                if going.is_some_and(|going| ending_with(all, going).any(|other| other.begin.run == last)) => {}
             Ok(_) => return Ok(Memory::Stays),
             Err(_) if force => {}
-            Err(_) => return Err(conflict(view, run, intent, all)),
+            Err(_) => return Err(conflict(view, run, intent, all, going)),
         },
     }
     let (mut of_run, mut intent) = (run, intent);
@@ -133,25 +165,30 @@ fn memory(view: &View<'_>, run: &Run, intent: &Intent, all: &[Run], force: bool)
     }
 }
 
-fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run]) -> Problem {
-    let shown = view.host.shown(&intent.path);
-    let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
-    let problem = Problem::host(id::CONFLICT, message);
+/// The last run in force that has changed the file too.
+fn changed_since<'r>(run: &Run, intent: &Intent, later: &'r [Run]) -> Option<&'r Run> {
     // To take back a way back would bring the next conflict, and that one this.
-    let by_us = later.iter().rev().find(|other| {
+    later.iter().rev().find(|other| {
         other.begin.seq > run.begin.seq
             && other.state == State::Committed
             && other.begin.reverts.is_none()
             && other.begin.intents.iter().any(|other| other.path == intent.path)
-    });
-    match by_us {
+    })
+}
+
+fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run], going: Option<&Path>) -> Problem {
+    let shown = view.host.shown(&intent.path);
+    let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
+    let problem = Problem::host(id::CONFLICT, message);
+    let all = match going {
+        Some(folder) => text!("--purge={}", own(quoted(&folder.to_string_lossy()))),
+        None => text!("{}", own(&run.begin.run)),
+    };
+    match changed_since(run, intent, later) {
         Some(other) => problem
             .because(text!("run {} changed it too", own(&other.begin.run)))
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
         None => problem.hint("keep the edit and go on: run prepare or reconfigure with the settings wanted"),
     }
-    .hint(text!(
-        "overwrite the edit; a backup of it is kept: {}",
-        ics_setup(text!("revert {} --force", own(&run.begin.run)))
-    ))
+    .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert {} --force", all))))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::apply::{Session, State, revert, runs};
 use crate::finding::Ignored;
 use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
-use crate::plan::Plan;
+use crate::plan::{Memory, Plan};
 use crate::platform;
 use crate::problem::{HostState, Problem};
 use crate::settings::{
@@ -354,6 +354,40 @@ fn a_conflict_names_the_run_in_force_and_no_way_back() {
     let run = revert::choose(&all, Some(&first)).unwrap();
     let problem = revert::plan(&View::new(&host), run, &all, false).unwrap_err();
     assert!(problem.hints[0].text().contains(&format!("ics-setup revert {second}")), "{problem:?}");
+}
+
+#[test]
+fn with_a_folder_that_goes_the_runs_within_it_end_and_others_keep_what_they_changed() {
+    let going = Path::new("/divvycloud");
+    let host = host("ubuntu");
+    let first = prepare(&host, WANTED).unwrap().unwrap();
+    let later = prepare(&host, &[(Key::MysqlHost, "db"), (Key::Target, "prod-env")]).unwrap().unwrap();
+    let take = || {
+        let all = runs(&host).unwrap();
+        let run = revert::choose(&all, Some(&first)).unwrap();
+        let plan = revert::plan_but(&View::new(&host), run, &all, false, Some(going)).unwrap();
+        let ending: Vec<String> = revert::ending_with(&all, going).map(|run| run.begin.run.clone()).collect();
+        (plan, ending)
+    };
+    // What the run within it was told goes with it.
+    let (plan, ending) = take();
+    assert_eq!(ending, [later]);
+    assert!(matches!(plan.memory, Memory::Back(None)), "{:?}", plan.memory);
+    assert!(plan.touches(Path::new("/etc/environment")) && plan.next_steps.is_empty());
+    // A run beside it stays in force, and so does what it has changed and was told.
+    let beside = prepare(&host, &[(Key::ProxyUrl, "http://p:1"), (Key::Target, "system-proxy")]).unwrap().unwrap();
+    let (plan, _) = take();
+    assert!(!plan.touches(Path::new("/etc/environment")) && plan.touches(Path::new("/divvycloud/prod.env")));
+    assert!(matches!(plan.memory, Memory::Stays), "{:?}", plan.memory);
+    let steps = format!("{:?}", plan.next_steps);
+    assert!(steps.contains("/etc/environment") && steps.contains(&beside), "{steps}");
+    // An edit by hand is a conflict, whose way out is of the same command.
+    let edited = host.read(Path::new("/etc/environment")).unwrap().unwrap();
+    host.put("/etc/environment", &[&edited[..], b"X=1\n"].concat());
+    let all = runs(&host).unwrap();
+    let run = revert::choose(&all, Some(&beside)).unwrap();
+    let problem = revert::plan_but(&View::new(&host), run, &all, false, Some(going)).unwrap_err();
+    assert!(problem.hints.iter().any(|hint| hint.text().contains("revert --purge=/divvycloud --force")), "{problem:?}");
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl TakeBack<'_> {
             ));
         }
         self.around.after(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored })?;
+        // What else was done in a folder that is gone is no run in force any more.
+        for other in self.going.iter().flat_map(|going| revert::ending_with(&all, going)) {
+            if run.is_none_or(|run| run.begin.run != other.begin.run) {
+                session.apply(&Plan::default(), "revert", Some(&other.begin.run))?;
+            }
+        }
         let steps = afterwards(self.host, &context.plan, self.around.is_idle());
         context.plan.next_steps.extend(steps);
         Ok(if idle { Outcome::Unchanged } else { Outcome::Changed })

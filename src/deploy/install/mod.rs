@@ -28,6 +28,7 @@ use crate::problem::{HostState, Problem, id};
 use crate::product::Place;
 use crate::settings::{Found, Layers};
 use crate::signals::Uninterrupted;
+use crate::targets::forget_passwords;
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 
@@ -175,7 +176,11 @@ impl<'h> Install<'h> {
     fn without_accounts(&mut self, problem: Problem) -> Problem {
         let accounts = accounts::take_away(self.host, &mut self.made);
         let compose = engine::take_back(self.host, &mut self.made);
-        match accounts.map(drop).and(compose) {
+        // A password that was made up is of use as long as there is data of it.
+        let home = self.ready.as_ref().map(|ready| &ready.settings.home);
+        let is_gone = home.is_some_and(|home| matches!(self.host.lstat(home), Ok(None)));
+        let passwords = if is_gone { forget_passwords(self.host) } else { Ok(()) };
+        match accounts.map(drop).and(compose.map(drop)).and(passwords) {
             Ok(_) => problem,
             Err(error) => problem.hint(text!("something that this run has made stays: {}", error.sentence())),
         }

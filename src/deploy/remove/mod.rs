@@ -8,9 +8,10 @@ mod tests;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::fates::{Services, fates};
 use super::health::Limits;
 use super::made::Made;
-use super::product::{Product, ids, is_product};
+use super::product::{Product, ids, in_order, is_product};
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
 use crate::apply::{Run, State, revert};
 use crate::converge::{Around, Doing, RunContext};
@@ -139,16 +140,13 @@ impl Around for Remove<'_> {
             return Ok(());
         }
         let limits = Limits { healthy: default(Key::HealthyWithin), migrate: default(Key::MigrateWithin) };
-        let fate = |fate: Fate| {
-            let change = move |service: &String| ContainerChange { service: service.clone(), fate };
-            ids(&found).keys().map(change).collect()
-        };
         let is_up = |one: &Container| matches!(one.state.status.as_str(), "running" | "restarting");
         if goes {
-            context.containers = fate(Fate::Remove);
+            let gone = |service| ContainerChange { service, fate: Fate::Remove };
+            context.containers = in_order(ids(&found).into_keys().map(gone));
             self.way = Way::Goes(Product::look(self.host, &home, limits)?);
         } else if found.iter().any(|one| is_product(one) && is_up(one)) || marker::read(self.host)? {
-            context.containers = fate(Fate::Recreate);
+            context.containers = fates(self.host, &home, plan, &Services::look(self.host, &home, plan), &found);
             self.way = Way::Again(Product::look(self.host, &home, limits)?);
         }
         Ok(())

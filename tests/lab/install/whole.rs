@@ -132,6 +132,12 @@ fn test_drive(engine: Engine, compose: Option<Compose>) {
     assert_eq!(site.container_ids()["worker"].len(), 1);
     ics_setup(&site, &["revert", "--purge=/divvycloud"]).expect(0);
     assert!(site.container_ids().is_empty());
+    // Nothing of it is in force any more, and the next installation is told nothing of this one.
+    let status = ics_setup(&site, &["status"]).expect(0).json();
+    let states: Vec<&str> =
+        status["runs"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap()).collect();
+    assert!(status["drift"].as_array().unwrap().is_empty() && status["product"].is_null(), "{status:#} {states:?}");
+    assert_eq!(site.sh("cat /var/lib/ics-setup/state.json 2>/dev/null || true"), "");
     assert!(site.run(&["ls", "/divvycloud"]).code != Some(0));
     // Images of other releases are not this product's.
     let left = site.sh("docker images --format '{{.Repository}}:{{.Tag}}'");
