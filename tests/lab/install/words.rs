@@ -49,7 +49,7 @@ fn every_ending_says_how_the_host_stands() {
         &site,
         &["reconfigure", "--port", "9001"],
         4,
-        &["error: port 9001 is taken by python3", "Nothing was changed."],
+        &["FAIL port 9001 is taken by python3", "Nothing was changed."],
     );
     site.run(&["kill", &listener]).expect(0);
     read(&site, &["reconfigure", "--workers", "1"], 0, &["Done: the product runs with the new values and is healthy."]);
