@@ -94,7 +94,7 @@ fn a_test_drive_from_the_first_question_to_a_healthy_product() {
 
 #[test]
 fn a_production_from_the_first_question_to_a_healthy_product() {
-    let site = behind_the_proxy(Engine::V20_10);
+    let site = behind_the_proxy(Engine::V26_1);
     site.backends().product_databases("S3cret-Db");
     let files = [
         ("--proxy-password-file", "/root/proxy", PASSWORD),
