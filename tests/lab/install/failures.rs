@@ -108,14 +108,44 @@ fn of_the_first_start() {
     assert_eq!(site.sh("cat /divvycloud/docker-compose.yml /divvycloud/prod.env"), files);
     mend();
 
-    // What an earlier run has made stays when a later one fails, and nothing that runs is touched.
+    // What an earlier run has made stays when a later one fails in whichever stage, and nothing that runs is touched.
     site.sh("useradd bob");
-    let before = site.container_ids();
-    let more = ["--docker-group", "bob", "--image", "divvycloud/divvycloud:v0.0.1"];
-    let failed = install(&site, &[&WORDS[..], &more].concat());
-    assert_eq!((failed.code, state(&failed.json(), "fetch").as_str()), (Some(5), "failed"), "{failed}");
-    assert!(site.sh("id divvy").contains("divvy") && !site.sh("id -nG bob").contains("docker"));
-    assert_eq!(site.container_ids(), before);
+    let before = (site.container_ids(), site.sh("cat /divvycloud/*.yml /divvycloud/*.env"));
+    let join = ["--docker-group", "bob"];
+    let moved = ["--docker-group", "bob", "--image", "divvycloud/divvycloud:v0.0.1"];
+    let scaled = ["--docker-group", "bob", "--workers", "2"];
+    for (stage, more, code, so, otherwise) in [
+        ("settings", &["--workers", "many"][..], 3, "true", "true"),
+        ("preflight", &["--docker-group", "nobody-here"], 3, "true", "true"),
+        (
+            "preflight",
+            &["--port", "2375"],
+            4,
+            "python3 -m http.server 2375 >/dev/null 2>&1 & echo $! >/run/taker; sleep 5",
+            "kill $(cat /run/taker)",
+        ),
+        ("accounts", &join, 5, "mv /usr/sbin/usermod /root", "mv /root/usermod /usr/sbin"),
+        // Nothing can be renamed to where something is mounted.
+        (
+            "files",
+            &scaled,
+            5,
+            "cd /divvycloud && mount --bind docker-compose.yml docker-compose.yml",
+            "umount /divvycloud/docker-compose.yml",
+        ),
+        ("fetch", &moved, 5, "true", "true"),
+    ] {
+        site.sh(so);
+        let failed = install(&site, &[&WORDS[..], more].concat());
+        site.sh(otherwise);
+        assert_eq!(failed.code, Some(code), "{stage}: {failed}");
+        if code == 5 {
+            assert_eq!(state(&failed.json(), stage), "failed", "{failed}");
+        }
+        assert!(site.sh("id divvy").contains("divvy") && !site.sh("id -nG bob").contains("docker"), "{failed}");
+        let now = (site.container_ids(), site.sh("cat /divvycloud/*.yml /divvycloud/*.env"));
+        assert_eq!(now, before, "{stage}: {failed}");
+    }
 }
 
 #[test]

@@ -45,12 +45,7 @@ fn every_ending_says_how_the_host_stands() {
     until(|| {
         site.run(&["bash", "-c", ": </dev/tcp/127.0.0.1/9001"]).code.filter(|code| *code == 0).ok_or("none".into())
     });
-    read(
-        &site,
-        &["reconfigure", "--port", "9001"],
-        4,
-        &["FAIL port 9001 is taken by python3", "Nothing was changed."],
-    );
+    read(&site, &["reconfigure", "--port", "9001"], 4, &["FAIL port 9001 is taken by python3", "Nothing was changed."]);
     site.run(&["kill", &listener]).expect(0);
     read(&site, &["reconfigure", "--workers", "1"], 0, &["Done: the product runs with the new values and is healthy."]);
     read(&site, &["revert"], 0, &["Done: the product runs again as before and is healthy."]);
