@@ -1,5 +1,5 @@
-//! A file of the state folder that stands there while a run has the product stopped. Whoever dies in between leaves it, so
-//! that the next run starts the product again.
+//! A file of the state folder that stands there while a run has the product stopped, or files that it has not been started
+//! with. Whoever dies in between leaves it, so that the next run starts the product again.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;

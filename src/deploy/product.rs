@@ -316,10 +316,12 @@ impl Product {
     pub(super) fn changes(&self, host: &dyn HostRead) -> Result<Vec<ContainerChange>, Problem> {
         let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
         let after = ids(&found.own);
+        let is_within = |some: &[String], all: &[String]| some.iter().all(|id| all.contains(id));
         let change = |(service, ids): (String, Vec<String>)| {
             let fate = match self.before.get(&service) {
                 None => Fate::Create,
-                Some(before) if before.iter().all(|id| ids.contains(id)) => Fate::Keep,
+                // Of another number those that stay are the same.
+                Some(before) if is_within(before, &ids) || is_within(&ids, before) => Fate::Keep,
                 Some(_) => Fate::Recreate,
             };
             ContainerChange { service, fate }

@@ -22,6 +22,8 @@ use crate::text::{as_root, ics_setup, own};
 pub(super) struct Reconfigure<'h> {
     host: &'h dyn HostWrite,
     running: Option<Product>,
+    /// It is stopped for it; another number of workers alone needs no more than Compose.
+    stops: bool,
     /// The product gets another image.
     other_image: bool,
     /// Images of the planned compose file that are not here: they come before anything stops.
@@ -31,7 +33,7 @@ pub(super) struct Reconfigure<'h> {
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None, other_image: false, missing: None }
+        Self { host, running: None, stops: true, other_image: false, missing: None }
     }
 
     /// Images that the planned compose file names and that are not here.
@@ -114,8 +116,9 @@ impl Around for Reconfigure<'_> {
         }
         let services = Services::look(self.host, &home, &context.plan);
         context.containers = fates(self.host, &home, &context.plan, &services, &found.own);
-        let is_same = |change: &ContainerChange| change.fate == Fate::Keep && !services.is_scaled(&change.service);
-        if context.containers.iter().all(is_same) && !was_stopped && wanted != Some(true) {
+        let is_kept = |change: &ContainerChange| change.fate == Fate::Keep;
+        self.stops = was_stopped || wanted == Some(true) || !context.containers.iter().all(is_kept);
+        if !self.stops && !context.containers.iter().any(|change| services.is_scaled(&change.service)) {
             return Ok(());
         }
         if services.edited {
@@ -141,6 +144,10 @@ impl Around for Reconfigure<'_> {
             fetch::stage(self.host, Some(&calm), doing, settings, server, images, false)?;
         }
         running.calm = Some(calm);
+        if !self.stops {
+            doing.tell(&"the product runs on meanwhile".into());
+            return marker::write(self.host);
+        }
         running.stopped = Some(Instant::now());
         doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
         match running.stop(self.host) {
@@ -150,7 +157,7 @@ impl Around for Reconfigure<'_> {
     }
 
     fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
-        let Some(running) = self.running.as_ref().filter(|running| running.stopped.is_some()) else { return problem };
+        let Some(running) = self.running.as_ref().filter(|running| running.calm.is_some()) else { return problem };
         // A run that was committed has written its files.
         let edited = doing.context.run.is_some();
         if problem.id != id::CANCELLED || !edited {

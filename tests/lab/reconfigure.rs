@@ -103,6 +103,24 @@ fn stopped_edited_started_and_proven() {
     assert!(actions(&again.json()).iter().all(|(_, action)| action == "keep"));
     assert_eq!(ids(&lab), after);
 
+    // Another number of workers alone stops nobody.
+    let started =
+        || lab.guest.sh("docker inspect -f '{{.State.StartedAt}}' divvycloud-interfaceserver-1 divvycloud-scheduler-1");
+    let (began, mut before) = (started(), after);
+    for (workers, count) in [("1", 1), ("3", 3), ("2", 2)] {
+        let foretold = actions(&reconfigure(&lab, &["--workers", workers, "--dry-run"]).json());
+        let scaled = reconfigure(&lab, &["--workers", workers]);
+        assert_eq!((scaled.code, actions(&scaled.json())), (Some(0), foretold), "{scaled}");
+        assert!(actions(&scaled.json()).iter().all(|(_, action)| action == "keep"), "{scaled}");
+        let now = ids(&lab);
+        assert_eq!((started(), now["worker"].len()), (began.clone(), count));
+        assert!(
+            now["worker"].iter().filter(|id| before["worker"].contains(id)).count()
+                == count.min(before["worker"].len())
+        );
+        before = now;
+    }
+
     // With values that the product does not come back with, everything is as before, and the cause is said.
     let file = lab.guest.read("/divvycloud/prod.env");
     let failed = reconfigure(&lab, &["--proxy", "http://bad.corp.example:3128"]);
