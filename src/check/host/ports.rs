@@ -7,7 +7,7 @@ use serde_json::json;
 use super::data::{Data, Port};
 use crate::check::prelude::*;
 use crate::docker::{Container, Published};
-use crate::product::{Found, own_containers};
+use crate::product::{Found, own_containers, service_of};
 use crate::settings::Deployment;
 use crate::system::Seen;
 use crate::system::ports::{self, Listener, PortsFacts, Process, Publisher};
@@ -38,7 +38,7 @@ impl Check for Ports {
             Err(skipped) => return vec![*skipped],
         };
         let wanted = |port: &&Port| spec.deployment == Deployment::TestDrive || !port.test_drive_only;
-        let place = |port: &Port| Place { port: at(port, spec), facts };
+        let place = |port: &Port| Place { port: at(port, spec), interface: port.interface, facts };
         Data::get().ports.iter().filter(wanted).map(|port| judge_port(port, listeners, &place(port))).collect()
     }
 }
@@ -56,6 +56,7 @@ fn publishers(found: &Found) -> Vec<Publisher> {
             name: container.state.name.clone(),
             project: container.project.clone(),
             own,
+            interface: own && service_of(container).eq_ignore_ascii_case("interfaceserver"),
         };
         container.published.iter().map(publisher).collect::<Vec<_>>()
     };
@@ -66,23 +67,33 @@ fn publishers(found: &Found) -> Vec<Publisher> {
 /// A port, and what was seen besides who listens on it.
 struct Place<'f> {
     port: u16,
+    /// It is that of the web interface.
+    interface: bool,
     facts: &'f PortsFacts,
 }
 
 impl Place<'_> {
-    /// The container of somebody else that publishes it.
+    /// The container that publishes it and is not to.
     fn other(&self) -> Option<&Publisher> {
-        self.publishers().find(|publisher| !publisher.own)
+        self.publishers().find(|publisher| !self.is_rightful(publisher))
     }
 
     fn publishers(&self) -> impl Iterator<Item = &Publisher> {
         self.facts.publishers.iter().flatten().filter(|publisher| publisher.port == self.port)
     }
 
+    /// May it have the port? Another service of the product has that of the web interface only where it stands in front of one
+    /// that publishes none.
+    fn is_rightful(&self, publisher: &Publisher) -> bool {
+        let publishes = |own: &Publisher| own.interface;
+        publisher.own
+            && (!self.interface || publisher.interface || !self.facts.publishers.iter().flatten().any(publishes))
+    }
+
     /// Is a container that listens here the product's?
     fn is_own(&self) -> bool {
         match self.publishers().next() {
-            Some(publisher) => publisher.own,
+            Some(publisher) => self.is_rightful(publisher),
             None => self.facts.installed,
         }
     }
@@ -102,7 +113,7 @@ enum Owner {
 }
 
 fn judge_port(port: &Port, listeners: &[Listener], place: &Place<'_>) -> Finding {
-    let Place { port: number, facts } = *place;
+    let Place { port: number, facts, .. } = *place;
     let here: Vec<&Listener> = listeners.iter().filter(|listener| listener.port == number).collect();
     let finished = |status, title, observed| finished(port, number, status, title, observed);
     let Some(worst) = here.iter().map(|listener| owner(listener, port, place)).max() else {
@@ -160,6 +171,9 @@ fn foreign(port: &Port, place: &Place<'_>, here: &[&Listener], names: &Text, obs
     let other_port = |finding: Finding| {
         if port.interface { finding.advise("or give the product another port: --port <PORT>") } else { finding }
     };
+    if place.other().is_some_and(|other| other.own) {
+        return finding.advise("give the web interface another port: --port <PORT>");
+    }
     if owners().any(is_container) {
         let id = owners().find_map(|process| process.container.as_ref());
         let id = match (place.other(), id) {
@@ -238,6 +252,7 @@ mod tests {
             name: name.to_owned(),
             project: (!own).then(|| "shop".to_owned()),
             own,
+            interface: name.contains("interface"),
         };
         for (installed, publishers, status, words) in [
             (
@@ -264,6 +279,29 @@ mod tests {
             assert!(found.title.contains(words), "{found:?}");
             assert!(status != Status::Fail || found.fix.iter().any(|fix| fix.text().contains("--port <PORT>")));
         }
+    }
+
+    #[test]
+    fn what_another_service_of_the_product_has_is_taken_for_its_interface_alone() {
+        let publisher = |name: &str, port: u16| Publisher {
+            port,
+            name: name.to_owned(),
+            project: Some("divvycloud".to_owned()),
+            own: true,
+            interface: name == "interfaceserver",
+        };
+        let judged = |publishers: Vec<Publisher>| {
+            let facts =
+                PortsFacts { publishers: Some(publishers), ..facts(true, 3306, vec![process("docker-proxy", None)]) };
+            let findings = Ports.judge(&facts, &CheckSpec { port: Some(3306), ..spec(Deployment::TestDrive) });
+            crate::check::law::each_has_a_way_out(&findings);
+            let is_here = |found: &&Finding| found.evidence.get("port") == Some(&3306.into());
+            findings.iter().filter(is_here).map(|found| found.status).collect::<Vec<_>>()
+        };
+        let taken = judged(vec![publisher("mysql", 3306), publisher("interfaceserver", 8001)]);
+        assert!(taken.contains(&Status::Fail) && taken.contains(&Status::Pass) && taken.len() == 2, "{taken:?}");
+        assert_eq!(judged(vec![publisher("interfaceserver", 3306)]), [Status::Pass; 2]);
+        assert_eq!(judged(vec![publisher("nginx", 3306)]), [Status::Pass; 2]);
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(crate) struct Publisher {
     pub(crate) project: Option<String>,
     /// Is it the product's?
     pub(crate) own: bool,
+    /// Is it the web interface?
+    #[serde(default)]
+    pub(crate) interface: bool,
 }
 
 /// Somebody listens on one of the ports.
