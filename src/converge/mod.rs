@@ -22,7 +22,8 @@ use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, Steps, runs};
-use crate::check::Group;
+use crate::check::backends::{Mysql, Redis};
+use crate::check::{Check, Group};
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
@@ -123,6 +124,8 @@ pub(crate) struct RunContext {
     recovered: Vec<Finding>,
     /// What that run was told.
     interrupted: Option<Told>,
+    /// How many of the findings, from the first, were made before there was a plan; the others tell of its files.
+    before_plan: usize,
 }
 
 impl RunContext {
@@ -138,6 +141,16 @@ impl RunContext {
     pub(crate) fn daemon(&self, host: &dyn HostRead) -> (bool, bool) {
         let other = prove::has_read_other(host, self);
         (other, other || prove::is_written(host, self))
+    }
+
+    /// Leaves out what was noticed of files that were put back; what failed, and what proxy and servers say, holds.
+    fn files_are_back(&mut self) {
+        let asked = |own: &Finding| {
+            own.path == Some(Via::Proxy.as_str())
+                || [Mysql::META, Redis::META].iter().any(|of| of.ids.contains(&own.id))
+        };
+        let planned = self.findings.split_off(self.before_plan.min(self.findings.len()));
+        self.findings.extend(planned.into_iter().filter(|own| own.status == Status::Fail || asked(own)));
     }
 
     /// Names the stage that a problem has ended, where none says so itself.
@@ -209,7 +222,15 @@ impl Converge<'_> {
     ///
     /// # Errors
     /// The problem that stopped it.
-    pub(crate) fn run(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
+    pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        let ended = self.go(context);
+        if matches!(&ended, Err(problem) if problem.host_state == HostState::Restored) {
+            context.files_are_back();
+        }
+        ended
+    }
+
+    fn go(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let mut session = if self.options.dry_run { None } else { Session::resume(self.host)? };
         match &session {
             Some(session) => recover(session, self.host, context)?,
@@ -388,6 +409,7 @@ impl Converge<'_> {
         context.findings.extend(context.interrupted.as_ref().and_then(|told| told_otherwise(told, &settings.told)));
         context.findings.extend(region);
         context.findings.extend(self.inputs.remark());
+        context.before_plan = context.findings.len();
         ignored.apply(&mut context.findings);
         // An old system is not touched before the person has said so.
         stop_on_failure(&context.findings)?;

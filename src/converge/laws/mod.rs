@@ -14,10 +14,10 @@ use crate::context::{HostContext, Inputs, Intent};
 use crate::envfile::unit::Release;
 use crate::envfile::{Dialect, PamLimit, Seen};
 use crate::finding::{Finding, Ignored, Status};
-use crate::host::{Attributes, HostRead, MemoryHost, View};
+use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
 use crate::net::testing::patient;
 use crate::plan::{Change, PlannedHost};
-use crate::problem::Problem;
+use crate::problem::{HostState, Problem};
 use crate::report::Outcome;
 use crate::settings::{Effective, Key, Layer, Origin, Spec};
 use crate::targets::{self, Phase};
@@ -46,9 +46,9 @@ impl Interface for Nobody {
     }
 }
 
-fn inputs() -> Inputs {
+fn inputs(more: &[(Key, &str)]) -> Inputs {
     let mut flags = Layer::default();
-    for (key, value) in WANTED {
+    for (key, value) in WANTED.iter().chain(more) {
         let spec = key.spec();
         flags.insert(spec, (*value).to_owned(), Origin::Flag(spec.shown())).unwrap();
     }
@@ -56,12 +56,16 @@ fn inputs() -> Inputs {
 }
 
 fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContext) {
+    run_with(host, dry_run, &[])
+}
+
+fn run_with(host: &dyn HostWrite, dry_run: bool, more: &[(Key, &str)]) -> (Result<Outcome, Problem>, RunContext) {
     let ignored = Ignored::default();
     let mut context = RunContext::default();
     let options = Options { dry_run, prove: false, preflight: false, probe: false, ignored: &ignored };
     let converge = Converge {
         host,
-        inputs: inputs(),
+        inputs: inputs(more),
         phase: Phase::Prepare,
         options,
         interface: &mut Nobody,
@@ -93,7 +97,7 @@ fn picture(host: &MemoryHost) -> BTreeMap<PathBuf, (Vec<u8>, Attributes)> {
 
 /// What consumers get, and a check's findings about them.
 fn check(host: &MemoryHost) -> (ConsumersFacts, Vec<Finding>) {
-    let (mut inputs, ignored) = (inputs(), Ignored::default());
+    let (mut inputs, ignored) = (inputs(&[]), Ignored::default());
     let mut known = HostContext::load(host, &inputs, Intent::Check).unwrap();
     let (settings, _) = known.settings(&mut inputs, &ignored, &mut |_| Ok(None)).unwrap();
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
@@ -212,7 +216,7 @@ fn broken(number: u64) -> Vec<String> {
         return found;
     }
     // (a) What is planned is seen over the planned files, or a finding names who decides.
-    let known = HostContext::load(&host, &inputs(), Intent::Check).unwrap();
+    let known = HostContext::load(&host, &inputs(&[]), Intent::Check).unwrap();
     let view = View::new(&host);
     let ahead = seen(&PlannedHost::new(&view, &plan.plan.changes), &known);
     drop(known);
@@ -341,6 +345,38 @@ fn a_daemon_is_restarted_only_when_it_is_behind() {
 }
 
 /// The laws are about something: most hosts are changed, many runs have something to tell, and each consumer is seen.
+#[test]
+fn what_is_told_when_files_were_put_back_holds_for_the_host() {
+    let fresh = || {
+        let host = MemoryHost::new();
+        host.put_dir("/etc/systemd/system");
+        host.put("/etc/os-release", b"ID=ubuntu\nVERSION_ID=\"22.04\"\n");
+        host.put("/divvycloud/prod.env", b"DIVVY_DB_HOST=mysql\n");
+        // Planned with a password in it, everybody could read that.
+        host.put_with("/etc/environment", b"PATH=\"/bin\"\n", Attributes::new(0o644, 0, 0));
+        host
+    };
+    let login = [(Key::ProxyUser, "svc"), (Key::ProxyPassword, "s3cret-word")];
+    let tells = |context: &RunContext| {
+        context.findings.iter().flat_map(|own| &own.fix).any(|fix| fix.text().to_string().contains("chmod"))
+    };
+    let (outcome, context) = run_with(&fresh(), false, &login);
+    assert!(outcome.is_ok() && tells(&context), "{outcome:?}");
+    let mut restored = 0;
+    for at in 1.. {
+        let host = FaultyHost::new(fresh(), at, Fault::Fails(std::io::ErrorKind::StorageFull));
+        let (outcome, context) = run_with(&host, false, &login);
+        if !host.struck() {
+            break;
+        }
+        if matches!(outcome, Err(problem) if problem.host_state == HostState::Restored) {
+            restored += 1;
+            assert!(!tells(&context), "{at}: {:?}", context.findings);
+        }
+    }
+    assert!(restored > 0);
+}
+
 #[test]
 fn generated_hosts_are_odd_and_most_are_taken() {
     let (mut refused, mut told) = (0, 0);
