@@ -101,6 +101,9 @@ pub struct Address {
     pub port: u16,
     /// Where the host's name came from, as `--mysql-host` or `found in /divvycloud/prod.env:3`.
     pub origin: String,
+    /// It is a Test Drive's own container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub container: bool,
 }
 
 /// A secret with the databases in it.
@@ -283,18 +286,18 @@ impl CheckSpec {
         let text = |key: Key, default: &str| effective.text(key).map_or_else(|| default.to_owned(), |(text, _)| text);
         let address = |host: Key, port: Key, usual: u16| {
             let test_drive = settings.deployment == Deployment::TestDrive;
-            let (host, origin) = match effective.text(host) {
+            let (host, origin, container) = match effective.text(host) {
                 // Their ports are published here.
                 Some((name, _)) if is_published(settings.deployment, &name) => {
-                    ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"))
+                    ("127.0.0.1".to_owned(), format!("the port that the container {name} publishes"), true)
                 }
                 // Nobody is asked by what is no host.
-                Some((name, origin)) => (host_shown(&name), origin),
-                None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned()),
+                Some((name, origin)) => (host_shown(&name), origin, false),
+                None if test_drive => ("127.0.0.1".to_owned(), "a Test Drive has it on this host".to_owned(), true),
                 None => return None,
             };
             let port = effective.text(port).and_then(|(port, _)| port.parse().ok()).unwrap_or(usual);
-            Some(Address { host, port, origin })
+            Some(Address { host, port, origin, container })
         };
         let secrets = Secrets {
             http_proxy: http_url,

@@ -11,7 +11,7 @@ use crate::net::{Roots, Time};
 use crate::settings::Secret;
 
 fn address(port: u16) -> Address {
-    Address { host: "127.0.0.1".to_owned(), port, origin: "--mysql-host".to_owned() }
+    Address { host: "127.0.0.1".to_owned(), port, origin: "--mysql-host".to_owned(), container: false }
 }
 
 pub fn want_mysql(port: u16, user: Option<&str>, tls: Option<bool>) -> CheckSpec {

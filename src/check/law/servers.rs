@@ -32,7 +32,7 @@ fn openssl() -> Vec<Option<Openssl>> {
 }
 
 fn at(port: u16) -> Address {
-    Address { host: "db.corp.example".to_owned(), port, origin: "--mysql-host".to_owned() }
+    Address { host: "db.corp.example".to_owned(), port, origin: "--mysql-host".to_owned(), container: false }
 }
 
 fn specs() -> Vec<CheckSpec> {

@@ -53,7 +53,12 @@ impl Checked for Double {
 pub(super) fn spec() -> CheckSpec {
     CheckSpec {
         redis: Some(RedisSpec {
-            at: Address { host: "127.0.0.1".to_owned(), port: 6379, origin: "--redis-host".to_owned() },
+            at: Address {
+                host: "127.0.0.1".to_owned(),
+                port: 6379,
+                origin: "--redis-host".to_owned(),
+                container: false,
+            },
             has_password: false,
             tls: None,
         }),

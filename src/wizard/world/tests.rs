@@ -47,7 +47,7 @@ fn with_network<T>(work: impl FnOnce(&Network<'_>) -> T) -> T {
 }
 
 fn address(port: u16) -> Address {
-    Address { host: "127.0.0.1".to_owned(), port, origin: "your answer".to_owned() }
+    Address { host: "127.0.0.1".to_owned(), port, origin: "your answer".to_owned(), container: false }
 }
 
 fn want_mysql(port: u16, user: Option<&str>) -> CheckSpec {

@@ -408,7 +408,12 @@ fn what_was_not_looked_at_says_why() {
     assert_eq!(status(&findings, "mysql-reachable"), Skip);
     assert!(text(&findings[0]).contains("--mysql-host <HOST>"));
     let mut container = want_mysql(3306, None, None);
-    let at = Address { host: "mysql".to_owned(), port: 3306, origin: "found in /divvycloud/prod.env:3".to_owned() };
+    let at = Address {
+        host: "mysql".to_owned(),
+        port: 3306,
+        origin: "found in /divvycloud/prod.env:3".to_owned(),
+        container: false,
+    };
     container.mysql.as_mut().unwrap().at = at;
     let facts = collect(&Mysql, &container, true, 500, None);
     let findings = judged(&Mysql, &facts, &container);

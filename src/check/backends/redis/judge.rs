@@ -47,6 +47,13 @@ fn version(answers: &RedisAnswers, redis: &RedisSpec, spec: &CheckSpec) -> Findi
     let make = |status, title: Text| Finding::new(ids::REDIS_VERSION, status, title).expected(&expected);
     if let Some(product) = product(&answers.fields) {
         let status = verdict(&product, window);
+        if status == Status::Warn && redis.at.container {
+            // Nobody has chosen it but that file.
+            let title = text!("{} on {} is the Test Drive's own, whose version is not judged", product.shown, place);
+            return Finding::skip(ids::REDIS_VERSION, title)
+                .observed("the vendor's file for a Test Drive names its image without a version")
+                .evidence("product", product.shown);
+        }
         let title = SERVER.version_title(status, &product.shown, product.version.is_some(), &place);
         let finding = make(status, title).observed(product.shown.clone()).evidence("product", product.shown.clone());
         return match status {

@@ -7,6 +7,7 @@ use crate::check::backends::peer::*;
 use crate::finding::Status::{Fail, Pass, Skip, Warn};
 use crate::net::{NetError, Reason};
 use crate::redis::RedisAnswers;
+use crate::settings::Deployment;
 
 const FIVE: &str = "redis_version:5.0.6\r\nredis_mode:standalone\r\nrole:master\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\nused_memory:1000000\r\nevicted_keys:0\r\nrdb_last_bgsave_status:ok\r\naof_last_write_status:ok\r\naof_enabled:0\r\nrdb_changes_since_last_save:3\r\n";
 
@@ -227,6 +228,20 @@ fn a_server_of_a_newer_release_is_right_for_a_newer_product() {
     assert_eq!(status(&judged(&Redis, &facts, &spec), "redis-version"), Pass);
     spec.release = Some("22.3".to_owned());
     assert_eq!(status(&judged(&Redis, &facts, &spec), "redis-version"), Warn);
+}
+
+#[test]
+fn the_container_of_a_test_drive_is_not_held_to_a_version() {
+    for (version, container, expected) in [("7.0.15", true, Skip), ("7.0.15", false, Warn), ("5.0.6", true, Pass)] {
+        let (peer, _) = server(&[("INFO", bulk(&format!("redis_version:{version}\r\n")))]);
+        let mut spec = want_redis(peer.port, Some(false));
+        spec.deployment = Deployment::TestDrive;
+        spec.redis.as_mut().unwrap().at.container = container;
+        let findings = judged(&Redis, &collect(&Redis, &spec, false, PATIENT, None), &spec);
+        let found = the(&findings, "redis-version");
+        assert_eq!(found.status, expected, "{found:?}");
+        assert_eq!(text(found).contains("move the queues"), expected == Warn, "{found:?}");
+    }
 }
 
 #[test]
