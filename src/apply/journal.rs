@@ -28,7 +28,7 @@ pub(crate) enum Record {
 
 /// Everything that a run is going to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Begin {
+pub(crate) struct Begin {
     /// Format of this journal.
     pub version: u32,
     /// Name of the run.
@@ -54,7 +54,7 @@ pub struct Begin {
 
 /// What is going to happen to one file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Intent {
+pub(crate) struct Intent {
     /// The file as it is called.
     pub path: PathBuf,
     /// The file that is meant. Journals of 0.1.0 have this name for it, and are still reverted.
@@ -70,7 +70,7 @@ pub struct Intent {
 
 /// What was there before a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Before {
+pub(crate) struct Before {
     /// Fingerprint of the content.
     pub fingerprint: String,
     /// Owner, mode and the rest.
@@ -81,19 +81,19 @@ pub struct Before {
 
 impl Begin {
     /// Its files on the host. What runs remember is none of them.
-    pub fn files(&self) -> impl Iterator<Item = &Intent> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Intent> {
         self.intents.iter().filter(|intent| !intent.is_memory())
     }
 
     /// What becomes of `state.json`.
-    pub fn memory(&self) -> Option<&Intent> {
+    pub(crate) fn memory(&self) -> Option<&Intent> {
         self.intents.iter().find(|intent| intent.is_memory())
     }
 }
 
 impl Intent {
     /// Is it `state.json`?
-    pub fn is_memory(&self) -> bool {
+    pub(crate) fn is_memory(&self) -> bool {
         self.path == Path::new(STATE_FILE)
     }
 }

@@ -14,7 +14,7 @@ use crate::text::words::words;
 
 words! {
     /// How a run stands.
-    pub enum State {
+    pub(crate) enum State {
         /// All of it is there.
         Committed = "committed",
         /// It was taken back.
@@ -26,7 +26,7 @@ words! {
 
 /// A run.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// What it set out to do.
     pub begin: Begin,
     /// How it stands.
@@ -83,7 +83,7 @@ fn mark_reverted(runs: &mut [Run]) {
 
 /// A file that is no longer as a run left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
+pub(crate) struct Drift {
     /// The file.
     pub path: String,
     /// What has become of it.

@@ -1,11 +1,20 @@
-//! `status`: what was done here, and is it still so?
+//! `status`: what was done here, is it still so, and how is the product?
+
+use std::path::Path;
+use std::time::Duration;
 
 use super::args::Globals;
 use super::exit::Exit;
 use super::{machine, out};
 use crate::apply::{State, drift, runs};
+use crate::docker::NoDocker;
+use crate::net::Time;
 use crate::problem::Problem;
-use crate::report::{Paint, human_status, json_status};
+use crate::product::containers;
+use crate::report::{Paint, human_status, installed, json_status};
+
+/// How long Docker may take to say which containers run.
+const DOCKER: Duration = Duration::from_millis(1500);
 
 /// Runs the verb.
 ///
@@ -15,10 +24,13 @@ pub(super) fn run(globals: &Globals) -> Result<Exit, Problem> {
     let host = machine::to_look(globals)?;
     let runs = runs(&host)?;
     let drift = drift(&host, runs.iter().filter(|run| run.state == State::Committed))?;
+    let product = installed(&runs)
+        .map(|(_, folder)| containers::look(&host, Path::new(&folder), Time::new(DOCKER, DOCKER)))
+        .filter(|facts| !matches!(facts.docker, Some(Err(NoDocker::Absent))));
     if globals.json {
-        out::json(&json_status(&runs, &drift));
+        out::json(&json_status(&runs, &drift, product.as_ref()));
     } else {
-        out::result(&human_status(&runs, &drift, &globals.person, Paint(globals.color)));
+        out::result(&human_status(&runs, &drift, product.as_ref(), &globals.person, Paint(globals.color)));
     }
     Ok(Exit::DONE)
 }

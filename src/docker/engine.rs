@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::text::{epoch, first_line, is_plain, shown};
 use crate::host::{Command, HostRead, Output};
 use crate::net::Time;
-use crate::text::Foreign;
+use crate::text;
+use crate::text::{Foreign, Text, own};
 
 /// No honest host has more lines of `docker ps`.
 const MAX_LINES: usize = 2000;
@@ -44,6 +45,17 @@ pub(crate) enum NoDocker {
         /// The command's words.
         why: Foreign,
     },
+}
+
+impl NoDocker {
+    /// Why, in its own words where it has some.
+    pub(crate) fn why(&self) -> Text {
+        match self {
+            Self::Absent => "there is no docker command".into(),
+            Self::Down { why } | Self::Denied { why } | Self::Odd { why } => text!("{}", why),
+            Self::Late { millis } => text!("no answer within {} ms", own(millis)),
+        }
+    }
 }
 
 /// What Docker says of a container, fit for facts: without its environment.

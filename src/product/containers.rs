@@ -56,6 +56,32 @@ pub(crate) struct Service {
     pub(crate) containers: Vec<One>,
 }
 
+impl Seen {
+    /// How many containers run, and of how many that should; those that end by themselves are left out.
+    pub(crate) fn running(&self) -> (usize, usize) {
+        let number = |own: &Wanted| usize::try_from(own.count).unwrap_or(usize::MAX);
+        let is = |name: &str, own: &Wanted| own.service.eq_ignore_ascii_case(name);
+        let wanted = |name: &str| {
+            let all = self.wanted.as_ref()?;
+            Some(all.iter().filter(|own| is(name, own)).map(number).sum())
+        };
+        let mut total = (0, 0);
+        for Service { name, containers } in self.services.iter().filter(|own| !ends(&own.name)) {
+            let running = containers.iter().filter(|one| one.status == "running").count();
+            total.0 += running;
+            total.1 += wanted(name).unwrap_or(containers.len()).max(running);
+        }
+        let is_absent = |own: &&Wanted| !self.services.iter().any(|service| is(&service.name, own));
+        total.1 += self.wanted.iter().flatten().filter(is_absent).map(number).sum::<usize>();
+        total
+    }
+}
+
+/// Does this service end by itself?
+fn ends(name: &str) -> bool {
+    Known::get().service(name).is_some_and(|known| known.once)
+}
+
 /// Looks at the containers of the product whose folder is `home`, and at what its compose file asks for.
 pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> ContainersFacts {
     let now = seconds_of(host.now());
@@ -91,6 +117,29 @@ fn wanted(host: &dyn HostRead, home: &Path, place: &Place) -> Option<Vec<Wanted>
         .services(host, home)?
         .into_iter()
         .filter(|service| is_plain(&service.name))
-        .filter(|service| !Known::get().service(&service.name).is_some_and(|known| known.once));
+        .filter(|service| !ends(&service.name));
     Some(lasting.map(|service| Wanted { service: shown(&service.name, 60), count: service.scale() }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_run_are_counted_against_what_the_compose_file_wants() {
+        let service = |name: &str, states: &[&str]| Service {
+            name: name.to_owned(),
+            containers: states.iter().map(|own| One { status: (*own).to_owned(), ..One::default() }).collect(),
+        };
+        let wanted = |name: &str, count| Wanted { service: name.to_owned(), count };
+        let services = vec![
+            service("interfaceserver", &["running"]),
+            service("worker", &["running", "restarting", "exited"]),
+            service("gone-from-the-file", &["exited"]),
+        ];
+        let seen = Seen { services, ..Seen::default() };
+        assert_eq!(seen.running(), (2, 5), "no compose file that can be read");
+        let wants = vec![wanted("interfaceserver", 1), wanted("scheduler", 1), wanted("worker", 2)];
+        assert_eq!(Seen { wanted: Some(wants), ..seen }.running(), (2, 4));
+    }
 }

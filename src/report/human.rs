@@ -1,6 +1,7 @@
 //! Text for people: one sentence first, detail after.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::characters::{characters, diff_line, line as say, visible};
 use super::json::installed;
@@ -10,9 +11,10 @@ use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageId, StageState, unified};
 use crate::problem::{HostState, Kind, Problem, id};
+use crate::product::containers::ContainersFacts;
 use crate::redact::Redactor;
 use crate::text;
-use crate::text::{Fix, Person, Text, ics_setup, own};
+use crate::text::{Fix, Person, Text, as_root, ics_setup, own};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -270,8 +272,33 @@ impl Report<'_> {
     }
 }
 
-/// Runs, drift and an interrupted run.
-pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> String {
+/// How the product of this folder is, and the command that comes next.
+fn product(folder: &Path, facts: &ContainersFacts) -> Option<(Text, Text)> {
+    let look = || text!("see whether it serves: {}", ics_setup("check runtime"));
+    Some(match facts.docker.as_ref()? {
+        Ok(seen) => match seen.running() {
+            (0, all) if facts.place.has_compose() => {
+                let start = as_root(text!("{} up -d", facts.place.command(folder)));
+                (text!("does not run: 0 of {} containers", all), text!("start it: {}", start))
+            }
+            (0, all) => (text!("does not run: 0 of {} containers", all), look()),
+            (running, all) => (text!("runs: {} of {} containers", running, all), look()),
+        },
+        Err(error) => {
+            let ask = text!("ask once more: {}", as_root(ics_setup("check runtime")));
+            (text!("whether it runs is not known: {}", error.why()), ask)
+        }
+    })
+}
+
+/// Runs, the product as it is, drift, and an interrupted run.
+pub(crate) fn status(
+    runs: &[Run],
+    drift: &[Drift],
+    facts: Option<&ContainersFacts>,
+    person: &Person,
+    paint: Paint,
+) -> String {
     if runs.is_empty() {
         return "No run so far.\n".to_owned();
     }
@@ -285,8 +312,13 @@ pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> S
         let begin = &run.begin;
         let _ = writeln!(text, "{}  {}  {:<11}  {state}  {}", begin.run, begin.time, begin.command, files.join(", "));
     }
+    let mut next = None;
     if let Some((run, folder)) = installed(runs) {
         let _ = writeln!(text, "product  installed in {} by run {}", visible(&folder), run.begin.run);
+        if let Some((how, command)) = facts.and_then(|facts| product(Path::new(&folder), facts)) {
+            let _ = writeln!(text, "product  {}", say(&Redactor::default(), &how));
+            next = Some(command.pasted_by(person));
+        }
     }
     for Drift { path, cause } in drift {
         let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));
@@ -299,6 +331,32 @@ pub fn status(runs: &[Run], drift: &[Drift], person: &Person, paint: Paint) -> S
             run.begin.run,
             say(&Redactor::default(), &undo)
         );
+    } else if let Some(next) = next {
+        let _ = writeln!(text, "next: {}", say(&Redactor::default(), &next));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+    use crate::net::testing::patient;
+    use crate::product::containers::look;
+
+    #[test]
+    fn a_product_of_which_docker_tells_nothing_is_not_called_stopped() {
+        let of = |host: &Double| product(Path::new("/divvycloud"), &look(host, Path::new("/divvycloud"), patient()));
+        for why in ["permission denied while trying to connect", "Cannot connect to the Docker daemon"] {
+            let (how, next) = of(&Double::installed().fails("docker ps", why)).unwrap();
+            assert_eq!(how, format!("whether it runs is not known: {why}").as_str());
+            let next = next.pasted_by(&Person::default());
+            assert!(next.to_string().ends_with("sudo ics-setup check runtime"), "{next}");
+        }
+        let (how, _) = of(&Double::installed().prints("docker ps", "")).unwrap();
+        assert!(how.to_string().starts_with("does not run: 0 of "), "{how}");
+        let mut image = Double::installed();
+        image.live = false;
+        assert!(of(&image).is_none(), "nobody is asked");
+    }
 }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use super::Report;
 use super::characters::{Plain, characters, diff, problem_json};
 use crate::apply::{Drift, Run, State};
+use crate::docker::NoDocker;
 use crate::plan::{Change, StageId, unified};
+use crate::product::containers::{ContainersFacts, Seen};
 use crate::product::home_of;
 use crate::redact::Redactor;
 
@@ -73,7 +75,7 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
 }
 
 /// The run in force that has installed the product, and its folder.
-pub(super) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
+pub(crate) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
     let is_install = |run: &&Run| run.begin.command == "install" && run.state == State::Committed;
     runs.iter().rev().filter(is_install).find_map(|run| {
         let folder = home_of(run.begin.files().map(|intent| intent.path.as_path()))?;
@@ -81,8 +83,16 @@ pub(super) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
     })
 }
 
-/// The result of `status`.
-pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
+/// The containers of an installation as they are.
+fn containers(docker: &Result<Seen, NoDocker>) -> Value {
+    let (running, wanted) = docker.as_ref().map(Seen::running).ok().unzip();
+    let unknown = docker.as_ref().err().map(|error| characters(&Redactor::default(), &error.why()));
+    json!({"running": running, "wanted": wanted, "unknown": unknown})
+}
+
+/// The result of `status`. `product`: what Docker was asked about the product.
+pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersFacts>) -> Value {
+    let containers = product.and_then(|facts| facts.docker.as_ref()).map(containers);
     let run = |run: &Run| {
         let changes: Vec<String> = run.begin.files().map(|intent| intent.path.display().to_string()).collect();
         json!({
@@ -99,7 +109,9 @@ pub fn status(runs: &[Run], drift: &[Drift]) -> Value {
         "command": "status",
         "runs": runs.iter().map(run).collect::<Vec<_>>(),
         "drift": drift,
-        "product": installed(runs).map(|(run, folder)| json!({"folder": folder, "run": run.begin.run})),
+        "product": installed(runs).map(|(run, folder)| {
+            json!({"folder": folder, "run": run.begin.run, "containers": containers})
+        }),
         "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
     })
 }

@@ -14,11 +14,13 @@ use crate::text::words::words;
 use crate::text::{Person, Text};
 
 pub use characters::{characters, clean, finding_json, line, value, visible};
+pub(crate) use human::status as human_status;
 pub use human::{
     Paint, containers as human_containers, ended, failed as human_failed, findings as human_findings, past,
-    plan as human_plan, problem as human_problem, stands, status as human_status, verb,
+    plan as human_plan, problem as human_problem, stands, verb,
 };
-pub use json::{SCHEMA, status as json_status};
+pub use json::SCHEMA;
+pub(crate) use json::{installed, status as json_status};
 
 words! {
     /// How a command that may change the host ended.

@@ -97,6 +97,8 @@ fn a_bare_host_gets_every_file_and_a_second_run_changes_nothing() {
         );
         assert!(root.get(UNIT).contains("-f /divvycloud/docker-compose.yml up -d\n"));
 
+        let product = &root.json(&["status"]).1["product"];
+        assert_eq!((product["folder"].as_str(), product["containers"].is_null()), (Some("/divvycloud"), true));
         let after = root.picture();
         for again in [&["install"][..], &proxied, &["install", "--port", "8001", "--reverse-proxy=false"]] {
             let (code, json) = root.json(again);

@@ -40,7 +40,18 @@ fn every_ending_says_how_the_host_stands() {
 
     read(&site, &INSTALL, 0, &["Done: the product is installed and healthy.", "undo: ics-setup revert", "next: "]);
     read(&site, &INSTALL, 0, &["Nothing to do: the product is installed and healthy."]);
-    read(&site, &["status"], 0, &["product  installed in /divvycloud by run "]);
+    let containers =
+        || site.run(&["ics-setup", "status", "--format", "json"]).expect(0).json()["product"]["containers"].take();
+    let all = containers()["wanted"].clone();
+    let whole = serde_json::json!({"running": all, "wanted": all, "unknown": null});
+    let (runs, look) =
+        (format!("product  runs: {all} of {all} "), "next: see whether it serves: ics-setup check runtime");
+    read(&site, &["status"], 0, &["product  installed in /divvycloud by run ", &runs, look]);
+    site.sh("docker stop $(docker ps -q)");
+    let stopped = read(&site, &["status"], 0, &[&format!("product  does not run: 0 of {all} ")]);
+    let out = String::from_utf8_lossy(&stopped.out).into_owned();
+    site.sh(out.lines().find_map(|line| line.strip_prefix("next: start it: ")).expect("a command"));
+    until(|| if containers() == whole && site.status() == 200 { Ok(()) } else { Err(containers().to_string()) });
     let listener = site.serve(&["python3", "-m", "http.server", "9001", "--bind", "0.0.0.0"]);
     until(|| {
         site.run(&["bash", "-c", ": </dev/tcp/127.0.0.1/9001"]).code.filter(|code| *code == 0).ok_or("none".into())
