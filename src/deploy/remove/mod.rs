@@ -34,6 +34,8 @@ pub(crate) struct Remove<'h> {
     /// `--purge`: the folder, as it was typed.
     purge: Option<&'h Path>,
     way: Way,
+    /// Where it runs again: it is stopped for that. Another number of workers alone needs no more than Compose.
+    stops: bool,
     /// The unit goes.
     unit: bool,
     /// It was enabled, until this run.
@@ -60,7 +62,17 @@ impl<'h> Remove<'h> {
     /// Nothing is known yet.
     pub(crate) fn new(host: &'h dyn HostWrite, purge: Option<&'h Path>) -> Self {
         let way = Way::Stays;
-        Self { host, purge, way, unit: false, was_enabled: false, only_install: false, all: false, besides: None }
+        Self {
+            host,
+            purge,
+            way,
+            stops: true,
+            unit: false,
+            was_enabled: false,
+            only_install: false,
+            all: false,
+            besides: None,
+        }
     }
 
     /// What `--purge` names, as it may be taken: the run that has installed the product there, where that is in force. `runs`: all
@@ -147,6 +159,7 @@ impl Around for Remove<'_> {
             self.way = Way::Goes(Product::look(self.host, &home, limits)?);
         } else if found.iter().any(|one| is_product(one) && is_up(one)) || marker::read(self.host)? {
             context.containers = fates(self.host, &home, plan, &Services::look(self.host, &home, plan), &found);
+            self.stops = marker::read(self.host)? || context.containers.iter().any(|change| change.fate != Fate::Keep);
             self.way = Way::Again(Product::look(self.host, &home, limits)?);
         }
         Ok(())
@@ -164,6 +177,11 @@ impl Around for Remove<'_> {
                 let what = if self.purge.is_some() { "data and images go after them" } else { "data and images stay" };
                 doing.tell(&text!("taking the containers away; {}", own(what)));
                 product.compose(self.host, &["down"])?;
+            }
+            Way::Again(product) if !self.stops => {
+                product.calm = Some(Uninterrupted::begin());
+                doing.tell(&"the product runs on meanwhile".into());
+                marker::write(self.host)?;
             }
             Way::Again(product) => {
                 product.calm = Some(Uninterrupted::begin());
