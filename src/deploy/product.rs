@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::compose::Compose;
-use super::health::{Failure, Health, Limits, Poll, State};
+use super::health::{Failure, Health, Limits, Poll, Start, State};
 use super::made::{Made, push};
 use super::pulse::{ASK, Pulse};
 use super::{LOOK, marker, no_answer};
@@ -153,8 +153,8 @@ impl Product {
     ///
     /// # Errors
     /// It did not start, or will not be well.
-    pub(super) fn start(&self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        let started = self.up(host, doing);
+    pub(super) fn start(&self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>, way: Start) -> Result<(), Problem> {
+        let started = self.up(host, doing, way);
         if started.as_ref().err().is_none_or(goes_on) {
             // It runs. That the marker stays is told by the next run.
             let _ = marker::clear(host);
@@ -162,9 +162,9 @@ impl Product {
         started
     }
 
-    fn up(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+    fn up(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>, way: Start) -> Result<(), Problem> {
         let began = seconds_of(host.now());
-        let mut health = Health::new(self.limits, &self.services);
+        let mut health = Health::new(self.limits, &self.services, way);
         let mut pulse = Pulse::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());

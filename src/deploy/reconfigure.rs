@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::fates::{Services, fates};
-use super::health::Limits;
+use super::health::{Limits, Start};
 use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
 use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
@@ -72,7 +72,7 @@ impl<'h> Reconfigure<'h> {
         doing.tell(&"that has failed; bringing the product back as it was".into());
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
-        let up = undone.and_then(|()| running.start(self.host, doing));
+        let up = undone.and_then(|()| running.start(self.host, doing, Start::Back));
         // What is told is how the run went, not how the way back did.
         doing.context.stages = failed;
         match up {
@@ -164,7 +164,7 @@ impl Around for Reconfigure<'_> {
             return self.bring_back(doing, problem, edited);
         }
         // Whoever ends it then gets what was written.
-        match running.start(self.host, doing) {
+        match running.start(self.host, doing, Start::On) {
             Ok(()) => {
                 doing.context.containers = running.changes(self.host).unwrap_or_default();
                 problem.hint("the product runs, with what was written")
@@ -175,7 +175,7 @@ impl Around for Reconfigure<'_> {
 
     fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(running) = &self.running else { return Ok(()) };
-        match running.start(self.host, doing).and_then(|()| running.verify(self.host, doing)) {
+        match running.start(self.host, doing, Start::On).and_then(|()| running.verify(self.host, doing)) {
             Ok(()) => {
                 let stays = |problem: Problem| problem.leaving(HostState::Changed);
                 doing.context.containers = running.changes(self.host).map_err(stays)?;

@@ -17,6 +17,7 @@ use std::time::Instant;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;
+use super::health::Start;
 use super::made::Made;
 use super::product::{Product, goes_on, stays_as_it_is, take_back};
 use super::task::{Task, task};
@@ -142,7 +143,7 @@ impl<'h> Install<'h> {
         } else {
             doing.tell(&"that has failed; bringing the product back as it was".into());
             let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
-            back.and_then(|()| product.start(self.host, doing))
+            back.and_then(|()| product.start(self.host, doing, Start::Back))
         };
         doing.context.stages = failed;
         doing.context.containers = product.changes(self.host).unwrap_or_default();
@@ -261,7 +262,7 @@ impl Around for Install<'_> {
         let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
         product.calm = self.calm.take();
         product.remember(host).map_err(written)?;
-        if let Err(problem) = product.start(host, doing) {
+        if let Err(problem) = product.start(host, doing, Start::On) {
             if goes_on(&problem) {
                 doing.context.containers = product.changes(host).unwrap_or_default();
                 return Err(match problem.id == id::CANCELLED {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::fates::{Services, fates};
-use super::health::Limits;
+use super::health::{Limits, Start};
 use super::made::Made;
 use super::product::{Product, ids, in_order, is_product};
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
@@ -206,7 +206,7 @@ impl Around for Remove<'_> {
                 .hint_command(as_root(text!("systemctl enable {}", own(UNIT)))),
         };
         let (Way::Goes(product) | Way::Again(product)) = &self.way else { return problem };
-        match product.start(self.host, doing) {
+        match product.start(self.host, doing, Start::Back) {
             Ok(()) => problem,
             Err(second) => problem
                 .hint(text!("the product could not be started again: {}", second.sentence()))
@@ -222,7 +222,7 @@ impl Around for Remove<'_> {
         }
         if let Way::Again(product) = &self.way {
             let look = || as_root(product.command("logs --tail 50"));
-            product.start(self.host, doing).map_err(|problem| stays(problem.hint_command(look())))?;
+            product.start(self.host, doing, Start::On).map_err(|problem| stays(problem.hint_command(look())))?;
             doing.context.containers = product.changes(self.host).map_err(stays)?;
         }
         if self.all {
