@@ -18,7 +18,7 @@ use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, containers, environment, logs, own_containers, service_of};
+use crate::product::{Known, Place, containers, environment, interface, logs, own_containers, service_of};
 use crate::redact::Redactor;
 use crate::settings::{Key, STATE, Settings};
 use crate::signals::Uninterrupted;
@@ -97,6 +97,11 @@ impl Product {
     /// The command, for a person.
     pub(super) fn command(&self, arguments: &str) -> Text {
         self.compose.shown(arguments)
+    }
+
+    /// Where its interface answers, by its files; `None`: this host has none.
+    pub(super) fn address(&self, host: &dyn HostRead) -> Option<(String, u16)> {
+        interface::address(host, &self.home, &Place::look(host, &self.home))
     }
 
     /// The step of a plan that its start does.

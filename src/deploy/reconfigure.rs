@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::fates::{Services, fates};
 use super::health::{Limits, Start};
+use super::install::moved;
 use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
 use super::{LOOK, fetch, marker, no_answer};
 use crate::converge::{Around, Doing, RunContext};
@@ -26,6 +27,8 @@ pub(super) struct Reconfigure<'h> {
     stops: bool,
     /// The product gets another image.
     other_image: bool,
+    /// Where the interface answers before.
+    address: Option<(String, u16)>,
     /// Images of the planned compose file that are not here: they come before anything stops.
     missing: Option<(Settings, Server, Vec<String>)>,
 }
@@ -33,7 +36,7 @@ pub(super) struct Reconfigure<'h> {
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None, stops: true, other_image: false, missing: None }
+        Self { host, running: None, stops: true, other_image: false, address: None, missing: None }
     }
 
     /// Images that the planned compose file names and that are not here.
@@ -125,7 +128,9 @@ impl Around for Reconfigure<'_> {
             self.other_image = services.has_other_image();
             self.missing = self.images(context, services.planned())?;
         }
-        self.running = Some(Product::look(self.host, &home, limits)?);
+        let running = Product::look(self.host, &home, limits)?;
+        self.address = running.address(self.host);
+        self.running = Some(running);
         Ok(())
     }
 
@@ -182,6 +187,9 @@ impl Around for Reconfigure<'_> {
                 // They have read it.
                 let read = running.is_read(self.host);
                 doing.context.plan.next_steps.retain(|step| *step != read);
+                let now = running.address(self.host).filter(|now| self.address.as_ref() != Some(now));
+                let steps = now.map(|(address, port)| moved(self.host, &address, port));
+                doing.context.plan.next_steps.extend(steps.into_iter().flatten());
                 Ok(())
             }
             Err(problem) => Err(self.ended(doing, problem)),

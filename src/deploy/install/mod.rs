@@ -14,6 +14,7 @@ mod ready;
 
 use std::time::Instant;
 
+pub(super) use over::moved;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;

@@ -58,6 +58,14 @@ fn every_ending_says_how_the_host_stands() {
     });
     read(&site, &["reconfigure", "--port", "9001"], 4, &["FAIL port 9001 is taken by python3", "Nothing was changed."]);
     site.run(&["kill", &listener]).expect(0);
+    read(
+        &site,
+        &["reconfigure", "--port", "3306"],
+        4,
+        &["FAIL port 3306 is taken by the container divvycloud-mysql-1", "Nothing was changed."],
+    );
+    read(&site, &["reconfigure", "--port", "9001"], 0, &[":9001\n", "TCP port 9001 of this host"]);
+    read(&site, &["revert"], 0, &["Done: the product runs again as before and is healthy."]);
     read(&site, &["reconfigure", "--workers", "1"], 0, &["Done: the product runs with the new values and is healthy."]);
     read(&site, &["revert"], 0, &["Done: the product runs again as before and is healthy."]);
     read(&site, &["revert"], 0, &["Done: the product is taken away; its data and images stay."]);
