@@ -31,11 +31,12 @@ struct Heard {
 }
 
 impl Heard {
-    /// What a process ignores from its start, as one that `nohup` starts, it goes on ignoring.
+    /// A hang-up that is ignored from the start, as `nohup` has it, stays ignored. Interrupts do not, although a shell starts
+    /// what runs in its background so: whoever types one, or sends one, gets an end in order.
     fn listen() -> Self {
         let heard = Self { calm: 0, ends: Arc::new(AtomicBool::new(true)), arrived: Arc::default() };
         let ignored = ignored().unwrap_or_default();
-        for signal in ENDING.into_iter().filter(|signal| !is_in(ignored, *signal)) {
+        for signal in ENDING.into_iter().filter(|signal| *signal != Signal::SIGHUP || !is_in(ignored, *signal)) {
             let number = signal as i32;
             // Fails only for signals that nobody can handle.
             let _ = flag::register_conditional_default(number, Arc::clone(&heard.ends));

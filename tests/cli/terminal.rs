@@ -55,3 +55,14 @@ fn a_missing_password_is_asked_for_and_never_shown() {
     assert_eq!(code, 130, "{screen}");
     assert!(!root.has("var") && screen.contains("cancelled"), "{screen}");
 }
+
+/// A shell starts what runs in its background with interrupts ignored, and so does whatever that starts.
+#[test]
+fn a_question_is_left_by_ctrl_c_where_interrupts_were_ignored_from_the_start() {
+    let me = std::env::current_exe().unwrap();
+    let again = ["-c", r#"trap '' INT; exec "$0" --exact "$1""#];
+    let test = "terminal::a_missing_password_is_asked_for_and_never_shown";
+    let ran = std::process::Command::new("sh").args(again).arg(me).arg(test).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+}
