@@ -37,6 +37,10 @@ const SILENT: Duration = Duration::from_secs(3);
 /// and again after so long.
 const LOGS: Duration = Duration::from_secs(5);
 
+/// Whoever waits for the schema says so again and again: where nobody has for so many seconds, that wait is over, whatever else
+/// keeps the product from being well.
+const WAITING: u64 = 120;
+
 /// So many of the last lines of a container that failed are shown.
 const LAST_LINES: &str = "20";
 
@@ -266,7 +270,8 @@ impl Product {
     /// Known lines of the logs since then, by name, and how often each. What cannot be read says nothing.
     fn read_logs(&self, host: &dyn HostRead, since: u64) -> Vec<(String, usize)> {
         let lines = logs::look(host, &self.home, Time::new(LOOK, LOOK)).logs.and_then(Result::ok).unwrap_or_default();
-        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| last >= since);
+        let now = seconds_of(host.now());
+        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| counts(&hit.name, last, since, now));
         lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect()
     }
 
@@ -342,6 +347,11 @@ pub(super) fn in_order(changes: impl Iterator<Item = ContainerChange>) -> Vec<Co
     let mut changes: Vec<_> = changes.collect();
     changes.sort_by_cached_key(|change| (Known::get().rank(&change.service), change.service.clone()));
     changes
+}
+
+/// Does a line of the logs count, whose last time was this? All in seconds of the host's clock.
+fn counts(name: &str, last: u64, since: u64, now: u64) -> bool {
+    last >= since && (name != "schema-waiting" || last + WAITING >= now)
 }
 
 /// Does the product go on with what has begun, so that nothing of it may be taken back?
@@ -430,6 +440,12 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_for_the_schema_is_over_when_nobody_speaks_of_it_any_more() {
+        assert!(counts("schema-waiting", 100, 90, 100 + WAITING) && !counts("schema-waiting", 100, 90, 101 + WAITING));
+        assert!(counts("other", 100, 90, 10_000) && !counts("other", 80, 90, 100));
+    }
 
     #[test]
     fn an_upgrade_of_the_schema_that_takes_longer_is_not_taken_back() {
