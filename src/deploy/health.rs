@@ -20,6 +20,9 @@ const LASTING: Duration = Duration::from_secs(3);
 /// long Docker itself takes no run for a good one.
 const PROVEN: Duration = Duration::from_secs(10);
 
+/// The line of whoever waits for the database's schema, by its name in `assets/runtime.toml`.
+pub(super) const SCHEMA_WAITING: &str = "schema-waiting";
+
 /// A line that does not pass by itself counts when it came again in so many polls,
 const REPEATED: u32 = 4;
 /// and not before this long after the start.
@@ -196,7 +199,7 @@ impl Health {
             }
             (true, false) => State::Answering,
             // The same line is printed for ever by a release that is older than its schema; then the scheduler restarts.
-            (false, true) if poll.log.iter().any(|(name, _)| name == "schema-waiting") => {
+            (false, true) if poll.log.iter().any(|(name, _)| name == SCHEMA_WAITING) => {
                 self.migrated_until = Some(since);
                 State::Migrating
             }
@@ -367,7 +370,7 @@ mod tests {
     #[test]
     fn a_migration_is_waited_for_only_while_the_scheduler_is_steady() {
         let mut health = Health::new(LIMITS, &[], Start::On);
-        let waiting = |one: One| Poll { log: vec![("schema-waiting".to_owned(), 1)], ..poll(Some(503), one) };
+        let waiting = |one: One| Poll { log: vec![(SCHEMA_WAITING.to_owned(), 1)], ..poll(Some(503), one) };
         assert_eq!(health.see(at(1), &waiting(one("running", 0))), Ok(State::Starting));
         assert_eq!(health.see(at(2), &waiting(one("running", 0))), Ok(State::Migrating));
         assert_eq!(health.see(at(3000), &waiting(one("running", 0))), Ok(State::Migrating));

@@ -54,8 +54,7 @@ use crate::host::{HostRead, HostWrite};
 use crate::problem::{Problem, id};
 use crate::settings::{Found, Settings};
 use crate::targets::Phase;
-use crate::text;
-use crate::text::{Text, as_root, own};
+use crate::text::as_root;
 
 /// How long Docker may take to say what there is.
 const LOOK: Duration = Duration::from_secs(20);
@@ -80,12 +79,7 @@ pub(crate) fn administrator(host: &dyn HostRead, settings: &Settings, found: &Fo
 
 /// Docker does not say what there is.
 fn no_answer(error: &NoDocker) -> Problem {
-    let why: Text = match error {
-        NoDocker::Absent => "there is no docker command".into(),
-        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
-        NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
-    };
     Problem::host(id::DOCKER_SILENT, "Docker does not say which containers there are")
-        .because(why)
+        .because(error.why())
         .hint_command(as_root("docker ps -a"))
 }

@@ -143,9 +143,8 @@ fn lines(output: &Output) -> Vec<Line> {
 
 fn silent(error: &NoDocker) -> Text {
     match error {
-        NoDocker::Absent => "there is no docker command".into(),
-        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
         NoDocker::Late { millis } => text!("the container did not end within {} ms", own(millis)),
+        other => other.why(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::compose::Compose;
-use super::health::{Failure, Health, Limits, Poll, Start, State};
+use super::health::{Failure, Health, Limits, Poll, SCHEMA_WAITING, Start, State};
 use super::made::{Made, push};
 use super::pulse::{ASK, Pulse};
 use super::{LOOK, marker, no_answer};
@@ -351,7 +351,7 @@ pub(super) fn in_order(changes: impl Iterator<Item = ContainerChange>) -> Vec<Co
 
 /// Does a line of the logs count, whose last time was this? All in seconds of the host's clock.
 fn counts(name: &str, last: u64, since: u64, now: u64) -> bool {
-    last >= since && (name != "schema-waiting" || last + WAITING >= now)
+    last >= since && (name != SCHEMA_WAITING || last + WAITING >= now)
 }
 
 /// Does the product go on with what has begun, so that nothing of it may be taken back?
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_wait_for_the_schema_is_over_when_nobody_speaks_of_it_any_more() {
-        assert!(counts("schema-waiting", 100, 90, 100 + WAITING) && !counts("schema-waiting", 100, 90, 101 + WAITING));
+        assert!(counts(SCHEMA_WAITING, 100, 90, 100 + WAITING) && !counts(SCHEMA_WAITING, 100, 90, 101 + WAITING));
         assert!(counts("other", 100, 90, 10_000) && !counts("other", 80, 90, 100));
     }
 

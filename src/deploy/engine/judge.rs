@@ -77,9 +77,8 @@ fn silent(facts: &EngineFacts) -> Option<Finding> {
     let why: Text = match (&facts.client, facts.unit) {
         (Client::Docker(Versions { server: Err(NoDocker::Down { .. }), .. }), _) => return None,
         (Client::Docker(Versions { server: Err(why), .. }) | Client::Odd(why), _) => match why {
-            NoDocker::Denied { why } | NoDocker::Odd { why } | NoDocker::Down { why } => text!("{}", why),
-            NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
             NoDocker::Absent => return None,
+            other => other.why(),
         },
         _ => return None,
     };

@@ -391,11 +391,7 @@ fn last_of_log(host: &dyn HostRead, unit: &str) -> Option<String> {
 /// The server does not answer.
 fn silent(host: &dyn HostRead, facts: &EngineFacts) -> Problem {
     let unit = facts.unit.unwrap_or("docker");
-    let why: Text = match facts.silent() {
-        Some(NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why }) => text!("{}", why),
-        Some(NoDocker::Late { millis }) => text!("no answer within {} ms", own(millis)),
-        Some(NoDocker::Absent) | None => "there is no docker command".into(),
-    };
+    let why = facts.silent().unwrap_or(&NoDocker::Absent).why();
     let problem = Problem::host(id::DOCKER_SILENT, "the Docker daemon does not answer").because(why);
     if systemd_runs(host) { problem.hint_command(as_root(text!("journalctl -u {} -n 50", own(unit)))) } else { problem }
 }

@@ -21,7 +21,7 @@ use crate::assets;
 use crate::checksum;
 use crate::context::authority;
 use crate::converge::Doing;
-use crate::docker::{self, NoDocker, Server};
+use crate::docker::{self, Server};
 use crate::host::{Command, HostRead, HostWrite, Output, Watch};
 use crate::net::{Roots, Time, seconds};
 use crate::network::inspector;
@@ -180,21 +180,13 @@ fn architecture(host: &dyn HostRead, image: &str) -> Result<Option<String>, Prob
         return Err(Problem::settings(id::SETTING_INVALID, text!("{:?} is no name of an image", image)));
     }
     let arguments = ["image", "inspect", "--format", "{{.Architecture}}", image];
-    let output = docker::run(host, Time::new(LOOK, LOOK), &arguments).map_err(|error| silent(no_answer(&error)))?;
+    let output = docker::run(host, Time::new(LOOK, LOOK), &arguments).map_err(|error| silent(error.why()))?;
     let lines = last_lines(&output.stderr, 2);
     match output.code {
         Some(0) => Ok(Some(docker::text::first_line(&output.stdout, 40))),
         _ if lines.contains("No such image") => Ok(None),
         _ => Err(silent(text!("{}", Foreign::new(docker::text::shown(&lines, 300))))
             .hint_command(as_root("docker image ls"))),
-    }
-}
-
-fn no_answer(error: &NoDocker) -> Text {
-    match error {
-        NoDocker::Absent => "there is no docker command".into(),
-        NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why } => text!("{}", why),
-        NoDocker::Late { millis } => text!("no answer within {} ms", own(millis)),
     }
 }
 
