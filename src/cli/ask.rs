@@ -16,20 +16,20 @@ use crate::signals::Uninterrupted;
 ///
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
-pub(super) fn confirm(changes: usize, containers: &[ContainerChange]) -> Result<(), Problem> {
-    let question = question(changes, containers);
+pub(super) fn confirm(changes: usize, containers: &[ContainerChange], restart: bool) -> Result<(), Problem> {
+    let question = question(changes, containers, restart);
     match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
     }
 }
 
-/// What becomes of files and of the product, as a question.
-fn question(changes: usize, containers: &[ContainerChange]) -> String {
+/// What becomes of files and of the product, as a question; `restart`: what there is of it is started anew in any case.
+fn question(changes: usize, containers: &[ContainerChange], restart: bool) -> String {
     let fates: Vec<Fate> = containers.iter().map(|own| own.fate).collect();
     let all = |fate: Fate| fates.iter().all(|own| *own == fate);
     let product = match () {
-        () if all(Fate::Keep) => None,
+        () if containers.is_empty() || (all(Fate::Keep) && !restart) => None,
         () if all(Fate::Create) => Some("start the product"),
         () if all(Fate::Remove) => Some("take the product away"),
         () => Some("restart the product"),
@@ -40,7 +40,7 @@ fn question(changes: usize, containers: &[ContainerChange]) -> String {
         _ => Some(format!("apply these {changes} changes")),
     };
     let what = files.into_iter().chain(product.map(str::to_owned)).collect::<Vec<_>>().join(" and ");
-    let what = if what.is_empty() { "restart the product".to_owned() } else { what };
+    let what = if what.is_empty() { "go on".to_owned() } else { what };
     format!("{}{}?", what[..1].to_uppercase(), &what[1..])
 }
 
@@ -110,15 +110,20 @@ mod tests {
         let of = |fates: &[Fate]| -> Vec<ContainerChange> {
             fates.iter().map(|fate| ContainerChange { service: "worker".into(), fate: *fate }).collect()
         };
-        for (changes, fates, wanted) in [
-            (1, &[][..], "Apply this change?"),
-            (2, &[Fate::Keep], "Apply these 2 changes?"),
-            (5, &[Fate::Create, Fate::Create], "Apply these 5 changes and start the product?"),
-            (1, &[Fate::Recreate, Fate::Keep], "Apply this change and restart the product?"),
-            (0, &[Fate::Keep], "Restart the product?"),
-            (3, &[Fate::Remove, Fate::Remove], "Apply these 3 changes and take the product away?"),
+        for (changes, fates, restart, wanted) in [
+            (1, &[][..], false, "Apply this change?"),
+            // What is restarted then is Docker.
+            (1, &[], true, "Apply this change?"),
+            (2, &[Fate::Keep], false, "Apply these 2 changes?"),
+            (2, &[Fate::Keep], true, "Apply these 2 changes and restart the product?"),
+            (5, &[Fate::Create, Fate::Create], false, "Apply these 5 changes and start the product?"),
+            (1, &[Fate::Recreate, Fate::Keep], false, "Apply this change and restart the product?"),
+            (0, &[Fate::Keep], true, "Restart the product?"),
+            // An account goes, or the unit is enabled.
+            (0, &[Fate::Keep], false, "Go on?"),
+            (3, &[Fate::Remove, Fate::Remove], false, "Apply these 3 changes and take the product away?"),
         ] {
-            assert_eq!(question(changes, &of(fates)), wanted);
+            assert_eq!(question(changes, &of(fates), restart), wanted);
         }
     }
 }

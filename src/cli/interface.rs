@@ -41,7 +41,7 @@ impl Interface for ByFlags<'_> {
         if let Some(folder) = context.for_good.first() {
             return ask::confirm_by_word(&line(&context.redactor, folder));
         }
-        ask::confirm(context.plan.changes.len(), &context.containers)
+        ask::confirm(context.plan.changes.len(), &context.containers, context.restart)
     }
 
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {
