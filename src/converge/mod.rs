@@ -5,6 +5,7 @@
 //! takes a run back.
 
 mod around;
+mod failure;
 #[cfg(test)]
 mod laws;
 mod preflight;
@@ -18,12 +19,14 @@ use std::time::Duration;
 
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
+use failure::nothing_fails;
+pub(crate) use failure::{problem_of, stop_on_failure};
 use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, Steps, runs};
+use crate::check::Check;
 use crate::check::backends::{Mysql, Redis};
-use crate::check::{Check, Group};
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
@@ -33,7 +36,7 @@ use crate::network::catalogue::foreign_region;
 use crate::network::cause::Via;
 use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
-use crate::problem::{HostState, Kind, Problem, ProblemId, id};
+use crate::problem::{HostState, Kind, Problem, id};
 use crate::product::own_serving;
 use crate::prove::Look;
 use crate::redact::Redactor;
@@ -438,10 +441,10 @@ impl Converge<'_> {
         seen.retain(|new| !context.findings.iter().any(|known| (known.id, &known.title) == (new.id, &new.title)));
         context.findings.extend(seen);
         ignored.apply(&mut context.findings);
-        nothing_fails(context)?;
+        nothing_fails(&context.findings)?;
         self.around.foresee(context)?;
         ignored.apply(&mut context.findings);
-        nothing_fails(context)
+        nothing_fails(&context.findings)
     }
 }
 
@@ -481,54 +484,4 @@ fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
     let runs = runs(host).unwrap_or_default().into_iter();
     let in_force = runs.filter(|run| run.state == State::Committed && run.begin.reverts.is_none());
     in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
-}
-
-/// The problem of the failing findings.
-///
-/// # Errors
-/// Where there is one.
-pub(crate) fn stop_on_failure(findings: &[Finding]) -> Result<(), Problem> {
-    failure(findings).map_or(Ok(()), |problem| Err(or_ignored(problem, findings)))
-}
-
-/// A run that asks the world first stops here.
-fn nothing_fails(context: &RunContext) -> Result<(), Problem> {
-    let Some(problem) = failure(&context.findings) else { return Ok(()) };
-    let again = "then run the same command again: nothing of it was written or remembered";
-    Err(or_ignored(problem.hint(again), &context.findings))
-}
-
-fn failing(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    findings.iter().filter(|finding| finding.status == Status::Fail)
-}
-
-/// The first failing finding as a problem, with what mends it.
-fn failure(findings: &[Finding]) -> Option<Problem> {
-    let first = failing(findings).next()?;
-    let others = failing(findings).count() - 1;
-    let mut problem = problem_of(first, id::CHECKS_FAILED);
-    if others > 0 {
-        problem.message.push(text!(" (and {} more)", others));
-    }
-    Some(problem)
-}
-
-/// A failing finding as a problem, with what mends it.
-pub(crate) fn problem_of(finding: &Finding, id: ProblemId) -> Problem {
-    let outside = finding.path == Some(Via::Proxy.as_str()) || finding.id.group() == Group::Backends.as_str();
-    let kind = if outside { Kind::Outside } else { Kind::Host };
-    let problem = Problem::new(kind, id, finding.title.clone());
-    let problem = match &finding.observed {
-        Some(observed) => problem.because(text!("seen: {}", observed)),
-        None => problem,
-    };
-    finding.fix.iter().cloned().fold(problem, Problem::hint_fix)
-}
-
-/// The other way out: what lets all of them pass.
-fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
-    let mut ids: Vec<_> = failing(findings).map(|finding| finding.id).collect();
-    ids.dedup();
-    let flags = Text::join(ids.into_iter().map(|id| text!("--ignore-check {}", id)), " ");
-    problem.hint(text!("go on all the same: {}", flags))
 }

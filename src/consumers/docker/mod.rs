@@ -3,12 +3,14 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `client` | `config.json` of the docker client |
+//! | `containers` | the product's containers as they run |
 //! | `go_json` | JSON as Go takes it |
 //! | `others` | podman, and daemons of users |
 //! | `profile` | them as consumers |
 //! | `validate` | `dockerd --validate` |
 
 mod client;
+mod containers;
 mod go_json;
 mod others;
 mod profile;
@@ -21,18 +23,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::answers;
-use super::astray::Site;
-use super::reader::{FileProbe, IMAGE};
+use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights, Stop};
 use super::units::{self, Service};
 use super::{Consumer, Known, NAMES, State, Who};
-use crate::docker::compose::Network;
-use crate::docker::{self, Container, NoDocker};
+use crate::docker;
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
-use crate::net::seconds;
-use crate::product::{is_product, own_containers};
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
@@ -58,9 +56,6 @@ const SNAP_DATA_ROOT: &str = "/var/snap/docker/common/var-lib-docker";
 /// Where the daemon's program is.
 const PROGRAMS: [&str; 4] =
     ["/usr/bin/dockerd", "/usr/sbin/dockerd", "/usr/local/bin/dockerd", "/usr/bin/dockerd-current"];
-
-/// No more containers than this are looked into.
-const MOST_CONTAINERS: usize = 20;
 
 /// The daemon of the system, or what stands in its place; and those of users.
 fn daemons(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
@@ -328,60 +323,6 @@ fn outrank(sights: &mut Sights, stronger: Sights) {
         sights.remove(&name.to_ascii_lowercase());
         sights.insert(name, sight);
     }
-}
-
-/// The running containers of the product in `home`.
-fn containers(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
-    let skipped = |why: Text| vec![Consumer::unseen(Who::Container, "docker inspect", State::Skipped, why)];
-    if !probe.host.is_live() {
-        return skipped(IMAGE.into());
-    }
-    let found = match own_containers(probe.host, probe.home, probe.of_programs(2)) {
-        Ok(found) => found,
-        // A daemon that does not run is the daemon's finding, not a second one.
-        Err(NoDocker::Absent) => return skipped("docker is not installed".into()),
-        Err(NoDocker::Late { millis }) => {
-            return skipped(text!("docker gave no answer within {}", own(seconds(Duration::from_millis(millis)))));
-        }
-        Err(NoDocker::Down { why } | NoDocker::Denied { why } | NoDocker::Odd { why }) => {
-            return skipped(text!("docker does not answer: {}", why));
-        }
-    };
-    let names = |own: &Container| own.service.iter().chain([&own.state.name]).cloned().collect::<Vec<_>>();
-    let all_names: Vec<String> = found.own.iter().flat_map(names).collect();
-    // Back ends ask nobody outside, and read no prod.env.
-    let asks = |container: &Container| container.state.status == "running" && is_product(container);
-    let running = found.own.into_iter().filter(asks);
-    let consumers: Vec<Consumer> = running
-        .take(MOST_CONTAINERS)
-        .map(|container| {
-            let name = container.state.name.clone();
-            let source = format!("docker inspect {}", Foreign::new(&name));
-            let mut consumer =
-                Consumer { known: Known::Asked, ..Consumer::new(Who::Container, Some(name.clone()), source) };
-            let pairs = container.environment.iter().filter_map(|pair| pair.split_once('='));
-            let variables: environment::Variables =
-                pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            probe.fill(&mut consumer, |name| environment::value(&variables, name).map(str::to_owned));
-            let network = match container.network.as_str() {
-                "host" => Network::Host,
-                other if other.is_empty() || other == "none" || other.starts_with("container:") => Network::Other,
-                _ => Network::Bridge,
-            };
-            let own = container.extra_hosts.iter().filter_map(|entry| Some(entry.split_once(':')?.0.to_owned()));
-            probe.placed(
-                consumer,
-                &Site {
-                    network,
-                    answers: all_names.iter().cloned().chain(own).collect(),
-                    whole: true,
-                    servers: container.dns.iter().filter_map(|server| server.parse().ok()).collect(),
-                    domains: container.dns_search.clone(),
-                },
-            )
-        })
-        .collect();
-    if consumers.is_empty() { skipped("no container of the product runs".into()) } else { consumers }
 }
 
 /// `--config-file` of the daemon, else the usual place.

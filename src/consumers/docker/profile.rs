@@ -28,7 +28,7 @@ pub(in super::super) const CONTAINER: Profile = Profile {
     fails: Fails::OtherProxy,
     verb: Some("reconfigure"),
     files: |probe| vec![prod_env(probe.home)],
-    ..Profile::new(Who::Container, ids::PROXY_CONTAINERS, super::containers, name_of_container, |case| {
+    ..Profile::new(Who::Container, ids::PROXY_CONTAINERS, super::containers::containers, name_of_container, |case| {
         ("a container keeps the environment that it was created with", case.reconfigure())
     })
 };

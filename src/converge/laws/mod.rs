@@ -344,7 +344,6 @@ fn a_daemon_is_restarted_only_when_it_is_behind() {
     hold(|number| restarts(number).into_iter().collect());
 }
 
-/// The laws are about something: most hosts are changed, many runs have something to tell, and each consumer is seen.
 #[test]
 fn what_is_told_when_files_were_put_back_holds_for_the_host() {
     let fresh = || {
@@ -377,6 +376,7 @@ fn what_is_told_when_files_were_put_back_holds_for_the_host() {
     assert!(restored > 0);
 }
 
+/// The laws are about something: most hosts are changed, many runs have something to tell, and each consumer is seen.
 #[test]
 fn generated_hosts_are_odd_and_most_are_taken() {
     let (mut refused, mut told) = (0, 0);
