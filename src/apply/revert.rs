@@ -128,35 +128,40 @@ fn memory(
     force: bool,
     going: Option<&Path>,
 ) -> Result<Memory, Problem> {
-    let (name, shown) = (&run.begin.run, view.host.shown(&intent.path));
+    let shown = view.host.shown(&intent.path);
     let now = view.snapshot(&intent.real_path)?;
+    let ends = |name: &str| {
+        name == run.begin.run || going.is_some_and(|going| ending_with(all, going).any(|other| other.begin.run == name))
+    };
+    let (mut of_run, mut intent) = (run, intent);
     match (judge_rollback(intent, now.as_deref()), &now) {
         (Verdict::Published, _) => {}
         // Whoever removed it wanted nothing to be remembered.
         (Verdict::Untouched, _) | (_, None) => return Ok(Memory::Stays),
         (Verdict::Edited, Some(now)) => match LastRun::parse(&now.bytes, &shown) {
-            // A run without changes was told more since.
-            Ok(last) if last.run.as_ref() == Some(name) => {}
-            Ok(LastRun { run: Some(last), .. })
-                if going.is_some_and(|going| ending_with(all, going).any(|other| other.begin.run == last)) => {}
+            // A run without changes was told more since; or a later one ends as well.
+            Ok(LastRun { run: Some(last), .. }) if ends(&last) => {
+                let later = all.iter().find(|other| other.begin.run == last);
+                if let Some((later, own)) = later.and_then(|later| Some((later, later.begin.memory()?))) {
+                    (of_run, intent) = (later, own);
+                }
+            }
             Ok(_) => return Ok(Memory::Stays),
             Err(_) if force => {}
             Err(_) => return Err(conflict(view, run, intent, all, going)),
         },
     }
-    let (mut of_run, mut intent) = (run, intent);
     loop {
         let Some(kept) = &intent.before else { return Ok(Memory::Back(None)) };
         let bytes = backup_bytes(view.host, &of_run.begin.run, kept).map_err(|error| {
             Problem::host(id::BACKUP_DAMAGED, text!("{} cannot be restored", shown.display())).caused_by(error)
         })?;
-        // What a run was told that is itself taken back does not come to life again, unless this brings it back.
+        // What a run was told that is itself taken back, or ends, does not come to life again, unless this brings it back.
         let last = LastRun::parse(&bytes, &shown)?.run;
         let gone = all.iter().find(|other| {
             last.as_ref() == Some(&other.begin.run)
                 && other.begin.seq < of_run.begin.seq
-                && other.state == State::Reverted
-                && last != run.begin.reverts
+                && (ends(&other.begin.run) || (other.state == State::Reverted && last != run.begin.reverts))
         });
         match gone.and_then(|gone| Some((gone, gone.begin.memory()?))) {
             Some(before_that) => (of_run, intent) = before_that,

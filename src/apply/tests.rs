@@ -375,12 +375,21 @@ fn with_a_folder_that_goes_the_runs_within_it_end_and_others_keep_what_they_chan
     assert!(matches!(plan.memory, Memory::Back(None)), "{:?}", plan.memory);
     assert!(plan.touches(Path::new("/etc/environment")) && plan.next_steps.is_empty());
     // A run beside it stays in force, and so does what it has changed and was told.
-    let beside = prepare(&host, &[(Key::ProxyUrl, "http://p:1"), (Key::Target, "system-proxy")]).unwrap().unwrap();
+    let system = (Key::Target, "system-proxy,docker-daemon");
+    let beside = prepare(&host, &[(Key::ProxyUrl, "http://p:1"), system]).unwrap().unwrap();
     let (plan, _) = take();
     assert!(!plan.touches(Path::new("/etc/environment")) && plan.touches(Path::new("/divvycloud/prod.env")));
     assert!(matches!(plan.memory, Memory::Stays), "{:?}", plan.memory);
     let steps = format!("{:?}", plan.next_steps);
     assert!(steps.contains("/etc/environment") && steps.contains(&beside), "{steps}");
+    // And so it does where another run within the folder was told more since.
+    prepare(&host, &[(Key::MysqlUser, "other"), (Key::Target, "prod-env")]).unwrap().unwrap();
+    match take().0.memory {
+        Memory::Back(Some(bytes)) => {
+            assert_eq!(LastRun::parse(&bytes, Path::new(STATE_FILE)).unwrap().run.as_ref(), Some(&beside));
+        }
+        other => panic!("{other:?}"),
+    }
     // An edit by hand is a conflict, whose way out is of the same command.
     let edited = host.read(Path::new("/etc/environment")).unwrap().unwrap();
     host.put("/etc/environment", &[&edited[..], b"X=1\n"].concat());
