@@ -23,7 +23,11 @@ fn compare(name: &str, screens: &str) {
         std::fs::write(&path, screens).unwrap();
     }
     let wanted = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(screens == wanted, "{path} has other screens; these are:\n{screens}");
+    // A failure names what differs last: logs are shown by their ends.
+    let missing: Vec<&str> = wanted.lines().filter(|line| !screens.lines().any(|other| other == *line)).collect();
+    let new: Vec<&str> = screens.lines().filter(|line| !wanted.lines().any(|other| other == *line)).collect();
+    let differing = format!("lines that are only there: {missing:#?}\nlines that are only here: {new:#?}");
+    assert!(screens == wanted, "{path} has other screens; these are:\n{screens}\n{differing}");
 }
 
 struct Album<'a> {
