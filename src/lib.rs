@@ -37,6 +37,7 @@
 //! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
+//! | [`render`] | what stands around the product, as text: TLS front doors, a load balancer, the environment of ECS tasks |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`report`] | one set of records, every format |
@@ -110,6 +111,7 @@ mod product;
 mod prove;
 pub mod redact;
 mod redis;
+mod render;
 pub mod report;
 mod sandbox;
 mod secret;

@@ -15,6 +15,7 @@ mod network;
 mod out;
 mod progress;
 mod prove;
+mod render;
 mod revert;
 mod settings;
 mod status;
@@ -57,6 +58,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals),
+        "render" => render::run(&globals, matches),
         "settings" => settings::run(&globals, matches),
         "demo" => demo::run(&globals, matches),
         "completions" => Ok(manual::completions(matches)),

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::assets;
 use crate::host::HostRead;
 
+/// What `assets/clouds.toml` calls the service.
+pub(crate) const ECS: &str = "Amazon ECS";
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signs {
@@ -76,6 +79,18 @@ pub(crate) fn direct(host: &dyn HostRead) -> Vec<Direct> {
         }
     }
     found
+}
+
+/// The file that tells that this service runs here.
+pub(crate) fn service(host: &dyn HostRead, name: &str) -> Option<String> {
+    let sign = signs().service.iter().find(|sign| sign.name == name && sign.fits(host))?;
+    Some(host.shown(&sign.file).display().to_string())
+}
+
+/// The host that tasks of this service ask for themselves.
+pub(crate) fn direct_of(service: &str) -> Option<Direct> {
+    let sign = signs().service.iter().find(|sign| sign.name == service)?;
+    Some(Direct { host: sign.direct.clone()?, of: sign.name.clone() })
 }
 
 #[cfg(test)]

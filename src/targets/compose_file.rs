@@ -34,7 +34,7 @@ const MOST_WORKERS: u64 = 8;
 const WORKERS_OF_AN_IMAGE: u32 = 2;
 
 /// What the web server is told where TLS ends in front of it (the vendor's Terraform of 2022).
-const REVERSE_PROXY: &str = "--reverse-proxy";
+pub(crate) const REVERSE_PROXY: &str = "--reverse-proxy";
 
 pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let path = compose_path(context.view, context.settings);
@@ -284,18 +284,10 @@ impl Wishes<'_> {
         };
         let at = match bind {
             None => now_at,
-            Some(bind) => {
-                let wrong = |_| {
-                    Problem::settings(id::SETTING_INVALID, text!("--bind: {:?} is no address", bind))
-                        .hint("an address of this host, such as 127.0.0.1")
-                };
-                let bare = bind.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(bind);
-                match bare.parse::<IpAddr>().map_err(wrong)? {
-                    address if address.is_unspecified() => None,
-                    IpAddr::V6(address) => Some(format!("[{address}]")),
-                    address => Some(address.to_string()),
-                }
-            }
+            Some(bind) => bound(bind)?.map(|address| match address {
+                IpAddr::V6(address) => format!("[{address}]"),
+                IpAddr::V4(address) => address.to_string(),
+            }),
         };
         if now == Some((at.clone(), port)) {
             return Ok(None);
@@ -303,6 +295,20 @@ impl Wishes<'_> {
         let at = at.map(|at| format!("{at}:")).unwrap_or_default();
         Ok(Some(format!("{at}{port}:{inner}")))
     }
+}
+
+/// The address that `--bind` names; `None`: all of the host.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn bound(bind: &str) -> Result<Option<IpAddr>, Problem> {
+    let wrong = |_| {
+        Problem::settings(id::SETTING_INVALID, text!("--bind: {:?} is no address", bind))
+            .hint("an address of this host, such as 127.0.0.1")
+    };
+    let bare = bind.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(bind);
+    let address = bare.parse::<IpAddr>().map_err(wrong)?;
+    Ok(Some(address).filter(|address| !address.is_unspecified()))
 }
 
 fn missing(shown: &Path, what: &'static str) -> Finding {

@@ -30,12 +30,13 @@ use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
 pub(crate) use boot::{UNIT, has_systemd, unit_path};
 pub(crate) use brought::bring;
-pub(crate) use compose_file::asked_of_compose;
+pub(crate) use compose_file::{REVERSE_PROXY, asked_of_compose, bound};
 pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
 pub(crate) use prod_env::read_again as product_reads_again;
 pub(crate) use system_proxy::LOG_IN_AGAIN;
 use vars::ProxyVars;
+pub(crate) use vars::upper;
 
 /// The verb that asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

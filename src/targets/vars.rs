@@ -236,7 +236,7 @@ pub(super) fn reasons(notes: &[Note]) -> Vec<Text> {
 }
 
 /// `HTTP_PROXY` for `http_proxy`.
-pub(super) fn upper(name: &str) -> &'static str {
+pub(crate) fn upper(name: &str) -> &'static str {
     match name {
         "http_proxy" => "HTTP_PROXY",
         "https_proxy" => "HTTPS_PROXY",

@@ -4,6 +4,7 @@ mod command;
 mod evidence;
 mod fix;
 mod fragments;
+mod hcl;
 #[cfg(test)]
 mod plain;
 mod template;
@@ -18,6 +19,7 @@ pub(crate) use fix::Fix;
 pub(crate) use fragments::{
     Foreign, Fragment, Marked, Own, SECRET, Shown, Text, fragments, has_no_captures, own, shown_by_display,
 };
+pub(crate) use hcl::hcl;
 pub(crate) use template::Template;
 
 /// `text` as one line without what could steer a terminal or mislead a reader, trimmed, and at most `max` characters long.

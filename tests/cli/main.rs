@@ -20,6 +20,7 @@ mod network;
 mod odd_hosts;
 mod prove;
 mod remember;
+mod render;
 mod root;
 mod secret_matrix;
 mod secrets;

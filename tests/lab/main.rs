@@ -16,6 +16,7 @@ mod databases;
 mod doors;
 mod fixes;
 mod formats;
+mod front;
 mod host;
 mod install;
 mod login;

@@ -3,9 +3,9 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, Command};
 
-use super::network;
 use super::options::{choice, help, list, option, path, switch};
 use super::settings::{with_all_settings, with_settings};
+use super::{network, render};
 use crate::check::Group;
 use crate::prove::PROGRAMS;
 use crate::report::check::Format;
@@ -14,7 +14,7 @@ use crate::report::check::Format;
 const COMMANDS: &[(&str, &[&str])] = &[
     ("Set a host up, and take it back", &["wizard", "prepare", "install", "reconfigure", "revert", "status"]),
     ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
-    ("Learn and build on it", &["demo", "settings", "completions", "man"]),
+    ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
 
 /// The command line that insists on a command, as it is without a terminal.
@@ -105,6 +105,7 @@ fn all() -> Command {
                 .subcommand(Command::new("example").about("A commented settings file with every key"))
                 .subcommand(Command::new("schema").about("JSON Schema of the settings file")),
         )
+        .subcommand(render::command())
         .subcommand(
             Command::new("demo")
                 .about("The main job on a throw-away root, from diff to undo")

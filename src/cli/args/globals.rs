@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 
-use super::{network, path_of, word};
+use super::{network, path_of, render, word};
 use crate::cli::terminal;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
@@ -131,6 +131,7 @@ fn formats(verbs: &[&str]) -> Vec<&'static str> {
     match verbs {
         ["check", ..] => Format::ALL.map(Format::as_str).to_vec(),
         ["network", verb, ..] => network::formats(verb).unwrap_or_else(|| vec!["human", "json"]),
+        ["render", verb, ..] => render::formats(verb).unwrap_or_else(|| vec!["human", "json"]),
         _ => vec!["human", "json"],
     }
 }

@@ -20,7 +20,17 @@ pub(super) fn with_all_settings(command: Command) -> Command {
     with(command, |_| true)
 }
 
-fn with(mut command: Command, wanted: fn(&Spec) -> bool) -> Command {
+fn with(command: Command, wanted: fn(&Spec) -> bool) -> Command {
+    with_these(command, wanted).arg(
+        switch("no-restart")
+            .overrides_with(Key::Restart.as_str())
+            .help("Leave the services alone")
+            .help_heading("Settings"),
+    )
+}
+
+/// Adds the flags of these settings.
+pub(super) fn with_these(mut command: Command, wanted: fn(&Spec) -> bool) -> Command {
     for spec in TABLE.iter().filter(|spec| wanted(spec)) {
         let Some(flag) = spec.flag else { continue };
         let help = match spec.default {
@@ -45,12 +55,7 @@ fn with(mut command: Command, wanted: fn(&Spec) -> bool) -> Command {
         };
         command = command.arg(arg);
     }
-    command.arg(
-        switch("no-restart")
-            .overrides_with(Key::Restart.as_str())
-            .help("Leave the services alone")
-            .help_heading("Settings"),
-    )
+    command
 }
 
 /// Words that help and completions offer. Whether a value is one of them is judged where all settings are, whoever said it.

@@ -9,6 +9,7 @@ use super::entry::{ByAddress, ByName};
 use super::product::Product;
 use super::{Format, remark, remark_on_addresses};
 use crate::network::catalogue::{Block, Endpoint, Protocol};
+use crate::text::hcl;
 
 /// One list.
 pub(super) struct Page<'a> {
@@ -253,8 +254,7 @@ impl<'a> Page<'a> {
 
     /// A string of HCL, without interpolation.
     fn hcl(&self, text: impl AsRef<str>) -> String {
-        let text = text.as_ref().replace('\\', "\\\\").replace('"', "\\\"");
-        format!("\"{}\"", text.replace("${", "$${").replace("%{", "%%{"))
+        hcl(text.as_ref())
     }
 
     /// Text of an XML element.

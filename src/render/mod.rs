@@ -1,0 +1,29 @@
+//! What stands around the product, as text to be saved as a file. Pure: the same settings give the same bytes.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `names` | what goes into such a text, in types that nothing else fits into |
+//! | `facts` | figures of the vendor's load balancers, and of ECS, from `assets` |
+//! | [`front`] | nginx and Apache, which end TLS |
+//! | [`alb`] | Terraform: a load balancer of AWS |
+//! | [`ecs`] | the proxy of ECS tasks |
+//!
+//! The texts are templates in `assets/render`.
+
+pub(crate) mod alb;
+pub(crate) mod ecs;
+mod facts;
+pub(crate) mod front;
+mod names;
+
+pub(crate) use names::{PlainPath, SecretArn, ServerName};
+
+use crate::targets::REVERSE_PROXY;
+
+/// The command after which the product knows that TLS ends in front of it.
+fn reconfigure(more: &str) -> String {
+    format!("  sudo ics-setup reconfigure {REVERSE_PROXY}{more}")
+}
+
+#[cfg(test)]
+mod tests;
