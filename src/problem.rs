@@ -86,6 +86,7 @@ pub(crate) mod id {
         DAEMON_JSON_INVALID = "daemon-json-invalid",
         DEMO_FAILED = "demo-failed",
         DENIED = "denied",
+        ECS_TASK = "ecs-task",
         ENDPOINTS_INVALID = "endpoints-invalid",
         ENDPOINTS_UNREADABLE = "endpoints-unreadable",
         FACTS_INVALID = "facts-invalid",

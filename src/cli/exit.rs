@@ -43,7 +43,12 @@ impl Exit {
             (id::CANCELLED, ..) => Self::CANCELLED,
             // Seen before anything was written. Of a Compose it is seen then, or where its stage ends.
             (
-                id::CHECKS_FAILED | id::BUNDLE_REFUSED | id::FROM_REFUSED | id::COMPOSE_MISSING | id::IMAGES_UNPROVEN,
+                id::CHECKS_FAILED
+                | id::BUNDLE_REFUSED
+                | id::FROM_REFUSED
+                | id::COMPOSE_MISSING
+                | id::IMAGES_UNPROVEN
+                | id::ECS_TASK,
                 _,
                 HostState::AsItWas,
             ) => Self::CHECKS_FAILED,

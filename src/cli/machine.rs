@@ -6,6 +6,7 @@ use super::args::{Globals, flags};
 use crate::context::Inputs;
 use crate::host::{HostRead, RealHost};
 use crate::problem::{Problem, id};
+use crate::system::ecs::{self, Ecs};
 use crate::text;
 use crate::text::own;
 
@@ -33,9 +34,12 @@ pub(super) fn inputs(globals: &Globals, matches: &ArgMatches) -> Result<Inputs, 
 /// The host, for a verb that changes it.
 ///
 /// # Errors
-/// `needs-root`; a `--root` that is no folder.
+/// `needs-root`; a task of ECS; a `--root` that is no folder.
 pub(super) fn to_change(globals: &Globals, verb: &str) -> Result<RealHost, Problem> {
     let host = to_look(globals)?;
+    if let Some((on @ Ecs::Task, _)) = ecs::observe(&host).on {
+        return Err(Problem::host(id::ECS_TASK, on.says()).hint(Ecs::advice()));
+    }
     if host.is_live() && host.euid() != 0 && !globals.dry_run {
         return Err(Problem::host(id::NEEDS_ROOT, text!("{} changes this host and needs root rights", own(verb))));
     }

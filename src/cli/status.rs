@@ -11,7 +11,10 @@ use crate::docker::NoDocker;
 use crate::net::Time;
 use crate::problem::Problem;
 use crate::product::containers;
-use crate::report::{Paint, human_status, installed, json_status};
+use crate::redact::Redactor;
+use crate::report::{Paint, clean, human_status, installed, json_status};
+use crate::system::ecs::{self, Ecs};
+use crate::text::Text;
 
 /// How long Docker may take to say which containers run.
 const DOCKER: Duration = Duration::from_millis(1500);
@@ -27,9 +30,14 @@ pub(super) fn run(globals: &Globals) -> Result<Exit, Problem> {
     let product = installed(&runs)
         .map(|(_, folder)| containers::look(&host, Path::new(&folder), Time::new(DOCKER, DOCKER)))
         .filter(|facts| !matches!(facts.docker, Some(Err(NoDocker::Absent))));
+    let on = ecs::observe(&host).on.map(|(on, _)| on);
     if globals.json {
-        out::json(&json_status(&runs, &drift, product.as_ref()));
+        out::json(&json_status(&runs, &drift, product.as_ref(), on));
     } else {
+        if let Some(on) = on {
+            let says = Text::join([on.says(), Ecs::advice()], "\n").pasted_by(&globals.person);
+            out::result(&format!("{}\n\n", clean(&Redactor::default(), &says)));
+        }
         out::result(&human_status(&runs, &drift, product.as_ref(), &globals.person, Paint(globals.color)));
     }
     Ok(Exit::DONE)

@@ -10,6 +10,7 @@ use crate::plan::{Change, StageId, unified};
 use crate::product::containers::{ContainersFacts, Seen};
 use crate::product::home_of;
 use crate::redact::Redactor;
+use crate::system::ecs::Ecs;
 
 /// Name of the format.
 pub const SCHEMA: &str = "ics-setup/v1";
@@ -91,7 +92,7 @@ fn containers(docker: &Result<Seen, NoDocker>) -> Value {
 }
 
 /// The result of `status`. `product`: what Docker was asked about the product.
-pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersFacts>) -> Value {
+pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersFacts>, on: Option<Ecs>) -> Value {
     let containers = product.and_then(|facts| facts.docker.as_ref()).map(containers);
     let run = |run: &Run| {
         let changes: Vec<String> = run.begin.files().map(|intent| intent.path.display().to_string()).collect();
@@ -113,5 +114,6 @@ pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersF
             json!({"folder": folder, "run": run.begin.run, "containers": containers})
         }),
         "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
+        "ecs": on.map(Ecs::as_str),
     })
 }

@@ -9,6 +9,7 @@
 //! | `cloud` | in which cloud this is |
 //! | `compose` | docker-compose, and what root's crontab calls |
 //! | `disk` | size, free space and inodes |
+//! | `ecs` | is this a task of ECS, or a host that tasks run on? |
 //! | `forwarding` | forwarding of packets, default routes |
 //! | `hardware` | cores, memory |
 //! | `mounts` | the mounts that some places lie on |
@@ -27,6 +28,7 @@ pub(crate) mod clock;
 pub(crate) mod cloud;
 pub(crate) mod compose;
 pub(crate) mod disk;
+pub(crate) mod ecs;
 pub(crate) mod forwarding;
 pub(crate) mod hardware;
 pub(crate) mod mounts;

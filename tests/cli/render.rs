@@ -1,9 +1,9 @@
-//! `render nginx|apache|alb|ecs-env`.
+//! `render nginx|apache|alb|ecs-env`, and what the tool says on a task or a container instance of ECS.
 
 use ics_setup::clients::{Target, all, by_id};
 use serde_json::{Value, json};
 
-use crate::root::{Ran, Root};
+use crate::root::{Ran, Root, run};
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:proxy-AbCdEf";
 
@@ -153,4 +153,32 @@ fn each_form_names_what_the_variables_do_not_reach() {
     }
     assert_eq!(ecs(&root, "env", &[]).code, 3, "no proxy was said");
     assert_eq!(root.run(&["render", "ecs-env", "--proxy", "http://h:1"]).code, 2, "one of three forms");
+}
+
+#[test]
+fn on_a_task_nothing_is_changed_and_status_says_where_settings_are() {
+    let task = [("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x")];
+    for verb in [&["prepare", "--proxy", "http://h:1"][..], &["reconfigure", "--proxy", "http://h:1"], &["revert"]] {
+        let ran = run(&[verb, &["--yes", "--dry-run"]].concat(), &task, "");
+        assert_eq!(ran.code, 4, "{verb:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("this is a task of Amazon ECS"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("ics-setup render ecs-env --format task-json --proxy http://<HOST>:<PORT>"));
+    }
+    let root = Root::ubuntu();
+    root.run_with(&["prepare", "--proxy", "http://h:1", "--yes"], &task, "").ok();
+    assert!(!root.run_with(&["status"], &task, "").ok().stdout.contains("ECS"), "an image is no task");
+    root.put("etc/ecs/ecs.config", "ECS_CLUSTER=x\n");
+    let ran = root.run(&["status"]).ok();
+    assert!(
+        ran.stdout.starts_with("this is a container instance of Amazon ECS: the product as tasks"),
+        "{}",
+        ran.stdout
+    );
+    let (_, status) = root.json(&["status"]);
+    assert_eq!(status["ecs"], "container-instance");
+    let (_, found) = root.json(&["check", "--only", "ecs"]);
+    assert_eq!(found["findings"][0]["status"], "pass", "{found:#}");
+    let checked = run(&["check", "--only", "ecs", "--format", "json"], &task, "");
+    let found = checked.json();
+    assert_eq!((checked.code, found["findings"][0]["status"].as_str()), (0, Some("warn")), "{found:#}");
 }

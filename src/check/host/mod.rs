@@ -16,6 +16,7 @@
 //! | `pools` | do Docker's networks swallow addresses that the product needs? |
 //! | `sudo`, `umask` | traps for commands under sudo, and for files that root makes |
 //! | `compose` | is docker-compose where root's crontab looks for it? |
+//! | `ecs` | is this part of Amazon ECS, where settings stand elsewhere? |
 //! | `runs` | a run of ics-setup that did not come to its end |
 //! | `data` | `assets/host.toml` |
 
@@ -23,6 +24,7 @@ mod clock;
 mod compose;
 mod data;
 mod disk;
+mod ecs;
 mod files;
 mod forwarding;
 mod hardware;
@@ -58,6 +60,7 @@ pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
     &sudo::Sudo,
     &umask::Umask,
     &compose::Compose,
+    &ecs::InEcs,
     &runs::Runs,
     &files::Files,
 ];

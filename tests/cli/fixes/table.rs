@@ -50,6 +50,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("sudo-secure-path", Here(secure_path)),
     ("sudo-requiretty", Here(requiretty)),
     ("umask", Words),
+    ("ecs", Words),
     ("compose-path", Here(compose_path)),
     // What an installation needs of Docker.
     ("engine-podman", Words),
