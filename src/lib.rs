@@ -32,6 +32,7 @@
 //! | [`mysql`], [`redis`] | the two back ends: what answers, the login, what a server says of itself |
 //! | [`docker`] | the engine and its Compose: which containers there are, what compose files expect |
 //! | [`product`] | the vendor's product on a host: folder, containers, interface, queues, logs |
+//! | [`authority`] | who trusts the authority of a proxy that inspects TLS: the host's store, the product's containers |
 //! | [`sandbox`] | the host's own programs over planned files, in namespaces of their own |
 //! | [`consumers`] | who reads proxy settings, and what each of them gets |
 //! | [`context`] | what people have said and what the host has, together, for every command |
@@ -86,6 +87,7 @@
 
 mod apply;
 mod assets;
+mod authority;
 mod build;
 mod check;
 mod checksum;

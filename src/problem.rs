@@ -145,6 +145,7 @@ pub(crate) mod id {
         STATE_NOT_PRIVATE = "state-not-private",
         STATE_UNREADABLE = "state-unreadable",
         SYMLINK_REFUSED = "symlink-refused",
+        TRUST_FAILED = "trust-failed",
         UNKNOWN_CHECK = "unknown-check",
         UNREADABLE = "unreadable",
         UNHEALTHY = "unhealthy",

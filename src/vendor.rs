@@ -24,6 +24,8 @@ pub(crate) struct Vendor {
     pub compose: ComposeFiles,
     /// What prod.env says of a secret with the databases in it.
     pub secrets_provider: SecretsProvider,
+    /// Variables by which clients are led to certificates.
+    pub authority: AuthorityVariables,
     /// The first release that reads the newer names of `prod.env`.
     pub current_since: Version,
     generation: BTreeMap<Generation, BTreeMap<String, Vec<String>>>,
@@ -38,6 +40,15 @@ pub(crate) struct NoProxyMembers {
     pub test_drive: Vec<String>,
     /// For Test Drive, not documented but needed.
     pub test_drive_added: Vec<String>,
+}
+
+/// Variables that name a file of trusted certificates to clients in the product's containers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AuthorityVariables {
+    /// Its certificates take the place of the client's own.
+    pub replace: Vec<String>,
+    /// Its certificates are trusted besides.
+    pub add: Vec<String>,
 }
 
 /// Where the Docker daemon finds its proxy.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed};
+use crate::authority::{is_of_store, refresh};
 use crate::host::{HostRead, HostWrite, Snapshot};
 use crate::problem::{Problem, id};
 use crate::text;
@@ -94,7 +95,11 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
     for folder in folders {
         host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
     }
-    Ok(())
+    // Also where all files are back already: whoever brought them back may have ended before this.
+    match begin.intents.iter().find(|intent| is_of_store(&intent.real_path)) {
+        Some(intent) => refresh(host, &intent.real_path, true),
+        None => Ok(()),
+    }
 }
 
 /// The bytes of a backup, checked against the journal.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Steps, failed, rollback, runs};
+use crate::authority::{is_of_store, refresh};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
@@ -230,12 +231,19 @@ fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &m
         file.sync().map_err(|error| failed(host, path, "be synced", &error))?;
     }
     drop(staged);
-    for (change, intent) in changes.iter().zip(&begin.intents) {
+    let of_store = |change: &&Change| is_of_store(&change.real_path);
+    let last_of_store = changes.iter().rposition(of_store);
+    let gone = changes.iter().any(|change| of_store(change) && change.after.is_none());
+    for (at, (change, intent)) in changes.iter().zip(&begin.intents).enumerate() {
         match intent.is_memory() {
             false => {
                 steps.before(change)?;
                 publish(host, change, intent)?;
                 steps.made(change);
+                // Whatever comes next may need what the system makes of them: an engine reads its roots when it starts.
+                if last_of_store == Some(at) {
+                    refresh(host, &change.real_path, gone)?;
+                }
             }
             // What is remembered is remembered of a run that has done all of it.
             true => {

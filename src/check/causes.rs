@@ -201,8 +201,7 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     if !why.wants_authority() {
         return finding.look(look);
     }
-    let once = ics_setup("check proxy --proxy-ca <FILE>");
-    finding.advise(text!("try it with the authority's certificate from the proxy team: {}", once)).look(look)
+    finding.look(look)
 }
 
 /// Whose a proxy's certificate is.

@@ -89,18 +89,16 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         (Reason::UnknownIssuer, Some(Place::Leaf)) => {
             let mut all =
                 vec![renew("have the server send its whole chain: its own certificate, then the intermediate ones")];
-            all.extend(trust());
+            all.extend(trust(owner));
             all
         }
-        (Reason::UnknownIssuer | Reason::UntrustedRoot | Reason::SelfSigned | Reason::UnknownRoot, _) => {
-            trust().to_vec()
-        }
+        (Reason::UnknownIssuer | Reason::UntrustedRoot | Reason::SelfSigned | Reason::UnknownRoot, _) => trust(owner),
         (Reason::Expired, Some(Place::Root)) => {
             let mut all = vec![
                 CLOCK.into(),
                 "put the authority's new root into this host's store, and take the old one out".into(),
             ];
-            all.extend(trust());
+            all.extend(trust(owner));
             all
         }
         (Reason::Expired, Some(Place::Intermediate)) => {
@@ -122,7 +120,7 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         (Reason::Purpose, _) => vec![reissue("for servers: extendedKeyUsage = serverAuth")],
         (Reason::BadSignature, _) => {
             let mut all = vec![renew("look which intermediate and root belong to the certificate")];
-            all.extend(trust());
+            all.extend(trust(owner));
             all
         }
         (Reason::TooLong, _) => {
@@ -142,13 +140,17 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
 
 const CLOCK: &str = "look whether this host's clock is right: timedatectl";
 
-/// What puts an authority into a host's store.
-fn trust() -> [Text; 2] {
+/// What has a host trust an authority. That of a back end is nothing for the containers.
+fn trust(owner: Owner) -> Vec<Text> {
+    if !owner.is_backend {
+        let command = ics_setup("prepare --proxy-ca <CA.crt>");
+        return vec![text!("have its CA's certificate sent as PEM, then have this host trust it: {}", command)];
+    }
     let [debian, redhat] = [
         "cp <CA.crt> /usr/local/share/ca-certificates/ && update-ca-certificates",
         "cp <CA.crt> /etc/pki/ca-trust/source/anchors/ && update-ca-trust",
     ];
-    [
+    vec![
         text!("trust its CA on Ubuntu, Debian: {}", as_root(debian)),
         text!("trust its CA on CentOS, Red Hat: {}", as_root(redhat)),
     ]

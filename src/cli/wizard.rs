@@ -8,13 +8,12 @@ use super::exit::Exit;
 use super::interface::{ByFlags, options};
 use super::{machine, out};
 use crate::apply::runs;
-use crate::context::{Inputs, Subject, authority, has_product};
+use crate::context::{Inputs, Named, Subject, has_product, roots};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
-use crate::net::Roots;
 use crate::plan::{Change, Stage};
 use crate::problem::Problem;
 use crate::report::{Outcome, Paint};
-use crate::settings::{self, Key, Layer, Spec};
+use crate::settings::{self, Layer, Spec};
 use crate::targets::Phase;
 use crate::text;
 use crate::text::{Fix, Text, own};
@@ -51,7 +50,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     stop_on_failure(&findings)?;
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
-    let world = Network::new(&host, Roots::of(&host, &authority(layers.get(Key::ProxyCa))?));
+    let world = Network::new(&host, roots(&host, Named::of_layers(&layers)?.as_ref())?);
     let mut answers = Answers::default();
     let mut again = false;
     loop {

@@ -18,7 +18,14 @@ pub struct Touched {
 }
 
 /// All of them; the first that fits a path counts.
-pub const TOUCHED: [Touched; 13] = [
+pub const TOUCHED: [Touched; 15] = [
+    Touched {
+        shown: "`/usr/local/share/ca-certificates/ics-setup-proxy-ca-*.crt`, `/etc/pki/ca-trust/source/anchors/ics-setup-proxy-ca-*.crt`",
+        paths: &["/usr/local/share/ca-certificates/*", "/etc/pki/ca-trust/source/anchors/*"],
+        by: "`prepare`, `install`, `reconfigure` with `--proxy-ca`",
+        what: "the authority of a proxy that inspects TLS, where the host does not trust it already",
+        read_by: "update-ca-certificates or update-ca-trust, which are run; the Docker daemon when it starts",
+    },
     Touched {
         shown: "`/etc/environment` (Ubuntu family)",
         paths: &["/etc/environment"],
@@ -67,6 +74,13 @@ pub const TOUCHED: [Touched; 13] = [
         by: "`install`, `reconfigure`",
         what: "made where there is none; else image, workers, port and address, where a setting of the run names them",
         read_by: "Compose at each of its runs",
+    },
+    Touched {
+        shown: "`/divvycloud/proxy_cert.crt`, `/divvycloud/proxy_ca_bundle.crt`",
+        paths: &["*/proxy_cert.crt", "*/proxy_ca_bundle.crt"],
+        by: "`install`, `reconfigure` with `--proxy-ca`",
+        what: "that authority, and the host's public roots with it; both are mounted into the containers",
+        read_by: "the product's containers, which are created anew for it",
     },
     Touched {
         shown: "`/divvycloud/mysql.env`",

@@ -171,20 +171,6 @@ pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The certificates of `--proxy-ca`, as PEM; empty without one.
-///
-/// # Errors
-/// `setting-invalid`: the file cannot be read.
-pub(crate) fn authority(file: Option<&Setting<impl AsRef<Path>>>) -> Result<Vec<u8>, Problem> {
-    let Some(Setting { value, origin }) = file else { return Ok(Vec::new()) };
-    let path = value.as_ref();
-    read(path).map_err(|error| {
-        Problem::settings(id::SETTING_INVALID, text!("{}: {} could not be read", origin, path.display()))
-            .caused_by(error)
-            .hint(text!("look: ls -l {}", own(quoted(&path.to_string_lossy()))))
-    })
-}
-
 /// The host's own settings file.
 fn of_host(host: &dyn HostRead) -> Result<Layer, Problem> {
     let path = Path::new(SETTINGS_FILE);

@@ -5,6 +5,7 @@
 //! are apart so that a command can report the system of a host whose files it cannot read. [`Intent`] names the only
 //! differences between commands.
 
+mod authority;
 pub(crate) mod complete;
 mod found;
 mod inputs;
@@ -13,8 +14,9 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use authority::{Named, roots, sum_of};
 pub(crate) use found::found;
-pub(crate) use inputs::{Inputs, at_most, authority, private_state, read, utf8};
+pub(crate) use inputs::{Inputs, at_most, private_state, read, utf8};
 
 use crate::finding::{Finding, Ignored};
 use crate::host::{HostRead, View};

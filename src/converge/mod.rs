@@ -12,6 +12,7 @@ mod preflight;
 mod prove;
 mod recovered;
 mod take_back;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -362,6 +363,7 @@ impl Converge<'_> {
 
     /// Asks the consumers, then the proxy that they were given.
     fn verify(&self, context: &mut RunContext) -> Result<(), Problem> {
+        trust::verify(self.options, self.host, context)?;
         prove::verify(self.options, self.host, context)?;
         preflight::probe(self.host, self.options, context);
         Ok(())
@@ -431,6 +433,8 @@ impl Converge<'_> {
         let check_first = preflight::is_wanted(self.options, self.phase, context);
         let foretold = prove::plan(view, context, self.options.dry_run, check_first);
         context.findings.extend(foretold);
+        let trusted = trust::plan(view, context);
+        context.findings.extend(trusted);
         ignored.apply(&mut context.findings);
         if !check_first {
             // Nobody is asked for a plan that will not be carried out.

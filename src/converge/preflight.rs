@@ -9,7 +9,7 @@ use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
 use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, MysqlSpec, Secrets, in_turn, is_published};
 use crate::consumers::Who;
-use crate::context::{HostContext, authority};
+use crate::context::{HostContext, Named, roots};
 use crate::docker;
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::host::HostRead;
@@ -103,7 +103,7 @@ pub(super) fn look(
         spec.mysql.iter_mut().for_each(MysqlSpec::of_usual_user);
     }
     secrets.teach(&mut context.redactor);
-    let roots = Roots::of(host.view.host, &authority(settings.proxy_ca.as_ref())?);
+    let roots = roots(host.view.host, Named::of(settings).as_ref())?;
     let end = Instant::now() + spec.limits.run();
     let planned = PlannedHost::new(&host.view, &context.plan.changes);
     let platform = context.platform.as_ref();

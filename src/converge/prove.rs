@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::{Options, RunContext};
+use crate::authority::{daemon_is_older, is_of_store};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
 use crate::environment::systemd_runs;
@@ -64,6 +65,9 @@ fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[F
 
 /// Has the Docker daemon read something else than its files say, as it runs now?
 pub(super) fn has_read_other(host: &dyn HostRead, context: &RunContext) -> bool {
+    if context.plan.authority.is_some() && daemon_is_older(host) {
+        return true;
+    }
     let is_behind =
         |(_, facts): (Wanted, ConsumersFacts)| facts.consumers.iter().any(|consumer| consumer.next.is_some());
     context.plan.consumers.contains(&Who::Docker) && observe(host, context, &[Who::Docker], None).is_some_and(is_behind)
@@ -75,6 +79,7 @@ pub(super) fn is_written(host: &dyn HostRead, context: &RunContext) -> bool {
     let unit = consumers::installed_docker(host, release).unwrap_or("docker");
     let drop_in = consumers::docker_drop_in(&format!("{unit}.service"));
     [&drop_in, &Vendor::get().docker.daemon_json].into_iter().any(|path| context.plan.touches(path))
+        || context.plan.changes.iter().any(|change| is_of_store(&change.path))
 }
 
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already: `false`.
@@ -82,7 +87,8 @@ pub(super) fn is_written(host: &dyn HostRead, context: &RunContext) -> bool {
 /// # Errors
 /// `systemctl` failed; the files are written.
 pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<bool, Problem> {
-    if !context.restart || context.restarted || !context.plan.consumers.contains(&Who::Docker) {
+    let is_served = context.plan.consumers.contains(&Who::Docker) || context.plan.authority.is_some();
+    if !context.restart || context.restarted || !is_served {
         return Ok(false);
     }
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{Around, Doing, Interface, Options, RunContext};
 use crate::apply::{Run, Session, State, revert, runs};
+use crate::authority::is_of_store;
 use crate::consumers;
 use crate::docker::compose;
 use crate::envfile::unit::Release;
@@ -116,6 +117,9 @@ fn afterwards(host: &dyn HostWrite, plan: &Plan, as_is: bool) -> Vec<Text> {
     };
     if plan.changes.iter().any(|change| of_daemon(&change.path)) {
         steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_again));
+    }
+    if plan.changes.iter().any(|change| is_of_store(&change.path)) {
+        steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_roots));
     }
     let product = plan.changes.iter().find(|change| as_is && change.path.ends_with("prod.env"));
     steps.extend(product.and_then(|change| Some(targets::product_reads_again(host, change.path.parent()?))));

@@ -5,7 +5,7 @@
 
 use crate::check::backends::Mysql;
 use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, USUAL_USER, is_published};
-use crate::context::{Inputs, authority};
+use crate::context::{Inputs, Named, roots};
 use crate::converge::problem_of;
 use crate::finding::{Finding, FindingId, Ignored, Status, ids};
 use crate::host::{HostRead, RealHost};
@@ -90,7 +90,7 @@ impl<'a> Databases<'a> {
         if let Some(mysql) = &mut spec.mysql {
             mysql.of_usual_user();
         }
-        let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+        let roots = roots(host, Named::of(settings).as_ref())?;
         Ok(Self { host, spec, secrets, roots, admin: settings.mysql_admin.as_ref(), not_here })
     }
 

@@ -57,6 +57,16 @@ fn find<'s>(services: &'s Option<Vec<Service>>, name: &str) -> Option<&'s Servic
     services.iter().flatten().find(|own| own.name == name)
 }
 
+/// Services that mount a file which the plan changes: a container that runs has the old one as long as it lives, and Compose sees
+/// no difference.
+pub(super) fn remounted(host: &dyn HostRead, home: &Path, plan: &Plan) -> Vec<String> {
+    let view = View::new(host);
+    let planned = PlannedHost::new(&view, &plan.changes);
+    let services = Place::look(&planned, home).services(&planned, home).unwrap_or_default();
+    let mounts = |service: &Service| plan.changes.iter().any(|change| service.mounts_file(&change.path));
+    services.into_iter().filter(mounts).map(|service| service.name).collect()
+}
+
 /// By service, in the order of the vendor's files. `there`: the product's containers.
 pub(super) fn fates(
     host: &dyn HostRead,
@@ -75,9 +85,12 @@ pub(super) fn fates(
         (Some(before), Some(after)) => !before.makes_same(after),
         _ => Known::get().is_of_product(name),
     };
+    let remounted = remounted(host, home, plan);
     let fate = |name: &str| {
         let is_planned = services.after.is_none() || find(&services.after, name).is_some();
-        let anew = (plan.touches(&file) && reads(name)) || (services.edited && is_other(name));
+        let anew = (plan.touches(&file) && reads(name))
+            || (services.edited && is_other(name))
+            || remounted.iter().any(|own| own == name);
         match ids.contains_key(name) {
             false => Fate::Create,
             // What is in no file any more stays as it is.

@@ -14,7 +14,7 @@ use crate::finding::{Finding, FindingId, ids};
 use crate::host::{HostRead, Output};
 use crate::net::{Time, dial, request};
 use crate::product::Place;
-use crate::product::templates::{AUTHORITY, give_authority};
+use crate::product::templates::{AUTHORITY, BUNDLE};
 use crate::text;
 use crate::text::{Foreign, Text, first_line, host_port, ics_setup, own};
 use crate::vendor::prod_env;
@@ -103,16 +103,17 @@ fn has_network(host: &dyn HostRead, name: &str) -> bool {
 fn run(host: &dyn HostRead, question: &Question<'_>, network: Option<&str>, metadata: bool) -> Result<Vec<Line>, Text> {
     let time = || Time::new(LIMIT, LIMIT);
     let file = prod_env(question.home).to_string_lossy().into_owned();
-    let here = question.home.join(AUTHORITY.0);
-    let mount = format!("{}:{}:ro", here.display(), AUTHORITY.1);
+    let mounted = [AUTHORITY, BUNDLE].into_iter().filter(|(name, inside)| {
+        matches!(host.lstat(&question.home.join(name)), Ok(Some(_))) && is_mounted(host, question.home, inside)
+    });
+    let mounts: Vec<String> =
+        mounted.map(|(name, inside)| format!("{}:{inside}:ro", question.home.join(name).display())).collect();
     let (endpoint, port) = question.endpoint;
     let port = port.to_string();
     let name = format!("ics-setup-probe-{}", std::process::id());
     let mut argv = vec!["run", "--rm", "--name", &name, "--env-file", &file, "--entrypoint", "python3"];
     argv.extend(network.iter().flat_map(|network| ["--network", *network]));
-    if matches!(host.lstat(&here), Ok(Some(_))) && mounts_authority(host, question.home) {
-        argv.extend(["-v", &mount]);
-    }
+    argv.extend(mounts.iter().flat_map(|mount| ["-v", mount.as_str()]));
     argv.extend([question.image, "-c", PROGRAM, endpoint, &port]);
     argv.extend(metadata.then_some("metadata"));
     let output = match docker::run(host, time(), &argv) {
@@ -127,9 +128,9 @@ fn run(host: &dyn HostRead, question: &Question<'_>, network: Option<&str>, meta
     if lines.is_empty() { Err(nothing(&output)) } else { Ok(lines) }
 }
 
-/// Do the product's own containers get the authority? What they do not have is no answer for them.
-fn mounts_authority(host: &dyn HostRead, home: &Path) -> bool {
-    let mounts = |line: &str| !line.trim_start().starts_with('#') && line.contains(AUTHORITY.1);
+/// Do the product's own containers get what lies there? What they do not have is no answer for them.
+fn is_mounted(host: &dyn HostRead, home: &Path, inside: &str) -> bool {
+    let mounts = |line: &str| !line.trim_start().starts_with('#') && line.contains(inside);
     Place::look(host, home).files(home).iter().any(|file| {
         let bytes = host.read(file).ok().flatten();
         bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).lines().any(mounts))
@@ -214,8 +215,7 @@ fn through(lines: &[Line], question: &Question<'_>, network: &Text) -> Finding {
             .advise("write it with http://: --proxy http://<HOST>:<PORT>"),
         _ if failed.kind == "untrusted" => fail(text!("containers do not trust the certificate that {} shows", to))
             .cause("the proxy opens TLS and signs with an authority of its own, which the image does not know")
-            .advise(text!("{}, then run the same again: a compose file that install makes mounts it", give_authority("<FILE>", question.home)))
-            .advise(text!("a compose file that is there already has to mount it: - ./{}:{}", own(AUTHORITY.0), own(AUTHORITY.1))),
+            .advise("have the authority's certificate sent, then run the same with --proxy-ca <FILE>: host and containers are made to trust it"),
         _ => fail(text!("containers get no TLS connection to {} through {}", to, way))
             .cause(if is_proxy { "the proxy, or something behind it, cut the connection" } else { "nothing lets containers out without a proxy, and prod.env names none" })
             .advise("name the proxy of this site: --proxy http://<HOST>:<PORT>"),

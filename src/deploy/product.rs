@@ -52,6 +52,8 @@ pub(super) struct Product {
     before: BTreeMap<String, Vec<String>>,
     services: Vec<containers::Service>,
     limits: Limits,
+    /// Services that mount a file which the run changes: their containers go before the start, since Compose sees no difference.
+    pub(super) remounted: Vec<String>,
     /// When the run has begun to stop it.
     pub(super) stopped: Option<Instant>,
     /// Nobody ends the process before the product runs.
@@ -88,6 +90,7 @@ impl Product {
             before: ids(&found.own),
             services,
             limits,
+            remounted: Vec::new(),
             stopped: None,
             calm: None,
         })
@@ -177,7 +180,13 @@ impl Product {
         let mut pulse = Pulse::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());
-            pulse.during(|| self.compose(host, &["up", "-d"]))?;
+            pulse.during(|| {
+                if !self.remounted.is_empty() {
+                    let services = self.remounted.iter().map(String::as_str);
+                    self.compose(host, &["rm", "-f", "-s"].into_iter().chain(services).collect::<Vec<_>>())?;
+                }
+                self.compose(host, &["up", "-d"])
+            })?;
             Ok((StageState::Changed, text!("{}", self.command("up -d"))))
         })?;
         doing.stage(StageId::Healthy, |doing| {

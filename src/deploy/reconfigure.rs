@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::fates::{Services, fates};
+use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::install::moved;
 use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
@@ -128,7 +128,8 @@ impl Around for Reconfigure<'_> {
             self.other_image = services.has_other_image();
             self.missing = self.images(context, services.planned())?;
         }
-        let running = Product::look(self.host, &home, limits)?;
+        let mut running = Product::look(self.host, &home, limits)?;
+        running.remounted = remounted(self.host, &home, &context.plan);
         self.address = running.address(self.host);
         self.running = Some(running);
         Ok(())

@@ -31,6 +31,7 @@ mod time;
 mod tls;
 mod wire;
 
+pub(crate) use chain::{Certificates, Unfit};
 pub(crate) use dial::{connect, dial, resolve};
 pub(crate) use distrust::{Distrust, NoCa, Place, Reason};
 pub(crate) use dns::{Listed, listed};

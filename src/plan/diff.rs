@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::Change;
-use super::shown::{Line, is_ours, lines};
+use super::shown::{Line, is_hidden, is_ours, lines};
 use crate::text;
 use crate::text::{Fragment, SECRET, Text, own};
 
@@ -13,6 +13,9 @@ const CONTEXT: usize = 3;
 
 /// After this long the diff is coarse instead of small.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// So many lines in a row of which nothing is shown are shown as they are.
+const MANY: usize = 20;
 
 /// One line of a diff.
 pub(crate) struct DiffLine {
@@ -81,7 +84,30 @@ pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
             }
         }
     }
-    all
+    shortened(all)
+}
+
+/// Of many lines in a row of which nothing is shown, the first, with their number.
+fn shortened(all: Vec<DiffLine>) -> Vec<DiffLine> {
+    let mut short: Vec<DiffLine> = Vec::new();
+    let mut rest = all.into_iter().peekable();
+    while let Some(mut line) = rest.next() {
+        let mut same = Vec::new();
+        if is_hidden(&line.text) {
+            let is_same = |next: &DiffLine| next.mark == line.mark && is_hidden(&next.text);
+            while let Some(next) = rest.next_if(is_same) {
+                same.push(next);
+            }
+        }
+        let count = same.len() + 1;
+        if count > MANY {
+            line.text.push(text!(" ({} lines)", own(count)));
+            same.clear();
+        }
+        short.push(line);
+        short.extend(same);
+    }
+    short
 }
 
 /// The lines of one side that a hunk spans.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
+use crate::net::Certificates;
 use crate::sandbox::File;
 use crate::settings::Told;
 use crate::text::Text;
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub next_steps: Vec<Text>,
     /// Whether the proxy of these consumers is right is looked at when everything is written.
     pub consumers: Vec<Who>,
+    /// The authority that host and containers are to trust when everything is written.
+    pub authority: Option<Certificates>,
     /// What is remembered of the run; that is no change of the host.
     pub memory: Memory,
     /// Modes of folders that come into being, where they are known from before.

@@ -4,10 +4,11 @@
 use std::cell::LazyCell;
 
 use super::OWN_COMMENTS;
+use crate::authority::{is_mount_line, is_variable};
 use crate::product::templates;
 use crate::redact::{is_secret_name, url_text};
 use crate::text;
-use crate::text::{Foreign, SECRET, Text, own};
+use crate::text::{Foreign, Fragment, SECRET, Text, own};
 use crate::vendor::Vendor;
 
 /// Stands for what is not shown.
@@ -199,11 +200,18 @@ fn is_plain(text: &str) -> bool {
         command.filter(plain).is_some_and(starts)
     };
     templates::is_line(text)
+        || is_mount_line(text)
         || of_compose().unwrap_or(false)
         || of_ports()
         || of_flag()
         || of_start()
         || text.strip_prefix("TimeoutStartSec=").is_some_and(|value| value.chars().all(|c| c.is_ascii_digit()))
+}
+
+/// Is nothing of the line shown?
+pub(super) fn is_hidden(shown: &Text) -> bool {
+    let mut fragments = shown.fragments();
+    matches!((fragments.next(), fragments.next()), (Some(Fragment::Own(words)), None) if words == ELSE)
 }
 
 /// Does a run set what has this name, in one file or another?
@@ -212,6 +220,7 @@ pub(super) fn is_ours(name: &str) -> bool {
     let plain = last.to_ascii_lowercase().replace(['-', '_'], "");
     ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str())
         || Vendor::get().setting_of(name).is_some()
+        || is_variable(name)
         || ["MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD"].contains(&name)
 }
 

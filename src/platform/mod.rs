@@ -154,9 +154,9 @@ impl Platform {
         if self.system_proxy_is_shell() { Dialect::Shell } else { Dialect::PamEnv(PamLimit::None) }
     }
 
-    /// The folder of certificates that the host trusts besides, and the command that takes them up.
+    /// The folder of certificates that the host trusts besides, and the program that takes them up.
     pub(crate) fn trust_store(&self) -> (&'static str, &'static str) {
-        self.os.strategy.family().trust_store
+        self.os.strategy.trust_store()
     }
 
     /// The package manager and the file that takes its proxy.

@@ -52,6 +52,11 @@ pub(crate) enum PackageSyntax {
 }
 
 impl Strategy {
+    /// The folder of certificates that its systems trust besides, and the program that takes them up.
+    pub(crate) fn trust_store(self) -> (&'static str, &'static str) {
+        self.family().trust_store
+    }
+
     pub(super) fn family(self) -> &'static Family {
         match self {
             Self::Ubuntu => &UBUNTU,

@@ -158,6 +158,18 @@ impl Place {
     /// The services of these files; `None`: they are not there, or not understood.
     pub(crate) fn services(&self, host: &dyn HostRead, home: &Path) -> Option<Vec<compose::Service>> {
         self.compose.first()?;
-        compose::services(host, home, &self.files(home), Dialect::ComposeV2).ok()
+        self.read_services(host, home).ok()
+    }
+
+    /// The services of these files.
+    ///
+    /// # Errors
+    /// Where the reading ends.
+    pub(crate) fn read_services(
+        &self,
+        host: &dyn HostRead,
+        home: &Path,
+    ) -> Result<Vec<compose::Service>, compose::Stop> {
+        compose::services(host, home, &self.files(home), Dialect::ComposeV2)
     }
 }

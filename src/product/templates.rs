@@ -1,10 +1,6 @@
 //! Files of the product where nobody has any: made from what is known of the vendor's, and saying so in their first line.
 
-use std::path::Path;
-
 use crate::redact::is_secret_name;
-use crate::text;
-use crate::text::{Text, as_root, own, quoted};
 use crate::vendor::{Generation, Vendor};
 
 const PRODUCTION: &str = include_str!("../../assets/product/docker-compose.production.yml");
@@ -16,19 +12,15 @@ const UNIT: &str = include_str!("../../assets/product/insightcloudsec.service");
 /// The file of the authority of a proxy that inspects TLS, in the product's folder, and where the vendor mounts it.
 pub(crate) const AUTHORITY: (&str, &str) = ("proxy_cert.crt", "/usr/local/share/ca-certificates/proxy_cert.crt");
 
+/// The file of the public roots with that authority, and where containers have it: outside of the folder whose files their own
+/// program may take up one by one.
+pub(crate) const BUNDLE: (&str, &str) = ("proxy_ca_bundle.crt", "/etc/ssl/proxy_ca_bundle.crt");
+
 /// `docker-compose.yml`; `has_authority`: it mounts [`AUTHORITY`], which is there.
 pub(crate) fn compose_file(test_drive: bool, has_authority: bool) -> String {
     let file = if test_drive { TEST_DRIVE } else { PRODUCTION };
     let mount = format!("- ./{}:", AUTHORITY.0);
     if has_authority { file.replace(&format!("#{mount}"), &mount) } else { file.to_owned() }
-}
-
-/// How the product's containers come to have the authority.
-pub(crate) fn give_authority(file: &str, home: &Path) -> Text {
-    let place = home.join(AUTHORITY.0);
-    let file = if file.starts_with('<') { file.to_owned() } else { quoted(file) };
-    let command = text!("install -D -m 644 {} {}", own(file), own(quoted(&place.to_string_lossy())));
-    text!("give the containers the authority, as PEM: {}", as_root(command))
 }
 
 /// `prod.env`, with the names that a generation of the product reads.

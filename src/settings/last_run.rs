@@ -21,6 +21,8 @@ pub const STATE_FILE: &str = "/var/lib/ics-setup/state.json";
 
 const LISTS: [Key; 2] = [Key::ProxyNoProxy, Key::ProxyNoProxyOnly];
 
+const AUTHORITY: [Key; 2] = [Key::ProxyCa, Key::ProxyCaSha256];
+
 const URLS: [Key; 3] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps];
 
 /// Version of the format. A file of a later version is refused, never guessed at.
@@ -134,9 +136,11 @@ pub(super) fn told(layers: &Layers, remove_proxy: bool) -> Told {
             Key::ProxyHttp | Key::ProxyHttps => stronger(&Key::ProxyUrl),
             Key::ProxyUrl => URLS[1..].iter().all(stronger),
             Key::ProxyUser => url_has_its_own_user(layers, rank),
+            Key::ProxyCaSha256 => stronger(&Key::ProxyCa),
             _ => false,
         };
-        let gone = remove_proxy && spec.key.is_in("proxy");
+        // Whom to trust does not go with the way out.
+        let gone = remove_proxy && spec.key.is_in("proxy") && !AUTHORITY.contains(&spec.key);
         let value = if spec.value_name == "URL" { url(&setting.value) } else { setting.value.clone() };
         (!stays && !beaten && !gone && !value.is_empty()).then_some((spec.key, value))
     };

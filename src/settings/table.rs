@@ -66,7 +66,9 @@ settings! {
         .help("Take the proxy variables out again (in prod.env: comment them)")
         .default("false").unsaved();
     ProxyCa = "proxy.ca": path("proxy-ca", "ICS_SETUP_PROXY_CA", "FILE")
-        .help("CA certificate (PEM) of a proxy that inspects TLS");
+        .help("CA certificate (PEM) of a proxy that inspects TLS: host and containers are made to trust it");
+    ProxyCaSha256 = "proxy.ca_sha256": text("", "ICS_SETUP_PROXY_CA_SHA256", "HEX").unflagged()
+        .help("SHA-256 of the certificates of --proxy-ca, as a run remembers it: others are not taken in their place");
     ProxyBothCases = "proxy.both_cases": switch("both-cases", "ICS_SETUP_BOTH_CASES")
         .help("Write HTTP_PROXY, HTTPS_PROXY and NO_PROXY beside the lower-case names")
         .default("false");
@@ -119,7 +121,7 @@ settings! {
         .help("Folder of the product, where prod.env is")
         .default("/divvycloud").asks("Folder of the product?");
     Target = "target": list("target", "ICS_SETUP_TARGET", "NAME")
-        .help("Limit the run to these targets, or add one: system-proxy, docker-daemon, package-manager, prod-env, compose-file, boot")
+        .help("Limit the run to these targets, or add one: trust, system-proxy, docker-daemon, package-manager, prod-env, compose-file, boot")
         .unsaved();
     MendOthers = "mend_others": switch("mend-others", "ICS_SETUP_MEND_OTHERS")
         .help("Edit also files that a package or a configuration tool owns, where they would win over what is written")
@@ -276,6 +278,10 @@ impl Spec {
 
     const fn default(self, default: &'static str) -> Self {
         Self { default: Some(default), ..self }
+    }
+
+    const fn unflagged(self) -> Self {
+        Self { flag: None, ..self }
     }
 
     const fn of_product(self) -> Self {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::{compose_path, no_proxy};
 use crate::checksum;
 use crate::clients::{Target, curl};
-use crate::context::{authority, read};
+use crate::context::{Named, read, roots};
 use crate::docker::compose::USUAL;
 use crate::host::HostRead;
-use crate::net::{Roots, Time};
+use crate::net::Time;
 use crate::network::cause::Cause;
 use crate::network::get::{NoFile, get};
 use crate::problem::{Kind, Problem, id};
@@ -87,7 +87,7 @@ fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought
     let client = Version::parse(LIKE).and_then(|release| curl(&release));
     let goes = client.is_none_or(|client| client.route(&target, &list).is_proxy());
     let proxy = proxy.as_ref().map(|proxy| &proxy.value).filter(|_| goes);
-    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+    let roots = roots(host, Named::of(settings).as_ref())?;
     let bytes = get(url, proxy, &roots, Time::new(CONNECT, DEADLINE), MOST).map_err(wrong)?;
     if wanted != checksum::of_bytes(&bytes) {
         return Err(Problem::new(Kind::Outside, id::FROM_REFUSED, text!("--from: {} is not what was meant", url))

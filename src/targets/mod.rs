@@ -12,6 +12,7 @@ mod prod_env;
 mod system_proxy;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod unused;
 mod vars;
 
@@ -35,6 +36,7 @@ pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
 pub(crate) use prod_env::read_again as product_reads_again;
 pub(crate) use system_proxy::LOG_IN_AGAIN;
+pub(crate) use trust::read_roots as docker_reads_roots;
 use vars::ProxyVars;
 pub(crate) use vars::upper;
 
@@ -62,15 +64,16 @@ impl Phase {
     /// What the verb converges by itself.
     pub(crate) fn targets(self) -> &'static [TargetName] {
         match self {
-            Self::Prepare => &[TargetName::SystemProxy, TargetName::DockerDaemon],
+            Self::Prepare => &[TargetName::Trust, TargetName::SystemProxy, TargetName::DockerDaemon],
             Self::Install => &[
+                TargetName::Trust,
                 TargetName::SystemProxy,
                 TargetName::DockerDaemon,
                 TargetName::ProdEnv,
                 TargetName::ComposeFile,
                 TargetName::Boot,
             ],
-            Self::Reconfigure => &[TargetName::ProdEnv, TargetName::ComposeFile],
+            Self::Reconfigure => &[TargetName::Trust, TargetName::ProdEnv, TargetName::ComposeFile],
         }
     }
 
@@ -135,6 +138,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let vars = ProxyVars::new(settings);
     for target in chosen(context)? {
         match target {
+            TargetName::Trust => trust::plan(context, &mut draft)?,
             TargetName::SystemProxy => system_proxy::plan(context, &vars, &mut draft)?,
             TargetName::DockerDaemon | TargetName::PackageManager if !vars.change() => {}
             TargetName::DockerDaemon => docker::plan(context, &vars, &mut draft)?,
@@ -144,7 +148,11 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
             TargetName::Boot => boot::plan(context, &mut draft)?,
         }
     }
-    let asks_nothing = !settings.proxies.any() && !settings.remove_proxy && settings.back_ends.is_empty();
+    trust::in_containers(context, &mut draft)?;
+    let asks_nothing = draft.plan.authority.is_none()
+        && !settings.proxies.any()
+        && !settings.remove_proxy
+        && settings.back_ends.is_empty();
     // An installation goes directly then.
     if asks_nothing && draft.plan.changes.is_empty() && context.phase != Phase::Install {
         let title = match context.found.unknown_proxy() {
@@ -163,7 +171,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     }
     say_what_differs(context, &vars, &mut draft);
     unused::say(context, &mut draft);
-    draft.plan.memory = Memory::Told(settings.told.clone());
+    draft.plan.memory = Memory::Told(trust::told(&settings.told, &draft));
     readable_passwords(context, 0, &mut draft);
     Ok(draft.plan)
 }

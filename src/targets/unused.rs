@@ -1,15 +1,12 @@
 //! Settings that were given to a verb none of whose targets uses them: accepted is not the same as used, and is said.
 
-use std::path::Path;
-
 use super::{Context, Phase};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::plan::Draft;
-use crate::product::templates::give_authority;
 use crate::settings::{Key, Origin, Spec, TargetName};
 use crate::text;
-use crate::text::{Text, as_root, ics_setup, own, quoted};
+use crate::text::{Text, ics_setup, own};
 
 /// Who uses a setting of a run that changes the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +25,7 @@ enum Use {
 
 /// Who uses it.
 fn use_of(key: Key) -> Use {
-    use TargetName::{ComposeFile, DockerDaemon, ProdEnv, SystemProxy};
+    use TargetName::{ComposeFile, DockerDaemon, ProdEnv, SystemProxy, Trust};
     match key {
         Key::Deployment
         | Key::ProxyUrl
@@ -73,7 +70,7 @@ fn use_of(key: Key) -> Use {
         | Key::DockerRepo
         | Key::DockerRepoKey
         | Key::DockerGroup => Use::Install,
-        Key::ProxyCa => Use::Questions("check network and check backends"),
+        Key::ProxyCa | Key::ProxyCaSha256 => Use::Targets(&[Trust]),
         Key::MysqlTls | Key::RedisTls => Use::Questions("check backends"),
         Key::Release => Use::Others("check"),
         Key::AgentRegion | Key::AgentCollector => Use::Others("check and network"),
@@ -92,15 +89,9 @@ fn is_used(key: Key, phase: Phase, targets: &[TargetName]) -> bool {
 
 /// Does the run ask somebody with it? A changed back end, and the proxy: on a running host.
 fn is_asked_with(key: Key, context: &Context<'_>, targets: &[TargetName]) -> bool {
-    let settings = context.settings;
     let prod_env = targets.contains(&TargetName::ProdEnv);
     context.view.host.is_live()
         && match key {
-            Key::ProxyCa => {
-                settings.proxies.any()
-                    || settings.switch(Key::CheckFirst) == Some(true)
-                    || (prod_env && !settings.back_ends.is_empty())
-            }
             // Where TLS is wanted now and was not before, that is a change.
             Key::MysqlTls | Key::RedisTls => prod_env,
             _ => false,
@@ -135,32 +126,27 @@ pub(super) fn say(context: &Context<'_>, draft: &mut Draft<'_>) {
         let asks = matches!(origin, Origin::Flag(_)) && !(*key == Key::Restart && is_off);
         let is_image = *key == Key::Release && context.phase == Phase::Install;
         let asked = is_image || is_asked_with(*key, context, &targets);
-        // Of an authority it is said what else would have to trust it.
         let vain = in_vain(*key, context, &targets);
         if asks && vain.is_some() {
             let title = text!("nothing that this {} does uses {}", own(context.phase.verb()), origin);
             draft.note(Finding::warn(ids::SETTING_UNUSED, title).cause(vain.unwrap_or_default()));
-        } else if asks && !is_used(*key, context.phase, &targets) && (!asked || *key == Key::ProxyCa) {
-            draft.note(finding(context, key.spec(), value.as_deref().unwrap_or_default(), (origin, asked)));
+        } else if asks && !is_used(*key, context.phase, &targets) && !asked {
+            draft.note(finding(context, key.spec(), origin));
         }
     }
 }
 
-fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, asked): (&Origin, bool)) -> Finding {
+fn finding(context: &Context<'_>, spec: &'static Spec, origin: &Origin) -> Finding {
     let verb = own(context.phase.verb());
     let remembered: Text = if spec.saved { "; it is remembered for them".into() } else { Text::default() };
-    let title = match asked {
-        true => text!("this {} asks with {}, and writes it nowhere", verb, origin),
-        false => text!("nothing that this {} does uses {}", verb, origin),
-    };
+    let title = text!("nothing that this {} does uses {}", verb, origin);
     match use_of(spec.key) {
         Use::Others(who) if matches!(spec.key, Key::Release | Key::AgentRegion | Key::AgentCollector) => {
             Finding::pass(ids::SETTING_UNUSED, title).cause(text!("{} use it{}", own(who), remembered))
         }
         Use::Others(who) | Use::Questions(who) => {
             let finding = Finding::warn(ids::SETTING_UNUSED, title);
-            let finding = finding.cause(text!("{} use it, and no file that runs write{}", own(who), remembered));
-            if spec.key == Key::ProxyCa { trusted(context, value, finding) } else { finding }
+            finding.cause(text!("{} use it, and no file that runs write{}", own(who), remembered))
         }
         Use::Targets(targets) => {
             let names = targets.iter().map(|target| target.as_str()).collect::<Vec<_>>().join(", ");
@@ -179,26 +165,6 @@ fn finding(context: &Context<'_>, spec: &'static Spec, value: &str, (origin, ask
         Use::Install => Finding::warn(ids::SETTING_UNUSED, title).cause("install alone uses it"),
         Use::Run => Finding::pass(ids::SETTING_UNUSED, title),
     }
-}
-
-/// How this host comes to trust the authority of a proxy, and the product's containers do.
-fn trusted(context: &Context<'_>, file: &str, finding: Finding) -> Finding {
-    let name = Path::new(file).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let (folder, refresh) = context.platform.trust_store();
-    let place = format!("{folder}/{name}.crt");
-    let command = match place == file {
-        true => text!("{}", own(refresh)),
-        false => text!("cp {} {} && {}", own(quoted(file)), own(quoted(&place)), own(refresh)),
-    };
-    let when = if !context.view.host.is_this_machine() {
-        "once the image runs, let it trust it"
-    } else {
-        "let this host trust it"
-    };
-    let containers = give_authority(file, &context.settings.home);
-    finding
-        .advise(text!("{}: {}", own(when), as_root(command)))
-        .advise(text!("{}; the compose file has to mount it, as one that install makes does", containers))
 }
 
 #[cfg(test)]

@@ -119,17 +119,23 @@ fn a_bare_host_gets_every_file_and_a_second_run_changes_nothing() {
 }
 
 #[test]
-fn the_authority_that_is_there_is_mounted_and_one_that_is_named_is_told_how() {
+fn the_authority_that_is_there_is_mounted_and_so_is_one_that_is_named() {
     const MOUNT: &str = "      - ./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n";
     let root = bare(Root::ubuntu);
+    let (ca, _) = crate::trust::authority("Inspector");
+    root.put("ca.crt", &ca);
+    root.put("etc/ssl/certs/ca-certificates.crt", crate::trust::authority("Public").0);
     let here = root.at("ca.crt").display().to_string();
-    root.put("ca.crt", "x");
     let (code, json) = root.json(&with(TEST_DRIVE, &["--proxy-ca", &here]));
     assert_eq!(code, 0, "{json:#}");
-    let wanted = format!("install -D -m 644 {here} /divvycloud/proxy_cert.crt");
-    assert!(json["findings"].to_string().contains(&wanted), "{json:#}");
-    assert!(!root.get(COMPOSE).contains(MOUNT));
+    let compose = root.get(COMPOSE);
+    assert_eq!(compose.matches("./proxy_cert.crt:/usr/local/share/ca-certificates").count(), 3, "{compose}");
+    assert_eq!(compose.matches("./proxy_ca_bundle.crt:/etc/ssl/proxy_ca_bundle.crt:ro").count(), 3, "{compose}");
+    assert_eq!(root.get("divvycloud/proxy_cert.crt"), ca);
+    assert!(root.get("divvycloud/prod.env").contains("\nSSL_CERT_FILE=/etc/ssl/proxy_ca_bundle.crt\n"));
+    assert_eq!(root.json(&["install"]).1["outcome"], "unchanged");
     root.run(&["revert", "--yes"]).ok();
+    assert!(!root.has("divvycloud/proxy_cert.crt") && !root.has("divvycloud/proxy_ca_bundle.crt"));
     root.put("divvycloud/proxy_cert.crt", "x");
     let ran = root.run(TEST_DRIVE).ok();
     assert!(ran.stdout.contains(&format!("+{MOUNT}")), "{}", ran.stdout);

@@ -27,4 +27,5 @@ mod secrets;
 mod settings;
 mod taken;
 mod terminal;
+mod trust;
 mod unused;

@@ -153,7 +153,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
             .observed(device)
             .cause(text!("Docker and the containers do not use this host's store: Python in them brings certificates of its own{}", crowd()))
             .advise(exclude())
-            .advise("or mount the device's CA into the containers as /usr/local/share/ca-certificates/proxy_cert.crt and set REQUESTS_CA_BUNDLE, AWS_CA_BUNDLE and SSL_CERT_FILE for them"),
+            .advise(text!("or give the containers the device's CA, with the public roots for what it does not decrypt: {}", ics_setup("reconfigure --proxy-ca <CA.crt>"))),
         Verdict::InterceptedUntrusted => {
             let title = if agent { "decrypted on the way, which breaks the Insight Agent" } else { "decrypted on the way, and the device's CA is missing here" };
             let finding = make(Status::Fail, is(title))
@@ -163,7 +163,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
             if agent {
                 finding.advise(whole())
             } else {
-                finding.advise("or have its CA certificate sent to you, then: cp <CA.crt> /usr/local/share/ca-certificates/ && update-ca-certificates (CentOS: /etc/pki/ca-trust/source/anchors/ and update-ca-trust), and mount it into the containers")
+                finding.advise(text!("or have its CA certificate sent to you, then have host and containers trust it: {}", ics_setup("prepare --proxy-ca <CA.crt>")))
             }
         }
         Verdict::SelfSigned => make(Status::Fail, shows("a self-signed certificate"))

@@ -7,8 +7,10 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
 use super::options::switch;
-use crate::problem::Problem;
+use crate::problem::{Problem, id};
 use crate::settings::{Key, Layer, Origin, Shape, Spec, TABLE};
+use crate::text;
+use crate::text::{ics_setup, own};
 
 /// Adds the flags of the settings, without those that are of the product itself.
 pub(super) fn with_settings(command: Command) -> Command {
@@ -91,6 +93,10 @@ pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
         } else {
             values.last().copied().unwrap_or_default().to_owned()
         };
+        if spec.key == Key::ProxyCa && !values.is_empty() && value.is_empty() {
+            return Err(Problem::settings(id::SETTING_INVALID, text!("--{}: it names no file", own(flag)))
+                .hint(text!("what a run has made trusted is taken back with that run: {}", ics_setup("revert"))));
+        }
         layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
     }
     if known.contains("no-restart") && matches.get_flag("no-restart") {

@@ -1,6 +1,7 @@
 //! The laws of every run, on generated hosts and for all consumers: what is planned is what is seen; a second run finds
 //! nothing to do; nothing else changes; checks say what plans have said; the way back restores every byte.
 
+mod authority;
 mod hosts;
 mod live;
 

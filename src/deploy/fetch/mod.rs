@@ -19,7 +19,7 @@ use super::task::{Task, Told, cancelled, task};
 use super::words::{Failure, known, last_lines, problem};
 use crate::assets;
 use crate::checksum;
-use crate::context::authority;
+use crate::context::{Named, roots};
 use crate::converge::Doing;
 use crate::docker::{self, Server};
 use crate::host::{Command, HostRead, HostWrite, Output, Watch};
@@ -121,7 +121,7 @@ pub(super) fn stage(
     images: &[String],
     proven: bool,
 ) -> Result<(), Problem> {
-    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+    let roots = roots(host, Named::of(settings).as_ref())?;
     let bundle = settings.text(Key::Bundle).map(PathBuf::from);
     let source = Source {
         bundle: bundle.as_deref(),

@@ -18,6 +18,7 @@ pub(super) use over::moved;
 use ready::{Ready, stage_of};
 
 use super::databases::Databases;
+use super::fates::remounted;
 use super::health::Start;
 use super::made::Made;
 use super::product::{Product, goes_on, stays_as_it_is, take_back};
@@ -261,6 +262,7 @@ impl Around for Install<'_> {
                 .leaving(HostState::Changed)
         };
         let mut product = Product::look(host, &ready.settings.home, ready.limits).map_err(written)?;
+        product.remounted = remounted(host, &ready.settings.home, &doing.context.plan);
         product.calm = self.calm.take();
         product.remember(host).map_err(written)?;
         if let Err(problem) = product.start(host, doing, Start::On) {

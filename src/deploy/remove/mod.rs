@@ -8,7 +8,7 @@ mod tests;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::fates::{Services, fates};
+use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::made::Made;
 use super::product::{Product, ids, in_order, is_product};
@@ -160,7 +160,9 @@ impl Around for Remove<'_> {
         } else if found.iter().any(|one| is_product(one) && is_up(one)) || marker::read(self.host)? {
             context.containers = fates(self.host, &home, plan, &Services::look(self.host, &home, plan), &found);
             self.stops = marker::read(self.host)? || context.containers.iter().any(|change| change.fate != Fate::Keep);
-            self.way = Way::Again(Product::look(self.host, &home, limits)?);
+            let mut product = Product::look(self.host, &home, limits)?;
+            product.remounted = remounted(self.host, &home, plan);
+            self.way = Way::Again(product);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::host::HostRead;
 use crate::text;
 
 /// What is read of a service.
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     "image",
     "command",
     "scale",
@@ -27,6 +27,7 @@ const READ: [&str; 14] = [
     "profiles",
     "environment",
     "env_file",
+    "volumes",
 ];
 
 /// One service.
@@ -55,6 +56,8 @@ pub(crate) struct Service {
     pub(super) profiles: Vec<String>,
     environment: BTreeMap<String, (Assigned, At)>,
     env_files: Vec<EnvFile>,
+    /// What its containers mount: a file or folder of the host, or the name of a volume; and where they have it.
+    volumes: Vec<(PathBuf, String)>,
 }
 
 /// Where loopback and names belong to in the containers of a service.
@@ -137,10 +140,20 @@ impl Service {
         };
         let files =
             |service: &Self| -> Vec<PathBuf> { service.env_files.iter().map(|file| file.path.clone()).collect() };
-        (&self.image, &self.ports, self.network, &self.command)
-            == (&other.image, &other.ports, other.network, &other.command)
+        (&self.image, &self.ports, self.network, &self.command, &self.volumes)
+            == (&other.image, &other.ports, other.network, &other.command, &other.volumes)
             && values(self) == values(other)
             && files(self) == files(other)
+    }
+
+    /// Do its containers have something mounted there?
+    pub(crate) fn mounts(&self, inside: &str) -> bool {
+        self.volumes.iter().any(|(_, own)| own == inside)
+    }
+
+    /// Do its containers mount this file of the host?
+    pub(crate) fn mounts_file(&self, file: &Path) -> bool {
+        self.volumes.iter().any(|(own, _)| own == file)
     }
 
     /// Do its containers get what stands in this file?
@@ -243,6 +256,10 @@ impl Service {
                 }
                 "environment" => service.environment = environment(value, around)?,
                 "env_file" => service.env_files = env_files(value, around)?,
+                "volumes" => {
+                    service.volumes =
+                        value.items().unwrap_or_default().iter().filter_map(|one| volume(one, around)).collect()
+                }
                 _ => {}
             }
         }
@@ -268,6 +285,7 @@ impl Service {
             profiles: list(self.profiles, &base.profiles),
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
+            volumes: [base.volumes.as_slice(), &self.volumes].concat(),
         }
     }
 }
@@ -327,6 +345,21 @@ fn port(node: &Node, around: &Around<'_>) -> Option<String> {
     let part = |name: &str| text_of(node.get(name).ok()??, around);
     let address = part("host_ip").map(|address| format!("{address}:")).unwrap_or_default();
     Some(format!("{address}{}:{}", part("published")?, part("target")?))
+}
+
+/// `SOURCE:TARGET[:MODE]`, also of the long form.
+fn volume(node: &Node, around: &Around<'_>) -> Option<(PathBuf, String)> {
+    let (source, target) = match text_of(node, around) {
+        Some(text) => {
+            let (source, rest) = text.split_once(':')?;
+            (source.to_owned(), rest.split(':').next()?.to_owned())
+        }
+        None => {
+            let part = |name: &str| text_of(node.get(name).ok()??, around);
+            (part("source")?, part("target")?)
+        }
+    };
+    Some((if source.starts_with(['.', '/']) { normal(&around.folder.join(source)) } else { source.into() }, target))
 }
 
 fn environment(node: &Node, around: &Around<'_>) -> Result<BTreeMap<String, (Assigned, At)>, Odd> {

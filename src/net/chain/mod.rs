@@ -8,11 +8,13 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `authority` | certificates of authorities as files of PEM |
 //! | `certificate` | one certificate, read |
 //! | `strength` | security levels of keys and digests; signatures |
 //! | `build` | from the server's own certificate to a root |
 //! | `names` | names of hosts, name constraints |
 
+mod authority;
 mod build;
 mod certificate;
 mod names;
@@ -25,6 +27,7 @@ use super::Distrust;
 use super::distrust::{NoCa, Place, Reason, Whose};
 use crate::text::Foreign;
 
+pub(crate) use authority::{Certificates, Unfit};
 pub(super) use build::Store;
 pub(super) use names::Name;
 pub(super) use strength::verify_by_key;

@@ -34,6 +34,8 @@ words! {
 
     /// Something that is converged, in the order in which that happens; the words are those of `--target`.
     pub enum TargetName {
+        /// The authority of a proxy that inspects TLS, on the host and in the containers.
+        Trust = "trust",
         /// `/etc/environment` or `/etc/profile.d/proxy.sh`.
         SystemProxy = "system-proxy",
         /// Proxy of the Docker daemon.

@@ -115,6 +115,9 @@ pub const TABLE: &[(&str, How)] = &[
     ("proxy-connects", Words),
     ("proxy-language", Here(language)),
     ("proxy-certificate", Words),
+    ("proxy-ca-host", Here(authority)),
+    ("proxy-ca-daemon", Words),
+    ("proxy-ca-containers", Here(authority)),
     ("proxy-connect-method", Words),
     ("proxy-credentials", Words),
     // Lists.
@@ -225,6 +228,18 @@ fn no_hosts() -> Vec<Case> {
             case(root, &["check", "backends", "--fail-on", "never", "--only", "prod-env-hosts"])
         })
         .into()
+}
+
+/// An authority that is named, and that neither the host nor the product's containers trust.
+fn authority() -> Vec<Case> {
+    let case = |root: Root| {
+        crate::trust::host(&root, crate::trust::BUNDLE);
+        root.put("ca.pem", crate::trust::authority("Inspector").0);
+        let file = root.at("ca.pem");
+        root.put("etc/ics-setup/settings.toml", format!("[proxy]\nca = \"{}\"\n", file.display()));
+        Case { root, look: vec!["check", "proxy"], then: None, plain: &[] }
+    };
+    vec![case(Root::ubuntu()), case(Root::centos())]
 }
 
 fn interrupted() -> Vec<Case> {

@@ -22,16 +22,13 @@ use value::Value;
 
 /// A wish for one service. What is so already stays as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "an authority in the containers is an item of volumes and a variable")
-)]
 pub(crate) enum Edit {
     /// A key of the service with one word: `image`.
     Word { key: &'static str, value: String },
     /// How many containers: `deploy.replicas` where that is there, else `scale`.
     Scale(u32),
     /// A variable of `environment:`, in a map or in a list.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what a person may ask for in a service alone"))]
     Variable { name: String, value: String },
     /// An item of a list: of `volumes`.
     Item { list: &'static str, item: String },
@@ -129,7 +126,10 @@ fn once(text: &str, service: &str, edit: &Edit, shared: bool) -> Result<String, 
             None => page.nested(service, list, |inner| format!("{inner}- {}", quoted(item)))?,
             Some(node) => match node.items() {
                 Some(items) if items.iter().any(|own| own.says(item)) => text.to_owned(),
-                Some(_) => page.item(node, item)?,
+                Some(_) => match page.uncommented(node, item) {
+                    Some(text) => text,
+                    None => page.item(node, item)?,
+                },
                 None => return odd(node.line, "it is no list"),
             },
         },

@@ -56,6 +56,30 @@ impl<'t> Page<'t> {
         Ok(self.line_behind(list, &format!("{}- {written}", &line[..dash])))
     }
 
+    /// With an item that stands as a comment right behind a list of lines, as the vendor ships it; `None`: it does not.
+    pub(super) fn uncommented(&self, list: &Node, item: &str) -> Option<String> {
+        let Kind::List(items) = &list.kind else { return None };
+        let first = items.first().filter(|_| !list.flow)?;
+        let dash = &self.text[self.line_start(first.range.start)..first.range.start];
+        let indent = &dash[..dash.find('-')?];
+        let last = items.last()?.range.end;
+        let mut start = last + self.text[last..].find('\n')? + 1;
+        // Up to the next line that says something.
+        for line in self.text[start..].split_inclusive('\n') {
+            let plain = line.trim();
+            if !plain.is_empty() && !plain.starts_with('#') {
+                return None;
+            }
+            let own = plain.trim_start_matches(['#', ' ']).strip_prefix('-').map(str::trim);
+            if own.is_some_and(|own| own.trim_matches(['"', '\'']) == item) {
+                let end = &line[line.trim_end().len()..];
+                return Some(self.splice(start..start + line.len(), &format!("{indent}- {}{end}", quoted(item))));
+            }
+            start += line.len();
+        }
+        None
+    }
+
     /// A new key with a collection of one line below it, which `line` makes of its indentation.
     pub(super) fn nested(&self, map: &Node, key: &str, line: impl FnOnce(&str) -> String) -> Result<String, Odd> {
         let Kind::Map(entries) = &map.kind else { return odd(map.line, "it is no map") };

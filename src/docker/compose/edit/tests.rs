@@ -50,6 +50,7 @@ fn edits() -> Vec<Edit> {
         Edit::Word { key: "image", value: "public.ecr.aws/x/y:22.12.7".to_owned() },
         Edit::Scale(7),
         Edit::Item { list: "volumes", item: "./ca.crt:/x:ro".to_owned() },
+        Edit::Item { list: "volumes", item: "./proxy_cert.crt:/x".to_owned() },
         Edit::Port { container: 8001, mapping: "127.0.0.1:8001:8001".to_owned() },
         Edit::Flag("--reverse-proxy".to_owned()),
         Edit::NoFlag("webserver".to_owned()),
@@ -105,6 +106,21 @@ fn each_edit_of_each_shape_changes_one_value_and_one_line() {
         }
     }
     assert!(made > 600, "{made}");
+}
+
+#[test]
+fn an_item_that_stands_as_a_comment_becomes_a_line() {
+    let item = || Edit::Item { list: "volumes", item: "./c:/x".to_owned() };
+    let text = |lines: &str| format!("services:\n  web:\n    volumes:\n      - ./p:/p\n{lines}    image: a\n");
+    for (lines, expected) in [
+        ("      #- ./c:/x\n", "      - \"./c:/x\"\n"),
+        ("\n      # why\n   #  - './c:/x'\n", "\n      # why\n      - \"./c:/x\"\n"),
+        // Between others it would be another list.
+        ("      #- ./c:/x\n      - ./q:/q\n", "      #- ./c:/x\n      - ./q:/q\n      - \"./c:/x\"\n"),
+        ("      #- ./other:/x\n", "      - \"./c:/x\"\n      #- ./other:/x\n"),
+    ] {
+        assert_eq!(edited(&text(lines), &[("web", item())]).as_deref(), Ok(text(expected).as_str()), "{lines}");
+    }
 }
 
 #[test]

@@ -1,0 +1,252 @@
+//! Does host and product trust the authority of a proxy that inspects TLS, which somebody names?
+
+use crate::authority::{self, Asked, AuthorityFacts, ContainersFacts, HostFacts, Variable, WrongBundle};
+use crate::check::prelude::*;
+use crate::check::spec::AuthoritySpec;
+use crate::net::Certificates;
+use crate::text::{Foreign, quoted};
+
+pub(crate) struct Authority;
+
+impl Check for Authority {
+    type Facts = Option<AuthorityFacts>;
+
+    const META: Meta = Meta::new(
+        "proxy-authority",
+        Group::Proxy,
+        &[ids::PROXY_CA_HOST, ids::PROXY_CA_DAEMON, ids::PROXY_CA_CONTAINERS],
+    );
+
+    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Self::Facts>) -> Self::Facts {
+        let certificates = Certificates::of_bundle(look.spec.authority.as_ref()?.pem.as_bytes());
+        Some(authority::observe(look.host, look.platform?, &look.spec.home, &certificates))
+    }
+
+    fn judge(&self, facts: &Self::Facts, spec: &CheckSpec) -> Vec<Finding> {
+        match (facts, &spec.authority) {
+            (Some(facts), Some(named)) => judge(facts, named),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What is to be said of an authority.
+fn judge(facts: &AuthorityFacts, named: &AuthoritySpec) -> Vec<Finding> {
+    let mut findings = vec![of_host(facts, named)];
+    findings.extend(facts.host.daemon_is_older.then(of_daemon));
+    findings.extend(facts.containers.as_ref().map(|containers| of_containers(facts, containers, named)));
+    findings
+}
+
+/// A verb with the file, where it is not remembered.
+fn run(verb: &'static str, named: &AuthoritySpec) -> Text {
+    match named.remembered {
+        true => text!("{}", own(verb)),
+        false => text!("{} --proxy-ca {}", own(verb), own(quoted(&named.file.to_string_lossy()))),
+    }
+}
+
+fn whose(subjects: &[Foreign]) -> Text {
+    Text::join(subjects.iter().map(|subject| text!("{}", subject)), "; ")
+}
+
+fn of_host(facts: &AuthorityFacts, named: &AuthoritySpec) -> Finding {
+    let HostFacts { missing, folder, program, .. } = &facts.host;
+    let origin = own(&named.origin);
+    let finish = |finding: Finding| {
+        let finding =
+            finding.expected(text!("the authority of {} in the bundle that programs of this host read", origin));
+        match &facts.host.bundle {
+            Some(bundle) => finding.evidence("store", own(bundle)),
+            None => finding,
+        }
+    };
+    if !facts.host.without_root.is_empty() {
+        let title = text!("the authority of {} is an intermediate one without its root", origin);
+        return finish(
+            Finding::warn(ids::PROXY_CA_HOST, title)
+                .observed(whose(&facts.host.without_root))
+                .cause("OpenSSL trusts no chain but up to a root, so its clients refuse what the proxy signs")
+                .advise("have the root's certificate sent too, and put both into one file for --proxy-ca"),
+        );
+    }
+    if let Asked::Refuses(words) = &facts.host.openssl {
+        let title = text!("OpenSSL does not trust the authority of {}, although it is in the bundle", origin);
+        return finish(
+            Finding::warn(ids::PROXY_CA_HOST, title)
+                .observed(text!("openssl verify: {}", words))
+                .cause("programs that look certificates up by their names read links beside the bundle")
+                .advise(text!("have them made anew: {}", as_root(fresh(program)))),
+        );
+    }
+    if missing.is_empty() || (facts.host.placed && facts.host.planned) {
+        let title = text!("this host trusts the authority of {}", origin);
+        return finish(Finding::pass(ids::PROXY_CA_HOST, title).observed(whose(&facts.subjects)));
+    }
+    if facts.host.placed && !facts.host.live {
+        let title = text!("{} was not run, which takes up the authority of {}", own(program), origin);
+        return finish(
+            Finding::skip(ids::PROXY_CA_HOST, title)
+                .observed(text!("it lies in {}; no program is run in an image", own(folder)))
+                .advise(text!("once the image runs: {}", as_root(text!("{}", own(program))))),
+        );
+    }
+    let title = text!("this host does not trust the authority of {}", origin);
+    let finding = Finding::warn(ids::PROXY_CA_HOST, title).observed(match facts.host.placed {
+        true => text!("{} is in {}, and {} was not run since", whose(missing), own(folder), own(program)),
+        false => text!("{} is not in {}", whose(missing), own(facts.host.bundle.as_deref().unwrap_or("any bundle"))),
+    });
+    finish(
+        finding
+            .cause("its programs and the Docker daemon refuse whatever the proxy decrypts and signs anew")
+            .fix(ics_setup(run("prepare", named))),
+    )
+}
+
+/// The program as it makes all links anew.
+fn fresh(program: &str) -> Text {
+    if program == "update-ca-certificates" {
+        "update-ca-certificates --fresh".into()
+    } else {
+        text!("{}", own(program))
+    }
+}
+
+fn of_daemon() -> Finding {
+    Finding::warn(ids::PROXY_CA_DAEMON, "the Docker daemon has not read the authority")
+        .expected("a daemon that was started after the authority was placed")
+        .cause("it reads the system's roots once, when it starts, and refuses what the proxy signs until then")
+        .advise(text!("let it be restarted, which stops running containers: {}", ics_setup("prepare --restart")))
+}
+
+fn of_containers(facts: &AuthorityFacts, containers: &ContainersFacts, named: &AuthoritySpec) -> Finding {
+    let expected = "the authority mounted, and clients led to the public roots and the authority in one file";
+    let origin = own(&named.origin);
+    if containers.is_right() {
+        let title = text!("the product's containers are given the authority of {}", origin);
+        return Finding::pass(ids::PROXY_CA_CONTAINERS, title).expected(expected).observed(whose(&facts.subjects));
+    }
+    if containers.is_by_hand() {
+        return by_hand(&containers.variables, named).expected(expected);
+    }
+    let title = text!("the product's containers do not trust the authority of {}", origin);
+    let finding = Finding::warn(ids::PROXY_CA_CONTAINERS, title).expected(expected);
+    if let Some((file, line, why)) = &containers.unknown {
+        return finding
+            .observed(text!("{}:{}: {}", own(file), own(line), why))
+            .cause("what services get cannot be told from that file, so nothing of it is edited")
+            .advise(text!("mend it by hand, then: {}", ics_setup(run("reconfigure", named))));
+    }
+    if containers.bundle == Some(WrongBundle::NoRoots) {
+        return finding
+            .observed("this host has no bundle of public roots that could be given to them with the authority")
+            .cause("the variables that lead clients to a file replace their own roots: with the authority alone all else is refused")
+            .advise(text!(
+                "install ca-certificates on this host, then: {}",
+                ics_setup(run("reconfigure", named))
+            ));
+    }
+    finding
+        .observed(lacking(containers))
+        .cause("containers do not read this host's store, and Python in them brings roots of its own")
+        .fix(ics_setup(run("reconfigure", named)))
+}
+
+/// What is not there.
+fn lacking(containers: &ContainersFacts) -> Text {
+    let mut all = Vec::new();
+    if containers.without_authority || containers.bundle.is_some() {
+        all.push(text!("no such files in {}", own(&containers.home)));
+    }
+    if !containers.unmounted.is_empty() {
+        let mut services: Vec<&str> = containers.unmounted.iter().map(|(service, _)| service.as_str()).collect();
+        services.dedup();
+        all.push(text!("not mounted in {}", Foreign::new(services.join(", "))));
+    }
+    if !containers.variables.is_empty() {
+        let names: Vec<&str> = containers.variables.iter().map(|own| own.name.as_str()).collect();
+        all.push(text!("not led there by {}", own(names.join(", "))));
+    }
+    Text::join(all, "; ")
+}
+
+/// Somebody leads clients elsewhere: that is not overwritten.
+fn by_hand(variables: &[Variable], named: &AuthoritySpec) -> Finding {
+    let names: Vec<&str> = variables.iter().map(|own| own.name.as_str()).collect();
+    let title =
+        text!("{} in the product's containers names other certificates, which were left", own(names.join(", ")));
+    let seen = variables.iter().map(|own| {
+        let (file, line) = own.at.clone().unwrap_or_default();
+        match &own.value {
+            Some(value) => text!("{}:{}: {}", crate::text::own(file), line, value),
+            None => text!("{}:{}", crate::text::own(file), line),
+        }
+    });
+    Finding::warn(ids::PROXY_CA_CONTAINERS, title)
+        .observed(Text::join(seen, "; "))
+        .cause("somebody has set it; where that file has not the authority too, clients that read it refuse what the proxy signs")
+        .advise(text!("take the line out, then have it set: {}", ics_setup(run("reconfigure", named))))
+        .advise("or see to it that the file has the public roots and the authority, and leave it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named() -> AuthoritySpec {
+        AuthoritySpec { file: "/x/ca.pem".into(), origin: "--proxy-ca".into(), remembered: false, pem: String::new() }
+    }
+
+    fn facts() -> AuthorityFacts {
+        let host = HostFacts { live: true, bundle: Some("/b".into()), ..HostFacts::default() };
+        AuthorityFacts { subjects: vec!["CN=x".into()], host, containers: None }
+    }
+
+    #[test]
+    fn a_host_trusts_lacks_or_waits() {
+        let missing = || vec!["CN=x".into()];
+        let of = |change: &dyn Fn(&mut HostFacts)| {
+            let mut facts = facts();
+            change(&mut facts.host);
+            judge(&facts, &named()).remove(0)
+        };
+        for (change, status, words) in [
+            (&(|_: &mut HostFacts| {}) as &dyn Fn(&mut HostFacts), Status::Pass, "trusts"),
+            (&|own| own.missing = missing(), Status::Warn, "does not trust"),
+            (&|own| (own.missing, own.placed) = (missing(), true), Status::Warn, "does not trust"),
+            (&|own| (own.missing, own.placed, own.live) = (missing(), true, false), Status::Skip, "was not run"),
+            (
+                &|own| (own.missing, own.placed, own.live, own.planned) = (missing(), true, false, true),
+                Status::Pass,
+                "trusts",
+            ),
+            (&|own| own.without_root = missing(), Status::Warn, "without its root"),
+            (&|own| own.openssl = Asked::Refuses("error 20".into()), Status::Warn, "OpenSSL does not"),
+        ] {
+            let found = of(change);
+            assert!(found.status == status && found.title.contains(words), "{words}: {found:?}");
+        }
+        let found = of(&|own| own.missing = missing());
+        assert_eq!(found.fix[0].text().to_string(), "ics-setup prepare --proxy-ca /x/ca.pem");
+    }
+
+    #[test]
+    fn containers_get_it_or_what_is_missing_is_named() {
+        let variable = |at: Option<(String, usize)>| Variable { name: "SSL_CERT_FILE".into(), at, value: None };
+        let of = |containers: ContainersFacts| {
+            let facts = AuthorityFacts { containers: Some(containers), ..facts() };
+            judge(&facts, &named()).remove(1)
+        };
+        assert_eq!(of(ContainersFacts::default()).status, Status::Pass);
+        let found = of(ContainersFacts { variables: vec![variable(None)], ..ContainersFacts::default() });
+        assert!(found.observed.as_ref().unwrap().contains("SSL_CERT_FILE"), "{found:?}");
+        assert_eq!(found.fix[0].text().to_string(), "ics-setup reconfigure --proxy-ca /x/ca.pem");
+        let set = variable(Some(("/divvycloud/prod.env".into(), 3)));
+        let found = of(ContainersFacts { variables: vec![set], ..ContainersFacts::default() });
+        assert!(found.title.contains("were left") && found.observed.unwrap().contains("prod.env:3"));
+        let found = of(ContainersFacts { bundle: Some(WrongBundle::NoRoots), ..ContainersFacts::default() });
+        assert!(found.observed.unwrap().contains("no bundle of public roots"));
+        let unknown = Some(("/f".to_owned(), 3, "odd".into()));
+        assert!(of(ContainersFacts { unknown, ..ContainersFacts::default() }).observed.unwrap().contains("/f:3: odd"));
+    }
+}
