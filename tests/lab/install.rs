@@ -6,6 +6,7 @@ mod fetch;
 mod lab;
 mod over;
 mod production;
+mod trust;
 mod whole;
 mod wizard;
 mod words;

@@ -31,9 +31,7 @@ fn trusted_interception_warns_for_the_product_and_fails_for_the_agent() {
         &[
             "are decrypted on the way by a device that this host trusts",
             "mitmproxy, signed by mitmproxy",
-            "REQUESTS_CA_BUNDLE",
-            "AWS_CA_BUNDLE",
-            "SSL_CERT_FILE",
+            "ics-setup reconfigure --proxy-ca <CA.crt>",
             "Docker",
         ],
     );
@@ -77,7 +75,7 @@ fn without_its_ca_interception_fails_for_both() {
     let world = world();
     world.trust(&["public", "other"]);
     let seen = world.check(&[&["network", "agent", "--agent-region", "us"][..], &THROUGH].concat());
-    let fix = "have its CA certificate sent to you";
+    let fix = "ics-setup prepare --proxy-ca <CA.crt>";
     seen.expect("network-interception", "fail", &["and the device's CA is missing here", "mitmproxy", fix]);
     seen.expect("agent-interception", "fail", &["which breaks the Insight Agent", "exclude from decryption"]);
     // Given along it is trusted, and nothing changes for the agent.

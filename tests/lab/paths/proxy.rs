@@ -143,7 +143,7 @@ fn tls_to_the_proxy_is_trusted_or_nothing_is_sent() {
     said_once(
         &world.check(&["network", "--proxy", &url]),
         "proxy-tls",
-        &["the certificate of the proxy proxy.lab:3140 is not trusted (--proxy)", "issuer", "--proxy-ca <FILE>"],
+        &["the certificate of the proxy proxy.lab:3140 is not trusted (--proxy)", "issuer", "--proxy-ca <CA.crt>"],
     );
     let by_address = format!("https://divvy:{ENCODED}@10.9.0.1:3140");
     said_once(
