@@ -70,12 +70,17 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
     })
 }
 
-/// The checksum of a file in a list of lines `HEX  NAME` or `HEX *NAME`.
+/// The checksum of a file in a list.
 pub(crate) fn listed<'l>(list: &'l str, name: &str) -> Option<&'l str> {
-    list.lines().find_map(|line| {
-        let (sum, rest) = line.trim_end().split_once([' ', '\t'])?;
+    lines(list).flatten().find_map(|(own, sum)| (own == name).then_some(sum))
+}
+
+/// Names and checksums of a list of lines `HEX  NAME` or `HEX *NAME`. The line itself where it is none.
+pub(crate) fn lines(list: &str) -> impl Iterator<Item = Result<(&str, &str), &str>> {
+    list.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(|line| {
+        let (sum, rest) = line.split_once([' ', '\t']).filter(|(sum, _)| is_sum(sum)).ok_or(line)?;
         let own = rest.trim_start_matches([' ', '*']);
-        (own.strip_prefix("./").unwrap_or(own) == name && is_sum(sum)).then_some(sum)
+        Ok((own.strip_prefix("./").unwrap_or(own), sum))
     })
 }
 

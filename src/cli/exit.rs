@@ -45,8 +45,12 @@ impl Exit {
             (
                 id::CHECKS_FAILED
                 | id::BUNDLE_REFUSED
+                | id::BUNDLE_ROOM
                 | id::FROM_REFUSED
                 | id::COMPOSE_MISSING
+                | id::COMPOSE_REFUSED
+                | id::DOCKER_ABSENT
+                | id::DOCKER_SILENT
                 | id::IMAGES_UNPROVEN
                 | id::ECS_TASK,
                 _,

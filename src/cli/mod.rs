@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod bundle;
 mod check;
 mod converge;
 mod demo;
@@ -53,6 +54,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "prepare" => Ok(converge::run(&globals, matches, Phase::Prepare)),
         "install" => Ok(converge::run(&globals, matches, Phase::Install)),
         "reconfigure" => Ok(converge::run(&globals, matches, Phase::Reconfigure)),
+        "bundle" => bundle::run(&globals, matches, &mut redactor),
         "check" => check::run(&globals, matches, &mut redactor),
         "prove" => prove::run(&globals, matches, &mut redactor),
         "network" => network::run(&globals, matches),

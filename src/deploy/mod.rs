@@ -13,6 +13,7 @@
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
 //! | `boot` | the unit that starts it when the host has started |
+//! | `bundle` | what `install --bundle` takes, made on a host with internet |
 //! | `engine` | the stage `engine` |
 //! | `fetch` | the stage `fetch` |
 //! | `task` | what a stage works with |
@@ -24,6 +25,7 @@
 
 mod accounts;
 mod boot;
+pub(crate) mod bundle;
 mod compose;
 mod databases;
 pub(crate) mod engine;

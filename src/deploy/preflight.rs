@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::bundle::Manifest;
 use super::databases::Databases;
 use crate::docker;
 use crate::finding::{Finding, ids};
@@ -17,20 +18,21 @@ const LOOK: Duration = Duration::from_secs(10);
 /// What Docker calls the architecture that images of the vendor have been seen for.
 const SEEN: &str = "amd64";
 
-/// Looks. `image` is the one that is going to run; `here`: what the engine says that it is for.
+/// Looks. `image` is the one that is going to run; `here`: what the engine says that it is for; `bundle`: what is brought.
 pub(super) fn findings(
     host: &dyn HostRead,
     databases: &Databases<'_>,
     image: &str,
     here: Option<&str>,
+    bundle: Option<&Manifest>,
 ) -> Vec<Finding> {
     let mut findings = databases.foresee();
-    findings.push(architecture(host, image, here));
+    findings.push(architecture(host, image, here, bundle));
     findings
 }
 
 /// The image's architecture against the engine's.
-fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding {
+fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>, bundle: Option<&Manifest>) -> Finding {
     let id = ids::IMAGE_ARCHITECTURE;
     if !host.is_live() {
         return Finding::skip(id, "the image's architecture: not looked at")
@@ -41,7 +43,7 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding
             docker::run(host, Time::new(LOOK, LOOK), arguments).ok().filter(|output| output.code == Some(0))?;
         Some(first_line(&output.stdout, 40)).filter(|word| !word.is_empty())
     };
-    let here = here.filter(|word| !word.is_empty()).unwrap_or(this_machine()).to_owned();
+    let here = here.filter(|word| !word.is_empty()).unwrap_or(docker::this_architecture()).to_owned();
     let of_image = told(&["image", "inspect", "--format", "{{.Architecture}}", image]);
     let expected = text!("an image for {}", Foreign::new(&here));
     match of_image {
@@ -62,6 +64,19 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding
                 ))
                 .advise("where the vendor has none, use a host with another processor")
         }
+        None if bundle.and_then(|bundle| bundle.architecture_of(image)).is_some_and(|own| own != here) => {
+            let own = bundle.and_then(|bundle| bundle.architecture_of(image)).unwrap_or_default();
+            let title =
+                text!("the bundle has {} for {}, and this host is {}", image, Foreign::new(own), Foreign::new(&here));
+            Finding::fail(id, title)
+                .expected(expected)
+                .observed("bundle.json says so")
+                .cause("its programs end at once here: exec format error")
+                .advise(text!(
+                    "make it for this host: ics-setup bundle create <DIR> --platform linux/{}",
+                    crate::text::own(&here)
+                ))
+        }
         None if here == SEEN => Finding::pass(id, "the image is for x86_64, as those of the vendor are")
             .expected(expected)
             .observed("it is not here yet; this host is amd64"),
@@ -70,15 +85,6 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>) -> Finding
             .observed(text!("{} is not here yet; this host is {}", image, Foreign::new(&here)))
             .cause("images of the vendor have been seen for amd64 alone")
             .advise("ask the vendor, or use a host with an x86_64 processor"),
-    }
-}
-
-/// This program runs on its own architecture, whose name is Docker's but for two.
-fn this_machine() -> &'static str {
-    match std::env::consts::ARCH {
-        "x86_64" => SEEN,
-        "aarch64" => "arm64",
-        other => other,
     }
 }
 
@@ -98,12 +104,12 @@ mod tests {
             (absent(), "arm64", Status::Warn),
             (absent(), "amd64", Status::Pass),
         ] {
-            let found = architecture(&host, "ics:v1", Some(here));
+            let found = architecture(&host, "ics:v1", Some(here), None);
             assert_eq!(found.status, status, "{found:?}");
             assert_eq!(found.fix.is_empty(), !matches!(status, Status::Fail | Status::Warn));
         }
         let mut image = Double::installed();
         image.live = false;
-        assert_eq!(architecture(&image, "ics:v1", None).status, Status::Skip);
+        assert_eq!(architecture(&image, "ics:v1", None, None).status, Status::Skip);
     }
 }

@@ -32,6 +32,15 @@ pub(crate) struct Server {
     pub(crate) running: u64,
 }
 
+/// Go's words for architectures, which images have, and Rust's, which programs have. The product has been seen for no other.
+pub(crate) const ARCHITECTURES: [(&str, &str); 2] = [("amd64", "x86_64"), ("arm64", "aarch64")];
+
+/// What Docker calls the architecture that this program is for.
+pub(crate) fn this_architecture() -> &'static str {
+    let here = std::env::consts::ARCH;
+    ARCHITECTURES.iter().find(|(_, rust)| *rust == here).map_or(here, |(go, _)| go)
+}
+
 /// `docker version --format '{{json .}}'`, the same from 17.06 to 28 as far as it is read here (measured with 20.10.24 and
 /// 26.1.5). Where the server does not answer it is `null`, and the command ends with 1.
 #[derive(Deserialize)]

@@ -16,11 +16,23 @@ pub(crate) const AUTHORITY: (&str, &str) = ("proxy_cert.crt", "/usr/local/share/
 /// program may take up one by one.
 pub(crate) const BUNDLE: (&str, &str) = ("proxy_ca_bundle.crt", "/etc/ssl/proxy_ca_bundle.crt");
 
-/// `docker-compose.yml`; `has_authority`: it mounts [`AUTHORITY`], which is there.
-pub(crate) fn compose_file(test_drive: bool, has_authority: bool) -> String {
-    let file = if test_drive { TEST_DRIVE } else { PRODUCTION };
+/// How the first line of each of them begins.
+const OWN: &str = "# Written by ics-setup";
+
+/// `docker-compose.yml`.
+pub(crate) fn compose_file(test_drive: bool) -> &'static str {
+    if test_drive { TEST_DRIVE } else { PRODUCTION }
+}
+
+/// Is it one of these, whoever has brought it and whatever of it was edited since?
+pub(crate) fn is_own(file: &[u8]) -> bool {
+    file.starts_with(OWN.as_bytes())
+}
+
+/// The compose file with [`AUTHORITY`] mounted.
+pub(crate) fn mounting(file: &[u8]) -> Vec<u8> {
     let mount = format!("- ./{}:", AUTHORITY.0);
-    if has_authority { file.replace(&format!("#{mount}"), &mount) } else { file.to_owned() }
+    String::from_utf8_lossy(file).replace(&format!("#{mount}"), &mount).into()
 }
 
 /// `prod.env`, with the names that a generation of the product reads.
@@ -36,6 +48,15 @@ pub(crate) fn prod_env(generation: Generation) -> String {
         Some(format!("{new}={value}"))
     };
     PROD_ENV.lines().map(|line| named(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+}
+
+/// `prod.env` for a host that is not here: every password is left out.
+pub(crate) fn prod_env_to_fill(generation: Generation) -> String {
+    let without = |line: &str| match line.split_once('=') {
+        Some((name, _)) if is_secret_name(name) => format!("{name}=\n"),
+        _ => format!("{line}\n"),
+    };
+    prod_env(generation).lines().map(without).collect()
 }
 
 /// The head of `mysql.env`, which the Test Drive's database reads.
@@ -64,17 +85,20 @@ mod tests {
     #[test]
     fn first_lines_say_whose_they_are_and_every_line_is_known() {
         for file in [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT] {
-            assert!(file.starts_with("# Written by ics-setup") && file.ends_with('\n'));
+            assert!(is_own(file.as_bytes()) && file.ends_with('\n'));
         }
         assert!(is_line("    restart: \"always\"") && !is_line("ExecStart=/x") && !is_line("TimeoutStartSec=3"));
         assert_eq!(prod_env(Generation::Current), PROD_ENV);
         for test_drive in [false, true] {
-            let mounted = compose_file(test_drive, true);
+            let mounted = String::from_utf8(mounting(compose_file(test_drive).as_bytes())).unwrap();
             assert_eq!(mounted.lines().filter(|line| !line.contains('#') && line.contains(AUTHORITY.1)).count(), 2);
-            assert!(mounted.lines().all(is_line) && compose_file(test_drive, false).lines().all(is_line));
+            assert!(mounted.lines().all(is_line) && compose_file(test_drive).lines().all(is_line));
         }
         let older = prod_env(Generation::Older);
         assert!(older.contains("DIVVY_SECURE_MYSQL_DB_NAME=divvykeys\n") && !older.contains("DIVVY_DB_"), "{older}");
         assert_eq!(older.lines().count(), PROD_ENV.lines().count());
+        let to_fill = prod_env_to_fill(Generation::Current);
+        assert!(to_fill.contains("DIVVY_DB_PASSWORD=\n") && to_fill.contains("DIVVY_DB_USERNAME=divvy\n"), "{to_fill}");
+        assert_eq!(to_fill.lines().filter(|line| line.ends_with("PASSWORD=")).count(), 2);
     }
 }

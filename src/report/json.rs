@@ -36,6 +36,10 @@ impl Report<'_> {
             "next_steps": self.next_steps.iter().map(|step| characters(self.redactor, step)).collect::<Vec<_>>(),
             "error": self.error.map(|problem| problem_json(self.redactor, problem)),
         });
+        if self.command == "bundle create" {
+            report["holds"] = json!([]);
+            report["missing"] = json!([]);
+        }
         if self.is_of_product() {
             report["containers"] = containers.into();
             report["stages"] = self.stages(self.redactor).into();

@@ -40,11 +40,18 @@ pub(crate) fn bring(host: &dyn HostRead, settings: &Settings) -> Result<Option<B
     if is_there {
         return Ok(None);
     }
-    match (bundle, settings.text(Key::From)) {
-        (Some(folder), _) if folder.join(USUAL).exists() => of_bundle(&folder).map(Some),
-        (_, Some(url)) => of_url(host, settings, url).map(Some),
-        _ => Ok(None),
+    match bundle {
+        Some(folder) if folder.join(USUAL).exists() => of_bundle(&folder).map(Some),
+        _ => named(host, settings),
     }
+}
+
+/// The file of `--from`; `None`: nobody names one.
+///
+/// # Errors
+/// `from-refused`: what came is not what its checksum says, or no compose file.
+pub(crate) fn named(host: &dyn HostRead, settings: &Settings) -> Result<Option<Brought>, Problem> {
+    settings.text(Key::From).map(|url| of_url(host, settings, url)).transpose()
 }
 
 fn of_bundle(folder: &Path) -> Result<Brought, Problem> {

@@ -1,7 +1,8 @@
 //! The compose file of the product: which image, how many workers, which port.
 //!
 //! A file that is there is edited where somebody asks for something in this run, and stays as it is in every other byte. A
-//! host without one gets the bundle's, that of `--from`, or the built-in template.
+//! host without one gets the bundle's, that of `--from`, or the built-in template. A bundle takes the same to a host that is
+//! not known.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -10,7 +11,7 @@ use super::{Context, Phase, compose_path, mysql_env};
 use crate::docker::compose::edit::{Edit, edited};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::valid::refused as refused_by_compose;
-use crate::docker::compose::{Odd, published};
+use crate::docker::compose::{Odd, USUAL, published};
 use crate::docker::{compose_programs, repository_and_tag, serving};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
@@ -18,7 +19,7 @@ use crate::plan::{Draft, Plan};
 use crate::problem::{Problem, id};
 use crate::product::images::{ProductImages, release_of};
 use crate::product::{Known, templates};
-use crate::settings::{Deployment, Found, Key, Settings};
+use crate::settings::{Brought, Deployment, Found, Key, Settings};
 use crate::system::hardware;
 use crate::text;
 use crate::text::{Foreign, Text, own};
@@ -40,50 +41,61 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     let path = compose_path(context.view, context.settings);
     let shown = context.view.host.shown(&path);
     let present = draft.snapshot(&path)?;
-    let wishes = Wishes { context, fresh: present.is_none() };
-    if context.phase != Phase::Install && (present.is_none() || !wishes.any()) {
+    let brought = context.found.brought.as_ref();
+    let wishes = Wishes {
+        settings: context.settings,
+        host: Some(context.view.host),
+        installs: context.phase == Phase::Install,
+        fresh: present.is_none(),
+        brought: brought.is_some(),
+    };
+    if !wishes.installs && (present.is_none() || !wishes.any()) {
         return Ok(());
     }
-    let (bytes, mut reasons) = match (&present, &context.found.brought) {
-        (Some(present), _) => (present.bytes.clone(), Vec::new()),
-        (None, Some(brought)) => (brought.bytes.clone(), vec![text!("taken from {}", brought.from)]),
-        (None, None) => {
-            let test_drive = context.settings.deployment == Deployment::TestDrive;
-            let authority = context.settings.home.join(templates::AUTHORITY.0);
-            let has_authority = draft.snapshot(&authority)?.is_some();
-            let mut reasons: Vec<Text> = vec!["made from the built-in template".into()];
-            if has_authority {
-                reasons.push(text!("mount {}, the authority of the proxy", context.view.host.shown(&authority)));
-            }
-            (templates::compose_file(test_drive, has_authority).into(), reasons)
-        }
+    let (mut bytes, mut reasons) = match &present {
+        Some(present) => (present.bytes.clone(), Vec::new()),
+        None => first(context.settings, brought),
     };
-    let Ok(text) = String::from_utf8(bytes) else {
-        draft.note(refused(&shown, &Odd { line: 0, why: "it is not valid UTF-8" }));
-        return Ok(());
-    };
-    let services = match outline(&text) {
-        Ok(services) => services,
-        Err(odd) => {
-            draft.note(refused(&shown, &odd));
-            return Ok(());
-        }
-    };
-    let (edits, why) = wishes.edits(&services, &shown, draft)?;
-    reasons.extend(why);
-    let edits: Vec<(&str, Edit)> = edits.iter().map(|(service, edit)| (service.as_str(), edit.clone())).collect();
-    let new = match edited(&text, &edits) {
-        Ok(new) => new,
-        Err(odd) => {
-            draft.note(refused(&shown, &odd));
-            return Ok(());
-        }
-    };
-    if context.phase == Phase::Install {
-        judge(context, &shown, &new, draft);
+    let authority = context.settings.home.join(templates::AUTHORITY.0);
+    if present.is_none() && templates::is_own(&bytes) && draft.snapshot(&authority)?.is_some() {
+        bytes = templates::mounting(&bytes);
+        reasons.push(text!("mount {}, the authority of the proxy", context.view.host.shown(&authority)));
+    }
+    let Some((new, services)) = wishes.applied(bytes, &shown, draft, &mut reasons)? else { return Ok(()) };
+    if wishes.installs {
+        judge(context.settings, &shown, &new, draft);
         mysql_env::plan(context, &services, draft)?;
     }
     draft.put(&path, new.into_bytes(), 0o644, reasons)
+}
+
+/// The compose file that a bundle takes to a host that has none; `None`: it is not understood, as the draft says. How many
+/// workers there are is left to that host's memory, unless somebody says it.
+///
+/// # Errors
+/// As of a plan.
+pub(crate) fn for_bundle(
+    settings: &Settings,
+    brought: Option<&Brought>,
+    draft: &mut Draft<'_>,
+) -> Result<Option<String>, Problem> {
+    let shown = Path::new(USUAL);
+    let wishes = Wishes { settings, host: None, installs: true, fresh: true, brought: brought.is_some() };
+    let (bytes, mut reasons) = first(settings, brought);
+    let Some((new, _)) = wishes.applied(bytes, shown, draft, &mut reasons)? else { return Ok(None) };
+    judge(settings, shown, &new, draft);
+    Ok(Some(new))
+}
+
+/// What a host without a file begins with, and why.
+fn first(settings: &Settings, brought: Option<&Brought>) -> (Vec<u8>, Vec<Text>) {
+    match brought {
+        Some(brought) => (brought.bytes.clone(), vec![text!("taken from {}", brought.from)]),
+        None => {
+            let test_drive = settings.deployment == Deployment::TestDrive;
+            (templates::compose_file(test_drive).into(), vec!["made from the built-in template".into()])
+        }
+    }
 }
 
 /// What Compose says to the planned file, where it is here to be asked and the plan changes the file; `None`: nothing.
@@ -129,16 +141,53 @@ type Edits = Vec<(String, Edit)>;
 
 /// What is asked of the file.
 struct Wishes<'a> {
-    context: &'a Context<'a>,
+    settings: &'a Settings,
+    /// Whose memory decides how many workers there are; `None`: that of a host that is not here.
+    host: Option<&'a dyn HostRead>,
+    /// By an installation.
+    installs: bool,
     /// There is no file yet.
     fresh: bool,
+    /// It is somebody's, not the built-in one.
+    brought: bool,
 }
 
 impl Wishes<'_> {
+    /// The file with all of it, and its services before; `None`: it is not understood, as the draft says.
+    fn applied(
+        &self,
+        bytes: Vec<u8>,
+        shown: &Path,
+        draft: &mut Draft<'_>,
+        reasons: &mut Vec<Text>,
+    ) -> Result<Option<(String, Vec<Outline>)>, Problem> {
+        let read = |bytes| {
+            let text = String::from_utf8(bytes).map_err(|_| Odd { line: 0, why: "it is not valid UTF-8" })?;
+            let services = outline(&text)?;
+            Ok((text, services))
+        };
+        let (text, services) = match read(bytes) {
+            Ok(read) => read,
+            Err(odd) => {
+                draft.note(refused(shown, &odd));
+                return Ok(None);
+            }
+        };
+        let (edits, why) = self.edits(&services, shown, draft)?;
+        reasons.extend(why);
+        let edits: Vec<(&str, Edit)> = edits.iter().map(|(service, edit)| (service.as_str(), edit.clone())).collect();
+        match edited(&text, &edits) {
+            Ok(new) => Ok(Some((new, services))),
+            Err(odd) => {
+                draft.note(refused(shown, &odd));
+                Ok(None)
+            }
+        }
+    }
+
     /// What is said: of a file that is there, in this run alone.
     fn said(&self, key: Key) -> Option<&str> {
-        let settings = self.context.settings;
-        if self.fresh { settings.text(key) } else { settings.said(key) }
+        if self.fresh { self.settings.text(key) } else { self.settings.said(key) }
     }
 
     fn any(&self) -> bool {
@@ -204,8 +253,8 @@ impl Wishes<'_> {
 
     /// The image that is wanted: by its name, or by the release, whichever is said more strongly.
     fn image(&self, draft: &mut Draft<'_>) -> Result<Option<String>, Problem> {
-        let settings = self.context.settings;
-        let release = self.said(Key::Release).filter(|_| self.context.phase == Phase::Install);
+        let settings = self.settings;
+        let release = self.said(Key::Release).filter(|_| self.installs);
         let by_name = self
             .said(Key::Image)
             .filter(|_| release.is_none() || settings.rank(Key::Image) >= settings.rank(Key::Release));
@@ -224,7 +273,7 @@ impl Wishes<'_> {
         let newest = images.newest().to_string();
         let release = match release {
             Some(release) => release,
-            None if self.fresh && self.context.found.brought.is_none() => &newest,
+            None if self.fresh && !self.brought => &newest,
             None => return Ok(None),
         };
         let Some(image) = images.of_release(release) else {
@@ -253,10 +302,8 @@ impl Wishes<'_> {
             let count = count.parse().map_err(|_| Problem::bug("--workers is a number by its shape"))?;
             return Ok(Some((count, text!("{}", own(counted(count))))));
         }
-        if !self.fresh {
-            return Ok(None);
-        }
-        Ok(Some(match hardware::memory_available_kib(self.context.view.host) {
+        let Some(host) = self.host.filter(|_| self.fresh) else { return Ok(None) };
+        Ok(Some(match hardware::memory_available_kib(host) {
             Some(kib) => {
                 let count = (kib / WORKER_KIB).clamp(1, MOST_WORKERS);
                 let count = u32::try_from(count).unwrap_or(1);
@@ -339,12 +386,12 @@ fn of_product(services: &[Outline]) -> Vec<&Outline> {
 }
 
 /// Says what the images of the file are.
-fn judge(context: &Context<'_>, shown: &Path, text: &str, draft: &mut Draft<'_>) {
+fn judge(settings: &Settings, shown: &Path, text: &str, draft: &mut Draft<'_>) {
     // It was read before it was edited.
     let Ok(services) = outline(text) else { return };
     let product = of_product(&services);
     let images: Vec<&str> = product.iter().filter_map(|service| service.image.as_deref()).collect();
-    let production = context.settings.deployment == Deployment::Production;
+    let production = settings.deployment == Deployment::Production;
     if let Some(image) =
         images.iter().find(|image| !image.contains(['$', '@']) && repository_and_tag(image).1 == "latest")
     {
@@ -359,8 +406,7 @@ fn judge(context: &Context<'_>, shown: &Path, text: &str, draft: &mut Draft<'_>)
         );
     }
     let facts = ProductImages::get();
-    let said =
-        context.settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
+    let said = settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
     let newest = images.iter().filter_map(|image| release_of(image)).max().or(said);
     if let Some(release) = newest.filter(|release| release > facts.newest()) {
         let title = text!("release {} is newer than any that is known to be installed in this way", own(&release));

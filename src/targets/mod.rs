@@ -30,11 +30,11 @@ use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
 pub(crate) use boot::{UNIT, has_systemd, unit_path};
-pub(crate) use brought::bring;
-pub(crate) use compose_file::{REVERSE_PROXY, asked_of_compose, bound};
+pub(crate) use brought::{bring, named};
+pub(crate) use compose_file::{REVERSE_PROXY, asked_of_compose, bound, for_bundle};
 pub(crate) use docker::read_again as docker_reads_again;
 pub(crate) use mend::{Mended, mend};
-pub(crate) use prod_env::read_again as product_reads_again;
+pub(crate) use prod_env::{of_release as names_of_release, read_again as product_reads_again};
 pub(crate) use system_proxy::LOG_IN_AGAIN;
 pub(crate) use trust::read_roots as docker_reads_roots;
 use vars::ProxyVars;

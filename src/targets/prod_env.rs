@@ -13,7 +13,7 @@ use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::product::{Place, leads_nowhere, templates};
-use crate::settings::{BackEnd, Deployment, Effective, Key, NoProxy, Origin, by_key};
+use crate::settings::{BackEnd, Deployment, Effective, Key, NoProxy, Origin, Settings, by_key};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own};
 use crate::vendor::{Generation, Vendor, prod_env};
@@ -83,13 +83,17 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
 
 /// Which names the variables have: those of the file, else those that the release reads.
 fn generation(context: &Context<'_>) -> Generation {
+    context.found.generation.unwrap_or_else(|| of_release(context.settings))
+}
+
+/// Those that the release reads which the settings name.
+pub(crate) fn of_release(settings: &Settings) -> Generation {
     let release =
-        context.settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
-    let of_release = || match release {
+        settings.release.as_deref().and_then(|release| Version::parse(release.trim_start_matches(['v', 'V'])));
+    match release {
         Some(release) if release < Vendor::get().current_since => Generation::Older,
         _ => Generation::Current,
-    };
-    context.found.generation.unwrap_or_else(of_release)
+    }
 }
 
 /// What is to be said of the password of the databases. Somebody's file without one is for a database that has the product's

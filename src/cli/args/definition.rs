@@ -5,14 +5,14 @@ use clap::{Arg, ArgAction, Command};
 
 use super::options::{choice, help, list, option, path, switch};
 use super::settings::{with_all_settings, with_settings};
-use super::{network, render};
+use super::{bundle, network, render};
 use crate::check::Group;
 use crate::prove::PROGRAMS;
 use crate::report::check::Format;
 
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("Set a host up, and take it back", &["wizard", "prepare", "install", "reconfigure", "revert", "status"]),
+    ("Set a host up, and take it back", &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status"]),
     ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
     ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
@@ -72,6 +72,7 @@ fn all() -> Command {
                 .after_help(help!("install"))
                 .arg(no_probe()),
         ))
+        .subcommand(bundle::command())
         .subcommand(with_all_settings(
             Command::new("reconfigure")
                 .about("After the install: proxy, database and Redis in prod.env")

@@ -1,6 +1,8 @@
-//! Flags: what there are, and what they say. `definition` has commands and help, `network` and `render` those of one verb, `settings` the
+//! Flags: what there are, and what they say. `definition` has commands and help, `bundle`, `network` and `render` those of one verb
+//! each, `settings` the
 //! flags of the settings table, `globals` what means the same for every command, `options` the kinds of flags.
 
+mod bundle;
 mod definition;
 mod globals;
 mod network;

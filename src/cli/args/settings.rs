@@ -22,6 +22,7 @@ pub(super) fn with_all_settings(command: Command) -> Command {
     with(command, |_| true)
 }
 
+/// Adds the flags of these settings, and the one that is no setting.
 fn with(command: Command, wanted: fn(&Spec) -> bool) -> Command {
     with_these(command, wanted).arg(
         switch("no-restart")

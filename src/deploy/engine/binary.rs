@@ -37,6 +37,19 @@ pub(super) fn place() -> Option<&'static Path> {
 /// `compose-refused`.
 pub(super) fn prove(host: &dyn HostRead, given: &Given) -> Result<(), Problem> {
     fits(host, given)?;
+    is_whole(given)
+}
+
+/// Is it the program that is meant, for this machine (Rust's word)?
+///
+/// # Errors
+/// `compose-refused`.
+pub(crate) fn is_meant(given: &Given, machine: &str) -> Result<(), Problem> {
+    is_for(given, machine)?;
+    is_whole(given)
+}
+
+fn is_whole(given: &Given) -> Result<(), Problem> {
     match checksum::of(&given.path, |_| Ok(())) {
         Ok(sum) if sum == given.sha256 => Ok(()),
         Ok(sum) => Err(another(given, &sum)),
@@ -46,10 +59,7 @@ pub(super) fn prove(host: &dyn HostRead, given: &Given) -> Result<(), Problem> {
 
 /// All of that but its checksum: where it goes.
 fn fits(host: &dyn HostRead, given: &Given) -> Result<&'static Path, Problem> {
-    if let Some(why) = unfit(&given.path) {
-        return Err(refused(given, why)
-            .hint("name the file of the release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>"));
-    }
+    is_for(given, std::env::consts::ARCH)?;
     let Some(place) = place() else { return Err(Problem::bug("no place for Compose is known")) };
     match host.lstat(place) {
         Ok(None) => Ok(place),
@@ -57,6 +67,13 @@ fn fits(host: &dyn HostRead, given: &Given) -> Result<&'static Path, Problem> {
             .hint(text!("look at it: ls -l {}", place))),
         Err(error) => Err(refused(given, text!("{} cannot be looked at: {}", place, error))),
     }
+}
+
+fn is_for(given: &Given, machine: &str) -> Result<(), Problem> {
+    unfit(&given.path, machine).map_or(Ok(()), |why| {
+        Err(refused(given, why)
+            .hint("name the file of the release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>"))
+    })
 }
 
 fn refused(given: &Given, why: Text) -> Problem {
@@ -68,8 +85,8 @@ fn another(given: &Given, sum: &str) -> Problem {
         .hint("bring it anew: it is not whole, or another; the page of its release has its checksum")
 }
 
-/// Why a file cannot be it, by its first bytes: it is no program, or one of another architecture.
-fn unfit(path: &Path) -> Option<Text> {
+/// Why a file is no program for an architecture (Rust's word), by its first bytes.
+pub(crate) fn unfit(path: &Path, wanted: &str) -> Option<Text> {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(20).read_to_end(&mut head));
     if let Err(error) = read {
@@ -81,11 +98,13 @@ fn unfit(path: &Path) -> Option<Text> {
         return Some("it is no program: it does not begin as one".into());
     };
     let machine = if order == 2 { u16::from_be_bytes(machine) } else { u16::from_le_bytes(machine) };
-    let here = std::env::consts::ARCH;
+    let whose = if wanted == std::env::consts::ARCH { "this host is" } else { "wanted is one for" };
     match MACHINES.iter().find(|(_, number)| *number == machine) {
-        Some((name, _)) if *name == here => None,
-        Some((name, _)) => Some(text!("it is a program for {}, and this host is {}", own(name), own(here))),
-        None => Some(text!("it is a program for another machine (ELF {}), and this host is {}", machine, own(here))),
+        Some((name, _)) if *name == wanted => None,
+        Some((name, _)) => Some(text!("it is a program for {}, and {} {}", own(name), own(whose), own(wanted))),
+        None => {
+            Some(text!("it is a program for another machine (ELF {}), and {} {}", machine, own(whose), own(wanted)))
+        }
     }
 }
 

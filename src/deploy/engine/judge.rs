@@ -112,11 +112,14 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
     let choice =
         candidates.map(|all| packages::chosen(manager, false, &all, engine, compose.then_some(wish.generation)));
     if engine && choice.as_ref().is_some_and(|choice| choice.engine.is_empty()) {
-        found.push(
+        let finding =
             Finding::fail(ids::ENGINE_ABSENT, "there is no Docker on this host, and no package source has one")
                 .expected("an engine, or a package of one")
                 .observed(text!("{} knows none of {}", own(manager.name), own(names.join(", "))))
-                .cause("the sources of packages of this system have none, as on those of Red Hat's kind")
+                .cause("the sources of packages of this system have none, as on those of Red Hat's kind");
+        let finding = without_internet(wish, manager.name, compose).into_iter().fold(finding, Finding::advise);
+        found.push(
+            finding
                 .advise("name a repository that has it, with the key that signs it: --docker-repo <URL> --docker-repo-key <FILE>")
                 .advise("or install Docker as your company does, and run the same again: it is taken as it is"),
         );
@@ -137,6 +140,17 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
         _ => {}
     }
     found
+}
+
+/// Whoever brings images brings packages too, which no bundle has: by the system's own names; `None`: nobody brings any.
+pub(super) fn without_internet(wish: &Wish, manager: &str, compose: bool) -> Option<Text> {
+    let bundle = wish.bundle.as_ref()?;
+    let compose = compose && !bundle.join(super::IN_BUNDLE).exists() && wish.binary.is_none();
+    let names = packages::to_bring(manager, compose).join(", ");
+    Some(text!(
+        "bring the packages of Docker as well, with those that they need, from the media of this system's own release, and install them: {}",
+        own(names)
+    ))
 }
 
 /// What was named, or is in the bundle, is not the Compose that is meant.

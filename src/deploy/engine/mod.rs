@@ -19,6 +19,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::fetch;
 use super::made::{Made, push};
 use super::no_answer;
 use super::task::{Task, cancelled};
@@ -40,9 +41,9 @@ use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
 use packages::{Candidates, Choice};
 
-pub(crate) use binary::{Given, take_back};
+pub(crate) use binary::{Given, is_meant, take_back, unfit};
 pub(crate) use judge::{Question, findings, unread_proxy};
-pub(crate) use packages::{installed, remove};
+pub(crate) use packages::{by_system as packages_by_system, installed, remove};
 pub(crate) use repository::draft as draft_repository;
 
 /// How long Docker may take to say what it is.
@@ -52,7 +53,7 @@ const LOOK: Duration = Duration::from_secs(20);
 const START: Duration = Duration::from_secs(100);
 
 /// The name of Compose in a bundle.
-const IN_BUNDLE: &str = "compose";
+pub(crate) const IN_BUNDLE: &str = "compose";
 
 /// What of Docker there is on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +174,7 @@ impl Wish {
         Ok(Self {
             repository: repository::asked(settings)?.is_some(),
             binary,
-            bundle: settings.text(Key::Bundle).map(PathBuf::from),
+            bundle: fetch::bundle(settings),
             generation: Generation::of_containers(containers),
         })
     }
@@ -306,7 +307,11 @@ fn choose(
     if engine && choice.engine.is_empty() {
         let problem = Problem::host(id::DOCKER_ABSENT, "no package source of this host has an engine");
         let problem = why.into_iter().fold(problem, Problem::because);
-        return Err(two_ways(packages::explained(manager, problem, &[&said])));
+        let problem = two_ways(packages::explained(manager, problem, &[&said]));
+        return Err(match judge::without_internet(wish, manager.name, compose.is_some()) {
+            Some(advice) => problem.hint(advice),
+            None => problem,
+        });
     }
     let all: Vec<String> = choice.engine.iter().chain(&choice.compose).cloned().collect();
     if all.is_empty() {

@@ -53,6 +53,23 @@ pub(super) fn names(manager: PackageManager, repository: bool) -> Vec<&'static s
     names
 }
 
+/// The packages of an engine by this manager's names, most wanted first, with a Compose where one is wanted.
+pub(super) fn to_bring(manager: &str, compose: bool) -> Vec<&'static str> {
+    let sets = Facts::get().sets(manager, false).into_iter().take(1);
+    sets.flat_map(|set| {
+        let names = std::iter::once(&set.engine).chain(&set.with);
+        names.chain(set.compose.first().filter(|_| compose))
+    })
+    .map(String::as_str)
+    .collect()
+}
+
+/// The packages of an engine on every kind of system.
+pub(crate) fn by_system() -> Text {
+    let of = |manager: &str| to_bring(manager, false).join(", ");
+    text!("{} (apt); {} (dnf and yum, from Docker's own repository)", own(of("apt")), own(of("dnf")))
+}
+
 /// Which of these it has.
 ///
 /// # Errors

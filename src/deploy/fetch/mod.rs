@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `progress` | how far a pull or a load is |
 
-mod progress;
+pub(super) mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -81,8 +81,10 @@ pub(crate) struct Source<'s> {
     pub(crate) roots: &'s Roots,
     /// Where the engine keeps images.
     pub(crate) folder: &'s str,
-    /// Of the server, in Go's words.
+    /// Of the server, or of the host that images are brought to, in Go's words.
     pub(crate) architecture: &'s str,
+    /// What docker calls that, where it is not this server's.
+    pub(crate) platform: Option<&'s str>,
 }
 
 /// What was fetched.
@@ -108,6 +110,12 @@ impl Fetched {
     }
 }
 
+/// The folder of `--bundle`. Programs are started elsewhere than this one was.
+pub(crate) fn bundle(settings: &Settings) -> Option<PathBuf> {
+    let folder = Path::new(settings.text(Key::Bundle)?);
+    Some(std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf()))
+}
+
 /// The stage, for the settings of a run.
 ///
 /// # Errors
@@ -122,7 +130,7 @@ pub(super) fn stage(
     proven: bool,
 ) -> Result<(), Problem> {
     let roots = roots(host, Named::of(settings).as_ref())?;
-    let bundle = settings.text(Key::Bundle).map(PathBuf::from);
+    let bundle = bundle(settings);
     let source = Source {
         bundle: bundle.as_deref(),
         proven,
@@ -130,6 +138,7 @@ pub(super) fn stage(
         roots: &roots,
         folder: &server.root,
         architecture: &server.arch,
+        platform: None,
     };
     doing.stage(StageId::Fetch, |doing| {
         let fetched = task(host, calm, doing, |task| fetch(task, images, &source))?;
@@ -229,15 +238,21 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
             .as_ref()
             .filter(|own| !own.is_empty() && *own != source.architecture && !source.architecture.is_empty())
         {
+            let whose = if source.platform.is_none() { "this host is" } else { "the other host is" };
             let message = text!(
-                "{} is an image for {}, and this host is {}",
+                "{} is an image for {}, and {} {}",
                 own(image),
                 Foreign::new(other),
+                own(whose),
                 own(source.architecture)
             );
-            return Err(stay(Problem::host(id::IMAGE_ARCHITECTURE, message), &fetched)
-                .because("its programs would end with: exec format error")
-                .hint("name one that is for this host: --image <REF>"));
+            let problem = stay(Problem::host(id::IMAGE_ARCHITECTURE, message), &fetched)
+                .because("its programs would end with: exec format error");
+            return Err(match source.platform {
+                None => problem.hint("name one that is for this host: --image <REF>"),
+                Some(_) => problem
+                    .hint("use a host of that kind, or one that has no such image yet: one name has one image here"),
+            });
         }
     }
     fetched.seconds = began.elapsed().as_secs_f64();
@@ -250,7 +265,10 @@ fn pull(task: &mut Task<'_>, image: &str, source: &Source<'_>) -> Result<Progres
     let began = Instant::now();
     let mut pauses = PAUSES.into_iter();
     loop {
-        let (output, progress) = followed(task, &["docker", "pull", image], image);
+        let platform = source.platform.map(|platform| ["--platform", platform]);
+        let options = platform.as_ref().map_or(&[][..], |words| &words[..]);
+        let argv = [&["docker", "pull"], options, &[image]].concat();
+        let (output, progress) = followed(task, &argv, image);
         let (message, said) = match output {
             Ok(Output { code: Some(0), .. }) => {
                 let ((_, layers), (bytes, _)) = (progress.layers(), progress.bytes());
@@ -369,8 +387,12 @@ fn in_words(said: &str) -> Option<Text> {
 /// # Errors
 /// The folder cannot be listed.
 pub(crate) fn archives(bundle: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let failed = |error: std::io::Error| {
-        Problem::host(id::UNREADABLE, text!("the bundle {} cannot be read", bundle.display())).caused_by(error)
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            Problem::settings(id::SETTING_INVALID, text!("--bundle: there is no folder {}", bundle.display()))
+                .hint("mount the disk that it is on, or name where it is: --bundle <DIR>")
+        }
+        _ => Problem::host(id::UNREADABLE, text!("the bundle {} cannot be read", bundle.display())).caused_by(error),
     };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(bundle).map_err(failed)? {
@@ -397,25 +419,46 @@ pub(crate) fn size(bundle: &Path) -> Result<u64, Problem> {
     archives(bundle)?.into_iter().map(size).sum()
 }
 
-/// Are the archives of a bundle what its checksums say?
+/// Is every file of a bundle what its checksums say, and has each archive one?
 ///
 /// # Errors
 /// `images-unproven`: one is not, or has none.
 pub(crate) fn prove(task: &mut Task<'_>, bundle: &Path) -> Result<(), Problem> {
-    for path in archives(bundle)? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let right = checksum::of_list(bundle, name)?;
-        task.say(&text!("checking {}", path.display()));
+    let archives = archives(bundle)?;
+    for path in &archives {
+        checksum::of_list(bundle, path.file_name().and_then(|name| name.to_str()).unwrap_or_default())?;
+    }
+    let list = bundle.join(checksum::LIST);
+    let unproven = |message: Text| Problem::host(id::IMAGES_UNPROVEN, message);
+    let again = "bring it again: it is not whole, or another";
+    // Where there is no archive there need be none: the images are what is missing then.
+    let text = std::fs::read(&list).unwrap_or_default();
+    for line in checksum::lines(&String::from_utf8_lossy(&text)) {
+        let (name, right) = line.map_err(|line| {
+            unproven(text!("{} has a line that is no checksum: {}", list.display(), docker::text::shown(line, 80)))
+                .hint(again)
+        })?;
+        // `sha256sum *` lists the list of before; and what lies deeper, nobody looks at.
+        if name == checksum::LIST || name.contains('/') {
+            continue;
+        }
+        let path = bundle.join(name);
+        if archives.contains(&path) {
+            task.say(&text!("checking {}", path.display()));
+        }
         let stop = task.stop;
         let sum = checksum::of(&path, |_| if stop() { Err(ErrorKind::Interrupted.into()) } else { Ok(()) });
         let sum = sum.map_err(|error| match error.kind() {
             ErrorKind::Interrupted => cancelled("cancelled while the bundle was checked"),
+            ErrorKind::NotFound => {
+                unproven(text!("{} is not there, and {} lists it", path.display(), own(checksum::LIST))).hint(again)
+            }
             _ => Problem::host(id::UNREADABLE, text!("{} cannot be read", path.display())).caused_by(error),
         })?;
-        if sum != right {
-            return Err(Problem::host(id::IMAGES_UNPROVEN, text!("{} is not what its checksum says", path.display()))
+        if !sum.eq_ignore_ascii_case(right) {
+            return Err(unproven(text!("{} is not what its checksum says", path.display()))
                 .because(text!("its SHA-256 is {}, and {} is listed", own(sum), own(right)))
-                .hint("bring it again: it is not whole, or another"));
+                .hint(again));
         }
     }
     Ok(())
@@ -474,5 +517,5 @@ fn load(
     Err(Problem::host(id::LOAD_FAILED, text!("the bundle has not got {}", own(left.join(", "))))
         .because(has)
         .hint("name the image that it has: --image <REF>")
-        .hint("or make it anew on a host that can pull: docker save -o images.tar <IMAGE>…, then sha256sum * > SHA256SUMS"))
+        .hint("or make it anew on a host that can pull: ics-setup bundle create <DIR>"))
 }

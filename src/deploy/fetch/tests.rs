@@ -6,7 +6,15 @@ use super::*;
 use crate::docker::double::Double;
 
 fn source<'s>(roots: &'s Roots, bundle: Option<&'s Path>) -> Source<'s> {
-    Source { bundle, proven: false, proxy: None, roots, folder: "/var/lib/docker", architecture: "amd64" }
+    Source {
+        bundle,
+        proven: false,
+        proxy: None,
+        roots,
+        folder: "/var/lib/docker",
+        architecture: "amd64",
+        platform: None,
+    }
 }
 
 fn fetched(host: &Double, images: &[&str], bundle: Option<&Path>) -> Result<Fetched, Problem> {

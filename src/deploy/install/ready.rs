@@ -9,7 +9,7 @@ use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
 use crate::deploy::fates::{Services, fates};
 use crate::deploy::health::Limits;
-use crate::deploy::{LOOK, accounts, boot, engine, fetch, no_answer, preflight};
+use crate::deploy::{LOOK, accounts, boot, bundle, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
 use crate::host::{HostRead, HostWrite, View};
@@ -118,6 +118,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     };
     let restart = settings.switch(Key::Restart);
     let archives = wish.bundle.as_deref().map(fetch::size).transpose()?;
+    let bundle = wish.bundle.as_deref().and_then(bundle::Manifest::of);
     let question =
         engine::Question { host, platform: &platform, facts: &facts, wish: &wish, missing: &missing, archives };
     context.findings.extend(engine::findings(&question));
@@ -128,7 +129,14 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let found = found(&planned_view, &platform, &home, First::Product)?;
     let databases = Databases::of(host, &settings, &found)?;
     let here = facts.server().map(|server| server.arch.as_str());
-    context.findings.extend(preflight::findings(host, &databases, image.as_deref().unwrap_or_default(), here));
+    context.findings.extend(preflight::findings(
+        host,
+        &databases,
+        image.as_deref().unwrap_or_default(),
+        here,
+        bundle.as_ref(),
+    ));
+    context.findings.extend(bundle.and_then(|bundle| bundle::lacking(&bundle, &missing)));
     let is_idle = context.plan.is_empty()
         && accounts_done
         && missing.is_empty()

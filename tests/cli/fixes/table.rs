@@ -60,6 +60,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("compose-absent", Words),
     ("compose-generation", Words),
     ("storage-driver", Words),
+    ("bundle-images", Words),
     ("image-room", Words),
     ("daemon-proxy-unread", Words),
     // What plans say.
