@@ -58,7 +58,8 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
             text!("{} cannot be read, so nothing of {} is used", path.display(), folder.display()),
         )
         .caused_by(error)
-        .hint(text!("make it where the folder was made: sha256sum * > {}", own(LIST)))
+        .hint("bring the folder again; where its making was broken off, make it again: ics-setup bundle create <DIR>")
+        .hint(text!("of a folder that was made by hand, make it where that was: sha256sum * > {}", own(LIST)))
     })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     listed(&text, name).map(str::to_ascii_lowercase).ok_or_else(|| {

@@ -61,7 +61,14 @@ fn of_bundle(folder: &Path) -> Result<Brought, Problem> {
     };
     let bytes = read(&file).map_err(|error| unread(&file, error))?;
     let sums = read(&list).map_err(|error| {
-        unread(&list, error).hint(text!("a bundle has its checksums: sha256sum * >{}", own(checksum::LIST)))
+        unread(&list, error)
+            .hint(
+                "bring the folder again; where its making was broken off, make it again: ics-setup bundle create <DIR>",
+            )
+            .hint(text!(
+                "of a folder that was made by hand, make it where that was: sha256sum * > {}",
+                own(checksum::LIST)
+            ))
     })?;
     let Some(wanted) = checksum::listed(&String::from_utf8_lossy(&sums), USUAL).map(str::to_ascii_lowercase) else {
         return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} has no checksum of {}", list, own(USUAL)))

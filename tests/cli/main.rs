@@ -1,5 +1,6 @@
 //! Behaviour through the binary, on throw-away roots: what people type, what they get, and what stands in the files.
 
+mod bundle;
 mod check;
 mod check_host;
 mod check_proxy;

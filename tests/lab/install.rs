@@ -1,6 +1,7 @@
 //! `install` onto hosts with real engines, with a stand-in for the product in the containers.
 
 mod booted;
+mod bundle;
 mod failures;
 mod fetch;
 mod lab;

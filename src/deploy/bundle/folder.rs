@@ -15,7 +15,7 @@ use crate::docker::compose::USUAL;
 use crate::host::{FileKind, HostWrite, LockGuard};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
-use crate::text::{Text, as_anybody, own};
+use crate::text::{Text, own};
 
 /// Where files come into being, on the same file system.
 const MAKING: &str = ".ics-setup-bundle";
@@ -44,7 +44,7 @@ impl<'h> Ground<'h> {
             .map_err(|error| wrong(text!("{} is no name of a folder", folder)).caused_by(error))?;
         let unread = |error: io::Error| {
             let problem = wrong(text!("{} cannot be looked at", path)).caused_by(error);
-            problem.hint_command(as_anybody(text!("ls -la {}", super::word(&path))))
+            problem.hint("name a folder that you may write to, or run the same with sudo")
         };
         let stat = host.lstat(&path).map_err(unread)?;
         let is_there = stat.is_some();

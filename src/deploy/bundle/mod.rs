@@ -299,7 +299,7 @@ fn pieces(
             manifest.compose.clone_from(&program.version);
             file(engine::IN_BUNDLE, "compose", program.told(), 0o755, Content::Copy(program));
         }
-        Err(why) => missing.push(Missing::compose(why)),
+        Err(why) => missing.push(Missing::compose(why, order.machine())),
     }
     let own_name = programs::name(order.machine());
     let has_program = match program {
@@ -308,7 +308,7 @@ fn pieces(
             true
         }
         Err(why) => {
-            missing.push(Missing::program(why));
+            missing.push(Missing::program(why, &own_name));
             false
         }
     };

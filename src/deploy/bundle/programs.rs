@@ -59,13 +59,13 @@ pub(super) fn compose(host: &dyn HostRead, wish: &Wish, order: &Order<'_>) -> Re
     if !order.is_for_here() {
         return Ok(Err(text!("those of this host are for its own processor, not for {}", own(order.machine()))));
     }
-    let mut why: Text = "this host has none".into();
+    let mut why = None;
     let places = &Vendor::get().compose;
     for path in places.plugins.iter().chain(&places.programs).filter(|path| !matches!(host.lstat(path), Ok(None))) {
-        why = match (engine::unfit(path, order.machine()), is_static(path)) {
-            (Some(_), _) => text!("{} is a script or another host's program, which cannot be taken along alone", path),
+        let unfit = match (engine::unfit(path, order.machine()), is_static(path)) {
+            (Some(_), _) => text!("this host's own, {}, is a script that runs here alone", path),
             (None, Err(error)) => text!("{} cannot be read: {}", path, error),
-            (None, Ok(false)) => text!("{} needs libraries of this host, so another may not run it", path),
+            (None, Ok(false)) => text!("this host's own, {}, needs its libraries, which another may not have", path),
             (None, Ok(true)) => match ask(path) {
                 Some(version) => {
                     return Program::of(path, "Compose", Some(version)).map(Ok).map_err(|error| unread(path, error));
@@ -73,8 +73,9 @@ pub(super) fn compose(host: &dyn HostRead, wish: &Wish, order: &Order<'_>) -> Re
                 None => text!("{} does not answer when it is asked for its release", path),
             },
         };
+        why = why.or(Some(unfit));
     }
-    Ok(Err(why))
+    Ok(Err(why.unwrap_or_else(|| "this host has none either".into())))
 }
 
 /// The name of this program in a bundle.

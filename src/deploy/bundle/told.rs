@@ -71,26 +71,29 @@ pub(crate) struct Missing {
 impl Missing {
     pub(super) fn engine() -> Self {
         let advice = vec![
-            text!("install it there from the system's own media: {}", engine::packages_by_system()),
-            "or have install take it from a package repository in your network: --docker-repo <URL> --docker-repo-key <FILE>"
+            text!("from the media of its own system: {}", engine::packages_by_system()),
+            "or from a package repository in your network: install with --docker-repo <URL> --docker-repo-key <FILE>"
                 .into(),
         ];
-        let why = "it is packages of that system, with others that they need".into();
-        Self { what: "engine", title: "Docker", why, advice }
+        let why = "each system has packages of its own, with others that they need".into();
+        Self { what: "engine", title: "Docker, unless that host has it", why, advice }
     }
 
-    pub(super) fn compose(why: Text) -> Self {
+    pub(super) fn compose(why: Text, machine: &str) -> Self {
+        let name = own(format!("docker-compose-linux-{machine}"));
         let advice = vec![
-            "bring its program: download docker-compose-linux-<MACHINE> of https://github.com/docker/compose/releases, then the same command with --compose-binary <FILE> --compose-sha256 <HEX>"
+            text!("download {} and its .sha256 from https://github.com/docker/compose/releases", name),
+            text!("and make the bundle again with --compose-binary {} --compose-sha256 <HEX>", name),
+            "or have that host's package of it: docker-compose-v2 (Ubuntu), docker-compose-plugin, docker-compose"
                 .into(),
-            "or have it on that host: its package docker-compose-v2, docker-compose-plugin or docker-compose".into(),
         ];
-        Self { what: "compose", title: "Compose", why, advice }
+        Self { what: "compose", title: "Compose, unless that host has it", why, advice }
     }
 
-    pub(super) fn program(why: Text) -> Self {
-        let advice = vec!["take it from the release page, then the same command with --program <FILE>".into()];
-        Self { what: "program", title: "ics-setup for that host", why, advice }
+    pub(super) fn program(why: Text, name: &str) -> Self {
+        let advice =
+            vec![text!("take it from the release page, and make the bundle again with --program {}", own(name))];
+        Self { what: "program", title: "ics-setup", why, advice }
     }
 
     pub(super) fn image(service: &str) -> Self {
@@ -155,16 +158,20 @@ fn lacking(missing: &[Missing], redactor: &Redactor) -> String {
     missing.iter().map(one).collect()
 }
 
+/// Which product it is for.
+fn named(manifest: &Manifest) -> &'static str {
+    if manifest.deployment == Deployment::TestDrive.as_str() { "a Test Drive" } else { "production" }
+}
+
 /// The file for people.
 pub(super) fn contents(manifest: &Manifest, pieces: &[Piece], missing: &[Missing], steps: &[Text]) -> String {
     let redactor = Redactor::default();
     let holds = rows(pieces.iter().map(|piece| (piece.name.as_str(), piece.content.bytes(), &piece.detail)), &redactor);
     let steps: String = steps.iter().map(|step| format!("  {}\n", line(&redactor, &for_anybody(step)))).collect();
     format!(
-        "InsightCloudSec for a host without internet: {}, for linux/{}.\nMade by: ics-setup bundle create ({})\n\n\
-         Here is\n{holds}\nNot here, and needed there\n{}\n\
-         On that host, in this folder\n  sha256sum -c {LIST}\n{steps}",
-        manifest.deployment,
+        "InsightCloudSec for a host without internet: {}, linux/{}.\nMade by ics-setup {}: bundle create.\n\n\
+         In this folder:\n{holds}\nNot in it, and needed on that host:\n{}\nOn that host, in this folder:\n  sha256sum -c {LIST}\n{steps}",
+        named(manifest),
         manifest.architecture,
         manifest.made_by,
         lacking(missing, &redactor)
@@ -173,7 +180,7 @@ pub(super) fn contents(manifest: &Manifest, pieces: &[Piece], missing: &[Missing
 
 /// The result for people.
 pub(crate) fn human(bundle: &Bundle, redactor: &Redactor) -> String {
-    let Manifest { deployment, architecture, .. } = &bundle.manifest;
+    let (deployment, architecture) = (named(&bundle.manifest), &bundle.manifest.architecture);
     let holds = bundle.holds.iter().map(|held| (held.file.as_str(), held.bytes, &held.detail));
     let all: u64 = bundle.holds.iter().filter_map(|held| held.bytes).sum();
     let steps: String =
@@ -185,8 +192,8 @@ pub(crate) fn human(bundle: &Bundle, redactor: &Redactor) -> String {
         (false, false) => format!("Nothing had to change: the bundle is whole, {}: {folder}", shown(all)),
     };
     format!(
-        "bundle for {deployment}, linux/{architecture}\n{}\nnot in it, and needed on the host without internet:\n{}\n{end}\n\
-         Take the folder there, and run (with its path there, where that is another):\n{steps}",
+        "Bundle for {deployment}, linux/{architecture}:\n{}\nNot in it, and needed on the host without internet:\n{}\n{end}\n\
+         Take the folder to that host, and run there (with its path there, where that is another):\n{steps}",
         rows(holds, redactor),
         lacking(&bundle.missing, redactor),
     )

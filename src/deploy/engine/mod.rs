@@ -294,6 +294,9 @@ fn choose(
     let pick = |found: &Candidates| packages::chosen(manager, wish.repository, found, engine, compose);
     let lacks =
         |choice: &Choice| (engine && choice.engine.is_empty()) || (compose.is_some() && choice.compose.is_empty());
+    let brought = |problem: Problem| {
+        judge::without_internet(wish, manager.name, compose.is_some()).into_iter().fold(problem, Problem::hint)
+    };
     let mut found = read(task);
     let mut choice = found.as_ref().map(&pick).unwrap_or_default();
     let mut said = String::new();
@@ -307,11 +310,7 @@ fn choose(
     if engine && choice.engine.is_empty() {
         let problem = Problem::host(id::DOCKER_ABSENT, "no package source of this host has an engine");
         let problem = why.into_iter().fold(problem, Problem::because);
-        let problem = two_ways(packages::explained(manager, problem, &[&said]));
-        return Err(match judge::without_internet(wish, manager.name, compose.is_some()) {
-            Some(advice) => problem.hint(advice),
-            None => problem,
-        });
+        return Err(brought(two_ways(packages::explained(manager, problem, &[&said]))));
     }
     let all: Vec<String> = choice.engine.iter().chain(&choice.compose).cloned().collect();
     if all.is_empty() {
@@ -327,7 +326,7 @@ fn choose(
     {
         made.note(task.host, |all| all.packages.retain(|name| !new.contains(name) || there.contains(name)))?;
     }
-    done.map(|()| choice)
+    done.map(|()| choice).map_err(brought)
 }
 
 /// Where the distribution has no engine.

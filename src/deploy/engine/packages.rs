@@ -66,8 +66,8 @@ pub(super) fn to_bring(manager: &str, compose: bool) -> Vec<&'static str> {
 
 /// The packages of an engine on every kind of system.
 pub(crate) fn by_system() -> Text {
-    let of = |manager: &str| to_bring(manager, false).join(", ");
-    text!("{} (apt); {} (dnf and yum, from Docker's own repository)", own(of("apt")), own(of("dnf")))
+    let of = |manager: &str| to_bring(manager, false).join(" ");
+    text!("{} (Ubuntu, Debian), or {} (CentOS, Red Hat: of Docker's own repository)", own(of("apt")), own(of("dnf")))
 }
 
 /// Which of these it has.
