@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::Manifest;
 use crate::deploy::fetch::{self, progress};
 use crate::deploy::task::{Task, Told, cancelled};
 use crate::deploy::words::last_lines;
@@ -83,17 +82,6 @@ pub(super) fn forget<'n>(host: &dyn HostRead, names: impl Iterator<Item = &'n St
     }
 }
 
-/// The name of an image's archive, which any file system takes and no other image has.
-pub(super) fn file(name: &str, taken: &Manifest) -> String {
-    let (repository, tag) = repository_and_tag(name);
-    let last = repository.rsplit('/').next().unwrap_or(repository);
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
-    let stem: String = format!("{last}-{tag}").chars().map(plain).take(100).collect();
-    let numbered = (2..).map(|number| format!("images-{stem}-{number}.tar"));
-    let mut names = std::iter::once(format!("images-{stem}.tar")).chain(numbered);
-    names.find(|file| taken.image(file).is_none()).unwrap_or_default()
-}
-
 /// Writes the archive of an image to a path whose folder nobody else writes to.
 ///
 /// # Errors
@@ -126,19 +114,19 @@ pub(super) fn save(task: &mut Task<'_>, image: &Image, path: &Path, engine: &str
     match output {
         Ok(output) if output.code == Some(0) => Ok(()),
         Ok(output) => {
-            let said = last_lines(&output.stderr, 2);
-            let words = text!("docker save: {}", Foreign::new(docker::text::shown(&said, 300)));
+            let printed = last_lines(&output.stderr, 2);
+            let words = text!("docker save: {}", Foreign::new(docker::text::shown(&printed, 300)));
             // Words of the daemon are about its own disk, all others about the folder.
             let full = |place: Text| {
                 let message = text!("{} is full: {} could not be saved", place, image.name);
                 Problem::host(id::DISK_FULL, message).because(words.clone())
             };
-            Err(match said.contains("no space left on device") {
-                true if said.contains("Error response from daemon") => full(text!("the disk of {}", own(engine)))
+            Err(match printed.contains("no space left on device") {
+                true if printed.contains("Error response from daemon") => full(text!("the disk of {}", own(engine)))
                     .hint("the engine writes an archive for itself first; see what takes the room: docker system df"),
                 true => full(text!("the disk of {}", folder.parent().unwrap_or(folder)))
                     .hint("name a folder on a larger disk"),
-                false if said.contains("file too large") => failed()
+                false if printed.contains("file too large") => failed()
                     .because(words.clone())
                     .hint("a file system such as FAT32 ends at 4 GB a file: use exFAT, ext4 or NTFS"),
                 false => failed()

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Order;
 use super::images::Image;
 use crate::build::VERSION;
+use crate::docker::repository_and_tag;
 use crate::finding::{Finding, ids};
 use crate::text;
 use crate::text::{Foreign, own};
@@ -61,6 +62,17 @@ impl Manifest {
     pub(crate) fn of(folder: &Path) -> Option<Self> {
         let bytes = crate::context::read(&folder.join(NAME)).ok()?;
         serde_json::from_slice(&bytes).ok().filter(|own: &Self| own.schema == SCHEMA)
+    }
+
+    /// The name of an image's archive, which any file system takes and none of the others has.
+    pub(super) fn file_for(&self, name: &str) -> String {
+        let (repository, tag) = repository_and_tag(name);
+        let last = repository.rsplit('/').next().unwrap_or(repository);
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let stem: String = format!("{last}-{tag}").chars().map(plain).take(100).collect();
+        let numbered = (2..).map(|number| format!("images-{stem}-{number}.tar"));
+        let mut names = std::iter::once(format!("images-{stem}.tar")).chain(numbered);
+        names.find(|file| self.image(file).is_none()).unwrap_or_default()
     }
 
     pub(super) fn add(&mut self, file: &str, name: &str, image: Option<&Image>) {

@@ -281,7 +281,7 @@ fn pieces(
     let mut pieces = Vec::new();
     let mut manifest = Manifest::new(order);
     for (name, image) in images {
-        let file = images::file(&name, &manifest);
+        let file = manifest.file_for(&name);
         manifest.add(&file, &name, image.as_ref());
         let detail = text!("{}", Foreign::new(name));
         pieces.push(Piece { name: file, what: "image", detail, mode: 0o644, content: Content::Archive(image) });

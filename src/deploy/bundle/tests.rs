@@ -24,9 +24,9 @@ fn archives_have_names_that_every_disk_takes_and_no_two_the_same() {
         ("r.test:5000/a/core:v22.12.7", "images-core-v22.12.7.tar"),
         ("divvycloud/quickstart-db", "images-quickstart-db-latest.tar"),
     ] {
-        assert_eq!(images::file(image, &none), file);
+        assert_eq!(none.file_for(image), file);
     }
-    assert_eq!(images::file("other/redis", &manifest(&["redis-latest"])), "images-redis-latest-2.tar");
+    assert_eq!(manifest(&["redis-latest"]).file_for("other/redis"), "images-redis-latest-2.tar");
 }
 
 #[test]

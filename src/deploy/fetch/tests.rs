@@ -187,5 +187,7 @@ fn a_bundle_is_proven_before_it_is_loaded_and_has_what_is_wanted() {
     let broken = Double::installed().fails("docker load", "archive/tar: invalid tar header\n").fails(INSPECT, ABSENT);
     assert_eq!(id(&broken), Err("pull-no-archive"));
     std::fs::remove_file(bundle.join("images.tar")).unwrap();
+    assert_eq!(id(&load()), Err("images-unproven"));
+    std::fs::write(bundle.join("SHA256SUMS"), "").unwrap();
     assert_eq!(id(&load()), Err("load-failed"));
 }
