@@ -38,10 +38,10 @@
 //! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
-//! | [`render`] | what stands around the product, as text: TLS front doors, a load balancer, the environment of ECS tasks |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`report`] | one set of records, every format |
+//! | [`render`] | what stands around the product, as text: TLS front doors, a load balancer, the environment of ECS tasks |
 //! | [`prove`] | which way the host's own programs go, asked and by the models |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`deploy`] | the product in a run: installed stage by stage, stopped, started, healthy, or brought back; taken away |

@@ -105,7 +105,7 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 18] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
@@ -118,6 +118,7 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 17] = [
     ("crate::platform::pam", 1, "a table answers where the package database does not"),
     ("crate::system", 4, "whoever asks is told so"),
     ("crate::system::cloud", 1, "files of the kernel that not every machine has"),
+    ("crate::system::ecs", 1, "who may not read it has the variable itself, or is no part of the task"),
     ("crate::system::forwarding", 2, "a remark, made where it is certain alone"),
     ("crate::system::hardware", 1, "the second file answers for the first, and its absence is told"),
     ("crate::system::ports::proc", 1, "processes end while they are looked at"),

@@ -52,6 +52,8 @@ pub(crate) struct EcsEnv {
     variables: Vec<Variable>,
     /// The proxies that want a login, as they may be shown.
     logins: Vec<String>,
+    /// Each has a login of its own, so the secret has members.
+    differ: bool,
     named: bool,
     no_proxy: String,
 }
@@ -123,7 +125,7 @@ impl EcsEnv {
         }
         let mut logins: Vec<String> = logins.into_iter().map(ProxyUrl::masked).collect();
         logins.dedup();
-        Ok(Self { variables, logins, named: arn.is_some(), no_proxy })
+        Ok(Self { variables, logins, differ, named: arn.is_some(), no_proxy })
     }
 
     /// The text in this form.
@@ -177,9 +179,9 @@ impl EcsEnv {
     fn of_secret(&self, format: Format) -> Vec<String> {
         let mut lines = vec![
             format!("The proxy wants a login ({}): its URL is not here but in a secret,", self.logins.join(", ")),
-            match self.logins.len() {
-                1 => "whose whole text is the URL: http://USER:PASSWORD@HOST:PORT, special characters percent-encoded.".to_owned(),
-                _ => "JSON with the members http_proxy and https_proxy, each a URL: http://USER:PASSWORD@HOST:PORT, percent-encoded.".to_owned(),
+            match self.differ {
+                false => "whose whole text is the URL: http://USER:PASSWORD@HOST:PORT, special characters percent-encoded.".to_owned(),
+                true => "JSON with the members http_proxy and https_proxy, each a URL: http://USER:PASSWORD@HOST:PORT, percent-encoded.".to_owned(),
             },
             "The execution role of the task has to read it: secretsmanager:GetSecretValue or ssm:GetParameters.".to_owned(),
         ];

@@ -18,11 +18,16 @@ mod names;
 
 pub(crate) use names::{PlainPath, SecretArn, ServerName};
 
+use crate::redact::Redactor;
+use crate::report::line;
 use crate::targets::REVERSE_PROXY;
+use crate::text;
+use crate::text::{Person, Text, ics_setup, own};
 
-/// The command after which the product knows that TLS ends in front of it.
+/// The command after which the product knows that TLS ends in front of it, for whoever reads the text.
 fn reconfigure(more: &str) -> String {
-    format!("  sudo ics-setup reconfigure {REVERSE_PROXY}{more}")
+    let command = Text::from(ics_setup(text!("reconfigure {}{}", own(REVERSE_PROXY), own(more))));
+    format!("  {}", line(&Redactor::default(), &command.pasted_by(&Person::default())))
 }
 
 #[cfg(test)]

@@ -119,8 +119,10 @@ fn a_password_is_a_reference_in_every_form_and_needed_in_none() {
         assert_eq!(taken(&definition, "environment", name), None);
     }
     // Two logins are two members of one secret, which a parameter has not.
-    let two = ["--http-proxy", "http://a:x@h:1", "--https-proxy", "http://b:x@h:2", "--secret-arn"];
-    let definition = ecs(&root, "task-json", &[&two[..], &[ARN]].concat()).ok().json();
+    let two = ["--http-proxy", "http://a:x@h:1", "--https-proxy", "http://a:y@h:1", "--secret-arn"];
+    let ran = ecs(&root, "task-json", &[&two[..], &[ARN]].concat()).ok();
+    assert!(ran.stderr.contains("JSON with the members http_proxy and https_proxy"), "{}", ran.stderr);
+    let definition = ran.json();
     assert_eq!(taken(&definition, "secrets", "https_proxy").unwrap()["valueFrom"], format!("{ARN}:https_proxy::"));
     let ran = ecs(&root, "env", &[&two[..], &["arn:aws:ssm:us-east-1:123456789012:parameter/x"]].concat());
     assert!(ran.code == 3 && ran.stdout.is_empty(), "{}", ran.stderr);
