@@ -63,6 +63,11 @@ pub(crate) struct HostFacts {
     pub(crate) daemon_is_older: bool,
 }
 
+/// As [`observe`], of certificates as PEM.
+pub(crate) fn observe_pem(host: &dyn HostRead, platform: &Platform, home: &Path, pem: &str) -> AuthorityFacts {
+    observe(host, platform, home, &Certificates::of_bundle(pem.as_bytes()))
+}
+
 /// Looks who trusts these certificates on a host, or on one as it is planned.
 pub(crate) fn observe(
     host: &dyn HostRead,

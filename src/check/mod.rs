@@ -53,9 +53,7 @@ pub(crate) use record::Record;
 pub(crate) use run::{Run, Selection, in_turn};
 #[cfg(test)]
 pub(crate) use spec::RedisSpec;
-pub(crate) use spec::{
-    Address, AuthoritySpec, CheckSpec, GivenList, Limits, MysqlSpec, Secrets, USUAL_USER, Unread, is_published,
-};
+pub(crate) use spec::{Address, CheckSpec, GivenList, Limits, MysqlSpec, Secrets, USUAL_USER, Unread, is_published};
 pub(crate) use unit::{AnyCheck, Check, Group, Look, Meta};
 
 /// Milliseconds as messages print them: `3 s`, `250 ms`.

@@ -7,12 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::consumers::{ProxySpec, Wanted};
-use crate::context::Named;
-use crate::host::HostRead;
-use crate::net::Certificates;
+use crate::context::AuthoritySpec;
 use crate::network::cause::Via;
 use crate::network::target::Target;
-use crate::problem::Problem;
 use crate::redact::{self, Redactor};
 use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings, host_shown};
 use crate::text::Text;
@@ -111,43 +108,6 @@ pub struct Address {
     /// It is a Test Drive's own container.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub container: bool,
-}
-
-/// An authority that is to be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthoritySpec {
-    /// Its file.
-    pub file: PathBuf,
-    /// Who names it: `--proxy-ca`.
-    pub origin: String,
-    /// A run was told of it already.
-    #[serde(default)]
-    pub remembered: bool,
-    /// Its certificates, as PEM.
-    pub pem: String,
-}
-
-impl AuthoritySpec {
-    /// What is named; `None`: nothing, or it is nowhere any more.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is not what it should be.
-    pub(crate) fn of(host: &dyn HostRead, settings: &Settings) -> Result<Option<Self>, Problem> {
-        let Some(named) = Named::of(settings) else { return Ok(None) };
-        Ok(named.certificates(host)?.map(|certificates| Self::new(&named, &certificates)))
-    }
-
-    /// These certificates, by who names them.
-    pub(crate) fn new(named: &Named, certificates: &Certificates) -> Self {
-        Self {
-            file: named.path().to_path_buf(),
-            origin: named.origin().to_string(),
-            remembered: named.is_remembered(),
-            // PEM is ASCII.
-            pem: String::from_utf8_lossy(&certificates.pem()).into_owned(),
-        }
-    }
 }
 
 /// A secret with the databases in it.

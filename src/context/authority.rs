@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::read;
 use crate::authority::{Store, product_file};
 use crate::checksum;
@@ -98,6 +100,43 @@ impl Named {
 
     fn quoted(&self) -> String {
         quoted(&self.file.value.to_string_lossy())
+    }
+}
+
+/// An authority that is to be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoritySpec {
+    /// Its file.
+    pub file: PathBuf,
+    /// Who names it: `--proxy-ca`.
+    pub origin: String,
+    /// A run was told of it already.
+    #[serde(default)]
+    pub remembered: bool,
+    /// Its certificates, as PEM.
+    pub pem: String,
+}
+
+impl AuthoritySpec {
+    /// What is named; `None`: nothing, or it is nowhere any more.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not what it should be.
+    pub(crate) fn of(host: &dyn HostRead, settings: &Settings) -> Result<Option<Self>, Problem> {
+        let Some(named) = Named::of(settings) else { return Ok(None) };
+        Ok(named.certificates(host)?.map(|certificates| Self::new(&named, &certificates)))
+    }
+
+    /// These certificates, by who names them.
+    pub(crate) fn new(named: &Named, certificates: &Certificates) -> Self {
+        Self {
+            file: named.path().to_path_buf(),
+            origin: named.origin().to_string(),
+            remembered: named.is_remembered(),
+            // PEM is ASCII.
+            pem: String::from_utf8_lossy(&certificates.pem()).into_owned(),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::{Options, RunContext};
 use crate::authority::{self, observe, refresh};
-use crate::check::{Authority, AuthoritySpec, Check, CheckSpec};
-use crate::context::Named;
+use crate::check::{Authority, Check, CheckSpec};
+use crate::context::{AuthoritySpec, Named};
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::plan::PlannedHost;

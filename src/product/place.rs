@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::own::{self, Found};
+use super::templates::{AUTHORITY, BUNDLE};
 use crate::docker::text::is_plain;
 use crate::docker::{NoDocker, compose};
 use crate::envfile::Dialect;
@@ -33,7 +34,8 @@ pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf>
 pub(crate) fn home_of<'p>(mut paths: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
     let is_of_product = |path: &&Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name == "prod.env" || compose::rank(&name).is_some()
+        let is_mounted = [AUTHORITY, BUNDLE].iter().any(|(own, _)| *own == name);
+        name == "prod.env" || is_mounted || compose::rank(&name).is_some()
     };
     paths.find(is_of_product)?.parent().map(Path::to_path_buf)
 }

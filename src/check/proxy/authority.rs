@@ -2,8 +2,7 @@
 
 use crate::authority::{self, Asked, AuthorityFacts, ContainersFacts, HostFacts, Variable, WrongBundle};
 use crate::check::prelude::*;
-use crate::check::spec::AuthoritySpec;
-use crate::net::Certificates;
+use crate::context::AuthoritySpec;
 use crate::text::{Foreign, quoted};
 
 pub(crate) struct Authority;
@@ -18,8 +17,8 @@ impl Check for Authority {
     );
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Self::Facts>) -> Self::Facts {
-        let certificates = Certificates::of_bundle(look.spec.authority.as_ref()?.pem.as_bytes());
-        Some(authority::observe(look.host, look.platform?, &look.spec.home, &certificates))
+        let pem = &look.spec.authority.as_ref()?.pem;
+        Some(authority::observe_pem(look.host, look.platform?, &look.spec.home, pem))
     }
 
     fn judge(&self, facts: &Self::Facts, spec: &CheckSpec) -> Vec<Finding> {
