@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::outside::PROXY;
+use crate::common::outside::{ADDRESS, PROXY, REDIS_PASSWORD};
 use crate::common::{Compose, Engine, Host, Ran, Site, report};
 
 use super::failures::bare;
@@ -155,8 +155,12 @@ fn made_here_and_installed_without_any_network() {
     let lacks: Vec<&Value> = json["missing"].as_array().unwrap().iter().map(|one| &one["what"]).collect();
     assert_eq!(lacks, ["engine", "compose", "program"], "{json:#}");
     site.without_images();
-    let refused =
-        install(&site, &["--bundle", "/other", "--mysql-host", "db.corp.example", "--redis-host", "r.corp.example"]);
+    site.backends().product_databases("S3cret-Product");
+    site.write("pw", "S3cret-Product");
+    site.write("redis", REDIS_PASSWORD);
+    let back_ends = ["--mysql-host", ADDRESS, "--mysql-password-file", "/pw"];
+    let queues = ["--redis-host", ADDRESS, "--redis-password-file", "/redis"];
+    let refused = install(&site, &[&["--bundle", "/other"], &back_ends[..], &queues].concat());
     assert_eq!((refused.code, state(&refused.json(), "preflight").as_str()), (Some(4), "failed"), "{refused}");
     assert!(refused.json().to_string().contains(&format!("the bundle has {PRODUCT} for arm64")), "{refused}");
 }
