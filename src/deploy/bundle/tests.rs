@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 use super::manifest::lacking;
 use super::*;
 use crate::docker::double::Double;
@@ -59,4 +56,3 @@ fn who_has_no_docker_is_told_which_it_is() {
     let down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n";
     assert_eq!(of(&Double::installed().fails("docker version", down)), Err("docker-silent"));
 }
->>>>>>> 5c54f10 (A bundle's screens say what it is for, and where what it lacks comes from)
