@@ -105,8 +105,9 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 18] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 19] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
+    ("crate::context::authority", 1, "one of several places; that none of them has it is told"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
