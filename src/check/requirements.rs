@@ -143,9 +143,33 @@ impl Hardware {
     }
 }
 
+/// What an upgrade that crosses a release asks for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Crossing {
+    /// The release: from before it, to it or a later one.
+    pub across: Version,
+    /// The least Redis.
+    pub redis: Version,
+    /// What the vendor says, in half a sentence.
+    pub says: String,
+    /// The page that says so.
+    pub source: String,
+    /// When it was read.
+    pub date: String,
+}
+
+impl Crossing {
+    /// Of an upgrade between these two releases.
+    pub(crate) fn of(from: &Version, to: &Version) -> Option<&'static Self> {
+        file().upgrade.iter().find(|own| *from < own.across && own.across <= *to)
+    }
+}
+
 #[derive(Deserialize)]
 struct File {
     profile: Vec<Profile>,
+    upgrade: Vec<Crossing>,
     hardware: Machines,
 }
 
@@ -191,6 +215,14 @@ mod tests {
         ] {
             assert_eq!(Profile::of(release).name, name, "{release:?}");
         }
+    }
+
+    #[test]
+    fn an_upgrade_asks_for_more_where_it_crosses_a_release() {
+        let crosses = |from, to| Crossing::of(&Version::parse(from).unwrap(), &Version::parse(to).unwrap()).is_some();
+        assert!(crosses("21.3.5", "21.4") && crosses("20.1", "25.1"));
+        assert!(!crosses("21.4", "22.3.9") && !crosses("19.5.2", "21.3.5"));
+        assert!(file().upgrade.iter().all(|own| !own.says.is_empty() && !own.date.is_empty()));
     }
 
     #[test]

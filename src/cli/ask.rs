@@ -17,7 +17,14 @@ use crate::signals::Uninterrupted;
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub(super) fn confirm(changes: usize, containers: &[ContainerChange], restart: bool) -> Result<(), Problem> {
-    let question = question(changes, containers, restart);
+    yes(&question(changes, containers, restart))
+}
+
+/// Asks for a yes.
+///
+/// # Errors
+/// `cancelled` when the answer is no, or when there is none.
+pub(super) fn yes(question: &str) -> Result<(), Problem> {
     match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),

@@ -51,6 +51,7 @@ impl Exit {
                 | id::COMPOSE_REFUSED
                 | id::DOCKER_ABSENT
                 | id::DOCKER_SILENT
+                | id::DUMP_IMPOSSIBLE
                 | id::IMAGES_UNPROVEN
                 | id::ECS_TASK,
                 _,

@@ -16,6 +16,7 @@ mod network;
 mod out;
 mod progress;
 mod prove;
+mod prune;
 mod render;
 mod revert;
 mod settings;
@@ -60,6 +61,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals),
+        "prune" => prune::run(&globals),
         "render" => render::run(&globals, matches),
         "settings" => settings::run(&globals, matches),
         "demo" => demo::run(&globals, matches),

@@ -243,13 +243,8 @@ fn in_container(back_end: &BackEnd, name: &str, look: &Look<'_>, end: Instant) -
     let [mysql, redis] = places;
     let at = if back_end.section == "mysql" { mysql } else { redis };
     let Some(at) = at else { return Err("nothing says which port it has".into()) };
-    let published = container.published.iter().find(|own| own.inside == at.port);
-    (at.host, at.port) = match (published, container.addresses.first()) {
-        (Some(own), _) if own.at.is_unspecified() => ("127.0.0.1".to_owned(), own.outside),
-        (Some(own), _) => (own.at.to_string(), own.outside),
-        (None, Some(address)) => (address.to_string(), at.port),
-        (None, None) => return Err("its container has no address on this host".into()),
-    };
+    let reached = container.reached(at.port).ok_or("its container has no address on this host")?;
+    (at.host, at.port) = reached;
     at.origin = format!("the container {}", container.state.name);
     let mut asked = in_turn(&[back_end.check], &Look { spec: &spec, ..*look }, end);
     // What else it is like does not change with this run.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Around, Doing, Interface, Options, RunContext};
+use super::{Around, Doing, Interface, Options, RunContext, nothing_fails};
 use crate::apply::{Run, Session, State, revert, runs};
 use crate::authority::is_of_store;
 use crate::consumers;
@@ -59,6 +59,8 @@ impl TakeBack<'_> {
             context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
         }
         self.around.foresee(context)?;
+        self.options.ignored.apply(&mut context.findings);
+        nothing_fails(&context.findings)?;
         let idle = nothing && self.around.is_idle();
         self.interface.show_plan(context);
         if self.options.dry_run {

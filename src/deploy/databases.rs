@@ -23,7 +23,7 @@ use crate::text;
 use crate::text::{Text, host_port, own};
 
 /// What keeps the product from working with its databases.
-const NEEDED: [FindingId; 6] = [
+pub(super) const NEEDED: [FindingId; 6] = [
     ids::MYSQL_REACHABLE,
     ids::MYSQL_TLS,
     ids::MYSQL_LOGIN,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::product::{ids, in_order, stale};
-use crate::docker::{Container, compose::Service};
+use super::upgrade::Moved;
+use crate::docker::{Container, compose::Service, repository_and_tag};
 use crate::host::{HostRead, View};
 use crate::plan::{ContainerChange, Fate, Plan, PlannedHost};
-use crate::product::{Known, Place};
+use crate::product::{Known, Place, service_of};
 use crate::vendor::prod_env;
 
 /// The services of the product's compose files; `None`: there are no files, or they are not understood.
@@ -44,13 +45,34 @@ impl Services {
         self.edited && count(&self.before) != count(&self.after)
     }
 
-    /// Does a service of the product get another image? Its scheduler may have upgraded the schema then, and the old image
-    /// never starts on that again ("waiting for db to be upgraded").
-    pub(super) fn has_other_image(&self) -> bool {
-        let is_other = |own: &Service| find(&self.after, &own.name).is_some_and(|other| other.image != own.image);
-        let before = self.before.iter().flatten();
-        before.filter(|own| Known::get().is_of_product(&own.name)).any(is_other)
+    /// The services of the product that get another image than their containers have, or the files where there are none.
+    pub(super) fn moved(&self, there: &[Container]) -> Vec<Moved> {
+        let product = self.planned().iter().filter(|own| Known::get().is_of_product(&own.name));
+        let mut all = Vec::new();
+        for (service, to) in product.filter_map(|own| Some((&own.name, own.image.as_ref()?))) {
+            let of_file = find(&self.before, service).and_then(|own| own.image.clone());
+            let is_written = of_file.as_ref() == Some(to);
+            let run: BTreeSet<String> = of_service(there, service).map(Container::image).collect();
+            let from = if run.is_empty() { of_file.into_iter().collect() } else { run };
+            let moved = |from| Moved { service: service.clone(), from, to: to.clone(), is_written };
+            all.extend(from.into_iter().filter(|from| is_other_image(from, to)).map(moved));
+        }
+        all
     }
+
+    /// The names of all services, as planned.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.planned().iter().map(|own| own.name.clone()).collect()
+    }
+}
+
+fn of_service<'c>(there: &'c [Container], service: &'c str) -> impl Iterator<Item = &'c Container> {
+    there.iter().filter(move |own| service_of(own) == service)
+}
+
+/// Are these names of two images? A name without a tag has the tag `latest`.
+fn is_other_image(one: &str, other: &str) -> bool {
+    repository_and_tag(one) != repository_and_tag(other)
 }
 
 fn find<'s>(services: &'s Option<Vec<Service>>, name: &str) -> Option<&'s Service> {
@@ -86,10 +108,16 @@ pub(super) fn fates(
         _ => Known::get().is_of_product(name),
     };
     let remounted = remounted(host, home, plan);
+    // An earlier run has written the file, and came no further.
+    let is_behind = |name: &str| {
+        let image = find(&services.after, name).and_then(|own| own.image.as_deref());
+        image.is_some_and(|image| of_service(there, name).any(|own| is_other_image(&own.image(), image)))
+    };
     let fate = |name: &str| {
         let is_planned = services.after.is_none() || find(&services.after, name).is_some();
         let anew = (plan.touches(&file) && reads(name))
             || (services.edited && is_other(name))
+            || is_behind(name)
             || remounted.iter().any(|own| own == name);
         match ids.contains_key(name) {
             false => Fate::Create,

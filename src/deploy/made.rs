@@ -39,6 +39,22 @@ pub(crate) struct Remains {
     pub(crate) projects: Vec<String>,
     /// The images of its services.
     pub(crate) images: Vec<String>,
+    /// Its upgrades, the last one last.
+    pub(crate) upgrades: Vec<Upgraded>,
+}
+
+/// An upgrade that was begun.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Upgraded {
+    /// The image before.
+    pub(crate) from: String,
+    /// The image after.
+    pub(crate) to: String,
+    /// The folder of the dump that was made before it.
+    pub(crate) dump: Option<PathBuf>,
+    /// The scheduler of the new image was started: the schema may have moved.
+    pub(crate) started: bool,
 }
 
 /// A program, known by its content.

@@ -9,6 +9,8 @@
 //! | `databases` | databases, user and rights on MySQL |
 //! | `fates` | what becomes of the containers of each service |
 //! | `health` | is it healthy, will it be, or not any more? |
+//! | `upgrade` | another image of the product: which way it goes, and what the databases are brought back from |
+//! | `old_images` | images of the product that nothing refers to any more |
 //! | `pulse` | what its interface answers meanwhile, and how long it was down |
 //! | `compose` | Compose as a program |
 //! | `accounts` | the product's user, and who may talk to Docker |
@@ -35,6 +37,7 @@ mod health;
 mod install;
 mod made;
 mod marker;
+mod old_images;
 mod preflight;
 mod probe_container;
 mod product;
@@ -42,11 +45,14 @@ mod pulse;
 mod reconfigure;
 mod remove;
 pub(crate) mod task;
+mod upgrade;
 mod words;
 
 use std::time::Duration;
 
 pub(crate) use databases::trial as databases_trial;
+pub(crate) use fetch::bytes_shown;
+pub(crate) use old_images::{OldImage, bytes_of, old_images, remove as remove_old_image};
 pub(crate) use remove::Remove;
 
 use crate::converge::{Around, Nothing};

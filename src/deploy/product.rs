@@ -9,6 +9,7 @@ use super::compose::Compose;
 use super::health::{Failure, Health, Limits, Poll, SCHEMA_WAITING, Start, State};
 use super::made::{Made, push};
 use super::pulse::{ASK, Pulse};
+use super::upgrade::{ByHand, Upgrade};
 use super::{LOOK, marker, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
@@ -58,6 +59,8 @@ pub(super) struct Product {
     pub(super) stopped: Option<Instant>,
     /// Nobody ends the process before the product runs.
     pub(super) calm: Option<Uninterrupted>,
+    /// It gets another image.
+    pub(super) upgrade: Option<Upgrade>,
 }
 
 /// What the logs say, as far as they were read.
@@ -93,7 +96,14 @@ impl Product {
             remounted: Vec::new(),
             stopped: None,
             calm: None,
+            upgrade: None,
         })
+    }
+
+    /// The commands of a person that stop what works on the databases, and start it again.
+    pub(super) fn by_hand(&self) -> ByHand {
+        let stop = ["stop"].into_iter().chain(self.product_services()).collect::<Vec<_>>().join(" ");
+        ByHand { stop: self.command(&stop), start: self.command("up -d") }
     }
 
     /// Were there no containers before?
@@ -174,19 +184,44 @@ impl Product {
         started
     }
 
-    fn up(&self, host: &dyn HostRead, doing: &mut Doing<'_, '_>, way: Start) -> Result<(), Problem> {
+    /// Stops it where it gets another image, so that nothing writes to the databases any more, and has them backed up.
+    ///
+    /// # Errors
+    /// Nothing of the new image has been started.
+    pub(super) fn back_up(&mut self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        if self.upgrade.is_none() {
+            return Ok(());
+        }
+        self.stopped = Some(Instant::now());
+        doing.tell(&text!("stopping {}", own(self.product_services().collect::<Vec<_>>().join(", "))));
+        self.stop(host)?;
+        self.upgrade.iter().try_for_each(|upgrade| upgrade.back_up(host, self.calm.as_ref(), doing))
+    }
+
+    /// Has all containers started. Of an upgrade the scheduler, which moves the schema, comes last: the others wait for it, and
+    /// what keeps them from starting is seen before.
+    fn launch(&self, host: &dyn HostWrite, way: Start) -> Result<(), Problem> {
+        if !self.remounted.is_empty() {
+            let services = self.remounted.iter().map(String::as_str);
+            self.compose(host, &["rm", "-f", "-s"].into_iter().chain(services).collect::<Vec<_>>())?;
+        }
+        if let Some(upgrade) = self.upgrade.as_ref().filter(|_| way == Start::On) {
+            let waiting: Vec<&str> = upgrade.waiting().collect();
+            if !waiting.is_empty() {
+                self.compose(host, &[&["up", "-d"][..], &waiting].concat())?;
+            }
+            upgrade.begin(host)?;
+        }
+        self.compose(host, &["up", "-d"])
+    }
+
+    fn up(&self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>, way: Start) -> Result<(), Problem> {
         let began = seconds_of(host.now());
         let mut health = Health::new(self.limits, &self.services, way);
         let mut pulse = Pulse::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());
-            pulse.during(|| {
-                if !self.remounted.is_empty() {
-                    let services = self.remounted.iter().map(String::as_str);
-                    self.compose(host, &["rm", "-f", "-s"].into_iter().chain(services).collect::<Vec<_>>())?;
-                }
-                self.compose(host, &["up", "-d"])
-            })?;
+            pulse.during(|| self.launch(host, way))?;
             Ok((StageState::Changed, text!("{}", self.command("up -d"))))
         })?;
         doing.stage(StageId::Healthy, |doing| {
@@ -379,13 +414,27 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
-/// The run ends here: files of before would start an image that waits for its schema for ever.
-pub(super) fn stays_as_it_is(problem: Problem, product: &Product) -> Problem {
-    problem
-        .hint("nothing was taken back: the schema of the database may be that of the new image already, and the old one would wait for its own for ever")
-        .hint(text!("bring back the dump that was made before the change, then the files: {}", ics_setup("revert")))
-        .hint_command(as_root(product.command("ps")))
-        .leaving(HostState::Changed)
+/// Where files of before would start an image that waits for its schema for ever, or would move it without a backup, the run
+/// ends here.
+///
+/// # Errors
+/// So does it.
+pub(super) fn stays_as_it_is(host: &dyn HostRead, problem: Problem, product: &Product) -> Result<Problem, Problem> {
+    let Some(upgrade) = &product.upgrade else { return Ok(problem) };
+    if !upgrade.is_untouched(host) {
+        let problem = upgrade.no_way_back(host, problem, product.by_hand());
+        return Err(problem.hint_command(as_root(product.command("ps"))).leaving(HostState::Changed));
+    }
+    if upgrade.is_written {
+        return Err(problem
+            .hint(
+                "the product stays stopped: its files name the new image since an earlier run, and nothing was started",
+            )
+            .hint("go on: run the same command again, once that is mended")
+            .hint(text!("or take back that run, which starts the old image: {}", ics_setup("revert")))
+            .leaving(HostState::Changed));
+    }
+    Ok(problem)
 }
 
 /// Ids of containers by service.

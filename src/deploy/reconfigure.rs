@@ -6,15 +6,17 @@ use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::install::moved;
 use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
+use super::upgrade::{Question, Upgrade};
 use super::{LOOK, fetch, marker, no_answer};
+use crate::context::found;
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, Server, compose};
-use crate::host::HostWrite;
+use crate::host::{HostWrite, View};
 use crate::net::Time;
-use crate::plan::{ContainerChange, Fate};
+use crate::plan::{ContainerChange, Fate, PlannedHost};
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_containers;
-use crate::settings::{Key, Settings};
+use crate::settings::{First, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{as_root, ics_setup, own};
@@ -25,8 +27,8 @@ pub(super) struct Reconfigure<'h> {
     running: Option<Product>,
     /// It is stopped for it; another number of workers alone needs no more than Compose.
     stops: bool,
-    /// The product gets another image.
-    other_image: bool,
+    /// The product, which does not run, gets another image.
+    upgrade: Option<Upgrade>,
     /// Where the interface answers before.
     address: Option<(String, u16)>,
     /// Images of the planned compose file that are not here: they come before anything stops.
@@ -36,7 +38,7 @@ pub(super) struct Reconfigure<'h> {
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None, stops: true, other_image: false, address: None, missing: None }
+        Self { host, running: None, stops: true, upgrade: None, address: None, missing: None }
     }
 
     /// Images that the planned compose file names and that are not here.
@@ -50,6 +52,30 @@ impl<'h> Reconfigure<'h> {
         let server = docker::versions(self.host, Time::new(LOOK, LOOK)).ok().and_then(|seen| seen.server.ok());
         let settings = context.settings.clone().filter(|_| !missing.is_empty());
         Ok(settings.zip(server).map(|(settings, server)| (settings, server, missing)))
+    }
+
+    /// Whether the product gets another image, by its containers and by the plan. `there`: all of its containers.
+    fn upgrade(&self, context: &mut RunContext, there: &[Container]) -> Result<Option<Upgrade>, Problem> {
+        let (Some(settings), Some(platform)) = (context.settings.clone(), context.platform.clone()) else {
+            return Ok(None);
+        };
+        let services = Services::look(self.host, &settings.home, &context.plan);
+        let moved = services.moved(there);
+        if moved.is_empty() {
+            return Ok(None);
+        }
+        let (view, changes) = (View::new(self.host), context.plan.changes.clone());
+        let planned = PlannedHost::new(&view, &changes);
+        let question = Question {
+            host: self.host,
+            settings: &settings,
+            found: &found(&View::new(&planned), &platform, &settings.home, First::Product)?,
+            moved: &moved,
+            services: &services.names(),
+            there,
+            is_left: settings.switch(Key::Restart) == Some(false),
+        };
+        Upgrade::foresee(&question, context)
     }
 
     /// What was started over the new files is not well: it goes on with that, or is brought back.
@@ -69,12 +95,14 @@ impl<'h> Reconfigure<'h> {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
-        if edited && self.other_image {
-            return stays_as_it_is(problem, running);
-        }
+        let problem = match stays_as_it_is(self.host, problem, running) {
+            Ok(problem) => problem,
+            Err(problem) => return problem,
+        };
         doing.tell(&"that has failed; bringing the product back as it was".into());
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
+        let undone = undone.and_then(|()| running.upgrade.iter().try_for_each(|upgrade| upgrade.call_off(self.host)));
         let up = undone.and_then(|()| running.start(self.host, doing, Start::Back));
         // What is told is how the run went, not how the way back did.
         doing.context.stages = failed;
@@ -100,35 +128,40 @@ impl<'h> Reconfigure<'h> {
 
 impl Around for Reconfigure<'_> {
     fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
-        (self.running, self.missing) = (None, None);
+        (self.running, self.missing, self.upgrade) = (None, None, None);
         let Some(settings) = &context.settings else { return Ok(()) };
         let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
         let limits = Limits::of(settings);
-        if !self.host.is_live() || wanted == Some(false) {
+        let there = if self.host.is_live() {
+            match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
+                Ok(found) => found.own,
+                Err(NoDocker::Absent | NoDocker::Down { .. }) => Vec::new(),
+                Err(error) => return Err(no_answer(&error)),
+            }
+        } else {
+            Vec::new()
+        };
+        self.upgrade = self.upgrade(context, &there)?;
+        if there.is_empty() || wanted == Some(false) {
             return Ok(());
         }
-        let found = match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
-            Ok(found) if !found.own.is_empty() => found,
-            Ok(_) | Err(NoDocker::Absent | NoDocker::Down { .. }) => return Ok(()),
-            Err(error) => return Err(no_answer(&error)),
-        };
         let is_up = |container: &Container| matches!(container.state.status.as_str(), "running" | "restarting");
         let was_stopped = marker::read(self.host)?;
-        if wanted != Some(true) && !was_stopped && !found.own.iter().any(|one| is_product(one) && is_up(one)) {
+        if wanted != Some(true) && !was_stopped && !there.iter().any(|one| is_product(one) && is_up(one)) {
             return Ok(());
         }
         let services = Services::look(self.host, &home, &context.plan);
-        context.containers = fates(self.host, &home, &context.plan, &services, &found.own);
+        context.containers = fates(self.host, &home, &context.plan, &services, &there);
         let is_kept = |change: &ContainerChange| change.fate == Fate::Keep;
         self.stops = was_stopped || wanted == Some(true) || !context.containers.iter().all(is_kept);
         if !self.stops && !context.containers.iter().any(|change| services.is_scaled(&change.service)) {
             return Ok(());
         }
         if services.edited {
-            self.other_image = services.has_other_image();
             self.missing = self.images(context, services.planned())?;
         }
         let mut running = Product::look(self.host, &home, limits)?;
+        running.upgrade = self.upgrade.take();
         running.remounted = remounted(self.host, &home, &context.plan);
         self.address = running.address(self.host);
         self.running = Some(running);
@@ -144,7 +177,11 @@ impl Around for Reconfigure<'_> {
     }
 
     fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        let Some(running) = &mut self.running else { return Ok(()) };
+        let Some(running) = &mut self.running else {
+            // Nothing of it works on the databases.
+            let calm = Uninterrupted::begin();
+            return self.upgrade.iter().try_for_each(|upgrade| upgrade.back_up(self.host, Some(&calm), doing));
+        };
         let calm = Uninterrupted::begin();
         if let Some((settings, server, images)) = &self.missing {
             fetch::stage(self.host, Some(&calm), doing, settings, server, images, false)?;
@@ -154,9 +191,14 @@ impl Around for Reconfigure<'_> {
             doing.tell(&"the product runs on meanwhile".into());
             return marker::write(self.host);
         }
-        running.stopped = Some(Instant::now());
-        doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
-        match running.stop(self.host) {
+        let stopped = if running.upgrade.is_some() {
+            running.back_up(self.host, doing)
+        } else {
+            running.stopped = Some(Instant::now());
+            doing.tell(&text!("stopping {}", own(running.product_services().collect::<Vec<_>>().join(", "))));
+            running.stop(self.host)
+        };
+        match stopped {
             Ok(()) => Ok(()),
             Err(problem) => Err(self.bring_back(doing, problem, false)),
         }
@@ -191,6 +233,8 @@ impl Around for Reconfigure<'_> {
                 let now = running.address(self.host).filter(|now| self.address.as_ref() != Some(now));
                 let steps = now.map(|(address, port)| moved(self.host, &address, port));
                 doing.context.plan.next_steps.extend(steps.into_iter().flatten());
+                let upgraded = running.upgrade.iter().flat_map(|upgrade| upgrade.steps(self.host));
+                doing.context.plan.next_steps.extend(upgraded);
                 Ok(())
             }
             Err(problem) => Err(self.ended(doing, problem)),

@@ -126,6 +126,26 @@ pub(crate) struct Container {
     pub(crate) environment: Vec<String>,
 }
 
+impl Container {
+    /// Its image, as it was named.
+    pub(crate) fn image(&self) -> String {
+        let ContainerState { repository, tag, .. } = &self.state;
+        let between = if tag.contains(':') { '@' } else { ':' };
+        format!("{repository}{between}{tag}")
+    }
+
+    /// Where this host reaches a port of it.
+    pub(crate) fn reached(&self, port: u16) -> Option<(String, u16)> {
+        let published = self.published.iter().find(|own| own.inside == port);
+        match (published, self.addresses.first()) {
+            (Some(own), _) if own.at.is_unspecified() => Some(("127.0.0.1".to_owned(), own.outside)),
+            (Some(own), _) => Some((own.at.to_string(), own.outside)),
+            (None, Some(address)) => Some((address.to_string(), port)),
+            (None, None) => None,
+        }
+    }
+}
+
 /// A port of a container that is published on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Published {

@@ -82,9 +82,64 @@ pub(crate) fn release_of(image: &str) -> Option<Version> {
     Version::parse(repository_and_tag(image).1.trim_start_matches(['v', 'V']))
 }
 
+/// Where the change from one image to another leads, by the releases that their tags name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The same release, wherever its image comes from.
+    Same,
+    /// A newer one.
+    Up,
+    /// An older one.
+    Down,
+    /// The tags do not tell.
+    Unknown,
+}
+
+/// The step from one image to another.
+pub(crate) fn step(from: &str, to: &str) -> Step {
+    let (from, to) = (repository_and_tag(from), repository_and_tag(to));
+    match (numbered(from.1), numbered(to.1)) {
+        (Some((from, _)), Some((to, _))) if from < to => Step::Up,
+        (Some((from, _)), Some((to, _))) if from > to => Step::Down,
+        (Some((_, before)), Some((_, after))) if before == after => Step::Same,
+        _ if from == to => Step::Same,
+        _ => Step::Unknown,
+    }
+}
+
+/// The release that a tag names, and what follows its numbers. Digits without a dot may be a commit's.
+fn numbered(tag: &str) -> Option<(Version, &str)> {
+    let tag = tag.trim_start_matches(['v', 'V']);
+    let end = tag.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tag.len());
+    let (numbers, rest) = tag.split_at(end);
+    let is_release = numbers.contains('.') && (rest.is_empty() || rest.starts_with(['-', '+', '_']));
+    Version::parse(numbers).filter(|_| is_release).map(|version| (version, rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_are_compared_as_releases_and_what_cannot_be_is_not_known() {
+        for (from, to, wanted) in [
+            ("v22.3.9", "v22.12.7", Step::Up),
+            ("22.12.7", "v22.3.9", Step::Down),
+            ("v22.3.9", "22.3.9", Step::Same),
+            ("v22.3.9-rc1", "v22.3.10", Step::Up),
+            ("v22.3.9-rc1", "v22.3.9", Step::Unknown),
+            ("latest", "v22.3.9", Step::Unknown),
+            ("v22.3.9", "7f3a2b1", Step::Unknown),
+            ("v22.3.9", "7f.3a2b1", Step::Unknown),
+            ("latest", "latest", Step::Same),
+        ] {
+            let [from, to] = [from, to].map(|tag| format!("registry.corp.example:5000/ics/core:{tag}"));
+            assert_eq!(step(&from, &to), wanted, "{from} {to}");
+        }
+        assert_eq!(step("divvycloud/divvycloud:v22.3.9", "public.ecr.aws/divvycloud/divvycloud:v22.3.9"), Step::Same);
+        assert_eq!(step("divvycloud/divvycloud", "divvycloud/divvycloud:latest"), Step::Same);
+        assert_eq!(step("divvycloud/divvycloud:latest", "ics/core:latest"), Step::Unknown);
+    }
 
     #[test]
     fn every_release_since_19_has_one_repository() {

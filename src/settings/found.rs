@@ -140,6 +140,12 @@ impl Found {
         values.is_some_and(|values| values.iter().all(|own| own.as_bytes() == value))
     }
 
+    /// Has `prod.env` one value in every variable that the setting stands in, as far as it has any?
+    pub(crate) fn is_one(&self, key: Key) -> bool {
+        let values = || self.product.get(&key).into_iter().flatten().filter(|own| !own.is_empty());
+        values().all(|own| Some(own) == values().next())
+    }
+
     /// Files whose `no_proxy` only a shell can tell: it is built from variables, commands or conditions.
     pub fn unknown_no_proxy(&self, path: &Path) -> bool {
         self.unknown.iter().any(|(key, unknown, _)| *key == Key::ProxyNoProxy && unknown == path)

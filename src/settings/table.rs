@@ -169,6 +169,8 @@ settings! {
         .help("Key that signs --docker-repo").unsaved().of_product();
     DockerGroup = "docker_group": text("docker-group", "ICS_SETUP_DOCKER_GROUP", "USER")
         .help("User who joins the group docker, whose members are as mighty as root").unsaved().of_product();
+    BackupTaken = "backup_taken": switch("backup-taken", "ICS_SETUP_BACKUP_TAKEN")
+        .help("Both databases were backed up just now, so an upgrade makes no dump of its own").unsaved().of_product();
     HealthyWithin = "healthy_within": duration("healthy-within", "ICS_SETUP_HEALTHY_WITHIN")
         .help("How long the product may take to be healthy after its start")
         .default("10m").unsaved().of_product();

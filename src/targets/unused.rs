@@ -57,7 +57,9 @@ fn use_of(key: Key) -> Use {
         | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
         Key::Restart => Use::Targets(&[DockerDaemon, ProdEnv]),
         Key::HealthyWithin | Key::MigrateWithin => Use::Targets(&[ProdEnv]),
-        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy => Use::Targets(&[ComposeFile]),
+        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy | Key::BackupTaken => {
+            Use::Targets(&[ComposeFile])
+        }
         Key::CreateDatabases
         | Key::MysqlAdminUser
         | Key::MysqlAdminPassword

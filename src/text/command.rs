@@ -26,7 +26,7 @@ pub struct Person {
 
 /// Is it a verb of ours that changes the host?
 pub(crate) fn changes_host(verb: &str) -> bool {
-    matches!(verb, "prepare" | "install" | "reconfigure" | "revert" | "wizard")
+    matches!(verb, "prepare" | "install" | "reconfigure" | "revert" | "prune" | "wizard")
 }
 
 /// A command line of ours: `ics_setup("check --only x")`. Where the run works on an image, its `--root` is added; a verb that

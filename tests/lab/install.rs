@@ -8,6 +8,7 @@ mod lab;
 mod over;
 mod production;
 mod trust;
+mod upgrades;
 mod whole;
 mod wizard;
 mod words;

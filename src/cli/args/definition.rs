@@ -12,7 +12,10 @@ use crate::report::check::Format;
 
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
-    ("Set a host up, and take it back", &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status"]),
+    (
+        "Set a host up, and take it back",
+        &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status", "prune"],
+    ),
     ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
     ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
@@ -93,6 +96,14 @@ fn all() -> Command {
         .subcommand(prove())
         .subcommand(network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
+        .subcommand(
+            Command::new("prune")
+                .about("Remove images of the product that nothing refers to any more")
+                .after_help(help!("prune"))
+                .arg(switch("images").required(true).help(
+                    "Images of the product that no container and no compose file refers to",
+                )),
+        )
         .subcommand(
             Command::new("settings")
                 .about("Effective values and origins, as a file to keep too; JSON Schema")

@@ -35,6 +35,7 @@ use crate::text;
 use crate::text::{Foreign, Text, as_root, own, quoted};
 use archives::{ARCHIVE, archives};
 use progress::Progress;
+pub(crate) use progress::shown as bytes_shown;
 
 pub(crate) use archives::{prove, size};
 

@@ -116,7 +116,7 @@ fn size(text: &str) -> Option<u64> {
 }
 
 /// Bytes as people read them.
-pub(in crate::deploy) fn shown(bytes: u64) -> String {
+pub(crate) fn shown(bytes: u64) -> String {
     match bytes {
         0..=999_999 => format!("{} kB", bytes.div_ceil(1000)),
         1_000_000..=999_999_999 => format!("{} MB", bytes / 1_000_000),

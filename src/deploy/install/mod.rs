@@ -128,15 +128,18 @@ impl<'h> Install<'h> {
 
     /// It will not be well: logs first, then as it was.
     fn bring_back(&mut self, doing: &mut Doing<'_, '_>, product: &Product, problem: Problem) -> Problem {
-        let Some(ready) = &self.ready else { return problem };
+        if self.ready.is_none() {
+            return problem;
+        }
         let problem = match product.keep_logs(self.host, &doing.context.redactor) {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
         let is_first = product.is_new();
-        if ready.other_image && !is_first {
-            return stays_as_it_is(problem, product);
-        }
+        let problem = match stays_as_it_is(self.host, problem, product) {
+            Ok(problem) => problem,
+            Err(problem) => return problem,
+        };
         let failed = doing.context.stages.clone();
         let back = if is_first {
             doing.tell(&"that has failed; taking the containers away, data stays".into());
@@ -145,6 +148,7 @@ impl<'h> Install<'h> {
         } else {
             doing.tell(&"that has failed; bringing the product back as it was".into());
             let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
+            let back = back.and_then(|()| product.upgrade.iter().try_for_each(|upgrade| upgrade.call_off(self.host)));
             back.and_then(|()| product.start(self.host, doing, Start::Back))
         };
         doing.context.stages = failed;
@@ -254,7 +258,7 @@ impl Around for Install<'_> {
     }
 
     fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        let Some(ready) = &self.ready else { return Ok(()) };
+        let Some(ready) = &mut self.ready else { return Ok(()) };
         let host = self.host;
         let written = |problem: Problem| {
             problem
@@ -265,7 +269,9 @@ impl Around for Install<'_> {
         product.remounted = remounted(host, &ready.settings.home, &doing.context.plan);
         product.calm = self.calm.take();
         product.remember(host).map_err(written)?;
-        if let Err(problem) = product.start(host, doing, Start::On) {
+        product.upgrade = ready.upgrade.take();
+        let started = product.back_up(host, doing).and_then(|()| product.start(host, doing, Start::On));
+        if let Err(problem) = started {
             if goes_on(&problem) {
                 doing.context.containers = product.changes(host).unwrap_or_default();
                 return Err(match problem.id == id::CANCELLED {
@@ -282,6 +288,7 @@ impl Around for Install<'_> {
         doing.stage(StageId::Boot, |_| boot::enable(host)).map_err(stays)?;
         product.verify(host, doing).map_err(stays)?;
         let mut steps = over::steps(host, &ready.settings.home);
+        steps.extend(product.upgrade.iter().flat_map(|upgrade| upgrade.steps(host)));
         std::mem::swap(&mut doing.context.plan.next_steps, &mut steps);
         doing.context.plan.next_steps.extend(steps.into_iter().filter(ready::still_holds));
         Ok(())

@@ -9,6 +9,7 @@ use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
 use crate::deploy::fates::{Services, fates};
 use crate::deploy::health::Limits;
+use crate::deploy::upgrade::{Question, Upgrade};
 use crate::deploy::{LOOK, accounts, boot, bundle, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
 use crate::finding::Status;
@@ -47,8 +48,8 @@ pub(super) struct Ready {
     pub(super) daemon_behind: bool,
     /// It had not before this run.
     pub(super) was_behind: bool,
-    /// The product that is there gets another image.
-    pub(super) other_image: bool,
+    /// The product that is there gets another image; the stage `start` takes it.
+    pub(super) upgrade: Option<Upgrade>,
     /// Nothing is to be done.
     pub(super) is_idle: bool,
 }
@@ -81,6 +82,11 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         for id in StageId::ALL.into_iter().filter(|id| !has_files(id)) {
             context.note(Stage::idle(id, StageState::Skipped, IMAGE));
         }
+        let services = Services::look(host, &home, &context.plan);
+        let (settings, found, moved) = (&settings, &Found::default(), &services.moved(&[]));
+        let question =
+            Question { host, settings, found, moved, services: &services.names(), there: &[], is_left: false };
+        Upgrade::foresee(&question, context)?;
         return Ok(None);
     }
     let facts = engine::look(host, platform.systemd());
@@ -128,6 +134,16 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let planned_view = View::new(&planned);
     let found = found(&planned_view, &platform, &home, First::Product)?;
     let databases = Databases::of(host, &settings, &found)?;
+    let question = Question {
+        host,
+        settings: &settings,
+        found: &found,
+        moved: &services.moved(&there),
+        services: &services.names(),
+        there: &there,
+        is_left: false,
+    };
+    let upgrade = Upgrade::foresee(&question, context)?;
     let here = facts.server().map(|server| server.arch.as_str());
     context.findings.extend(preflight::findings(
         host,
@@ -171,7 +187,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         loads: !missing.is_empty(),
         daemon_behind,
         was_behind,
-        other_image: services.has_other_image(),
+        upgrade,
         is_idle,
     }))
 }

@@ -12,6 +12,7 @@ use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::made::Made;
 use super::product::{Product, ids, in_order, is_product};
+use super::upgrade::{ByHand, taken_back};
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
 use crate::apply::{Run, State, revert};
 use crate::converge::{Around, Doing, RunContext};
@@ -20,7 +21,7 @@ use crate::host::HostWrite;
 use crate::net::Time;
 use crate::plan::{Action, ContainerChange, Fate, Plan};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{home_of, own_containers};
+use crate::product::{Known, Place, home_of, own_containers};
 use crate::settings::{Key, parse_duration};
 use crate::signals::Uninterrupted;
 use crate::targets::UNIT;
@@ -123,7 +124,7 @@ impl Around for Remove<'_> {
         if !self.host.is_live() {
             return Ok(());
         }
-        let plan = &context.plan;
+        let plan = &context.plan.clone();
         self.unit = plan.changes.iter().any(|change| change.path.ends_with(UNIT) && change.action() == Action::Delete);
         let of_plan = || home_of(plan.changes.iter().map(|change| change.path.as_path()));
         let Some(home) = self.purge.map(Path::to_path_buf).or_else(of_plan) else { return Ok(()) };
@@ -146,6 +147,17 @@ impl Around for Remove<'_> {
             Err(NoDocker::Down { .. }) if self.purge.is_none() => Vec::new(),
             Err(error) => return Err(no_answer(&error)),
         };
+        if !goes {
+            let moved = Services::look(self.host, &home, plan).moved(&found);
+            let services: Vec<String> =
+                ids(&found).into_keys().filter(|name| Known::get().is_of_product(name)).collect();
+            let command = Place::look(self.host, &home).command(&home);
+            let by_hand = ByHand {
+                stop: text!("{} stop {}", command.clone(), own(services.join(" "))),
+                start: text!("{} up -d", command),
+            };
+            context.findings.extend(taken_back(self.host, &home, &moved, &found, by_hand)?);
+        }
         self.besides = self.purge.map(|folder| Besides::look(self.host, folder, &found)).transpose()?;
         context.for_good = self.besides.as_ref().map(Besides::list).unwrap_or_default();
         if found.is_empty() {

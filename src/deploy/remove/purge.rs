@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::super::made::{Made, push};
+use super::super::upgrade::remove_dump;
 use super::super::{LOOK, engine, no_answer};
 use crate::converge::Doing;
 use crate::docker::{self, Container, NoDocker, repository_and_tag};
@@ -32,6 +33,8 @@ pub(super) struct Besides {
     entries: Vec<String>,
     volumes: Vec<String>,
     images: Vec<String>,
+    /// Dumps that were made before upgrades.
+    dumps: Vec<PathBuf>,
     /// Of those that runs have installed, what is there.
     packages: Vec<String>,
     manager: PackageManager,
@@ -50,6 +53,7 @@ impl Besides {
         let all = docker::containers(host, time());
         let is_docker = !matches!(all, Err(NoDocker::Absent));
         let remains = made.products.get(folder).cloned().unwrap_or_default();
+        let dumps = remains.upgrades.into_iter().filter_map(|own| own.dump).collect();
         let place = Place::look(host, folder);
         let mut projects = remains.projects;
         found.iter().filter_map(|one| one.project.clone()).for_each(|project| push(&mut projects, project));
@@ -90,7 +94,7 @@ impl Besides {
         entries.truncate(SHOWN);
         entries.extend((more > 0).then(|| format!("{more} more")));
         let program = made.compose.map(|program| program.path);
-        Ok(Self { folder: folder.to_owned(), entries, volumes, images, packages, manager, program })
+        Ok(Self { folder: folder.to_owned(), entries, volumes, images, dumps, packages, manager, program })
     }
 
     /// As whoever is asked reads it.
@@ -107,6 +111,7 @@ impl Besides {
                 lines.push(text!("{}: {}", own(what), names(all)));
             }
         }
+        lines.extend(self.dumps.iter().map(|path| text!("dump of the databases: {}", path.display())));
         lines.extend(self.program.iter().map(|path| text!("{}", path.display())));
         lines
     }
@@ -128,6 +133,13 @@ impl Besides {
             }
         }
         self.remove_folder(host, doing)?;
+        for dump in &self.dumps {
+            doing.tell(&text!("removing {}", dump.display()));
+            remove_dump(host, dump).map_err(|error| {
+                let message = text!("{} could not be removed", dump.display());
+                self.again(Problem::host(id::PURGE_FAILED, message).caused_by(error))
+            })?;
+        }
         if !self.packages.is_empty() {
             doing.tell(&text!("removing {}", Foreign::new(self.packages.join(", "))));
             engine::remove(host, self.manager, &self.packages).map_err(|problem| self.again(problem))?;

@@ -372,6 +372,10 @@ else
   done </proc/cgroups 2>/dev/null
 fi
 echo "$SHARED" | while read -r from to; do mount --bind "$from" ".$to"; mount -o remount,bind,ro ".$to"; done
+# A changed root is not enough: what docker exec starts would be in that of the mount namespace.
+pivot_root . mnt
+cd /
+umount -l mnt
 "#;
 
 impl Site {

@@ -1,0 +1,398 @@
+//! Another image of the product over databases that have been worked with. Its scheduler brings the schema to its release, and
+//! the image of before never starts on that again: so there is a backup first, and no way back by files alone afterwards.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `dump` | a backup that the run makes itself |
+//! | `redis` | an upgrade that asks for a newer Redis |
+
+mod dump;
+mod redis;
+
+use std::path::{Path, PathBuf};
+
+use dump::Dump;
+pub(super) use dump::remove as remove_dump;
+
+use super::LOOK;
+use super::fetch::bytes_shown;
+use super::made::{Made, Upgraded};
+use super::task::task;
+use crate::check::requirements::Crossing;
+use crate::converge::{Doing, RunContext};
+use crate::docker::{self, Container};
+use crate::finding::{Finding, ids};
+use crate::host::{HostRead, HostWrite};
+use crate::net::Time;
+use crate::problem::{Problem, id};
+use crate::product::images::{Step, release_of, step};
+use crate::product::{Known, own_containers};
+use crate::settings::{Found, Key, Settings};
+use crate::signals::Uninterrupted;
+use crate::text;
+use crate::text::{Foreign, Text, as_root, ics_setup, own};
+
+/// What runs with an image whose scheduler may have moved the schema.
+const SCHEDULER: &str = "scheduler";
+
+/// A service of the product that gets another image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// Its name.
+    pub(super) service: String,
+    /// That of its containers, or of the file where there are none.
+    pub(super) from: String,
+    /// As planned.
+    pub(super) to: String,
+    /// The file named it before this run: an earlier one wrote it and came no further.
+    pub(super) is_written: bool,
+}
+
+impl Moved {
+    fn step(&self) -> Step {
+        step(&self.from, &self.to)
+    }
+}
+
+/// How a person stops and starts the product.
+pub(super) struct ByHand {
+    pub(super) stop: Text,
+    pub(super) start: Text,
+}
+
+/// What is known before anything is written.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) host: &'a dyn HostRead,
+    pub(super) settings: &'a Settings,
+    /// What `prod.env` is going to have.
+    pub(super) found: &'a Found,
+    /// The services that get another image.
+    pub(super) moved: &'a [Moved],
+    /// The services of the planned files.
+    pub(super) services: &'a [String],
+    /// The product's containers.
+    pub(super) there: &'a [Container],
+    /// `--no-restart` leaves what runs.
+    pub(super) is_left: bool,
+}
+
+/// An upgrade that is to be made.
+#[derive(Debug)]
+pub(super) struct Upgrade {
+    home: PathBuf,
+    from: String,
+    to: String,
+    services: Vec<String>,
+    backup: Backup,
+    /// The file named the new image already.
+    pub(super) is_written: bool,
+}
+
+/// What the databases are brought back from.
+#[derive(Debug)]
+enum Backup {
+    /// Somebody has one.
+    Taken,
+    /// This run makes it.
+    Own(Box<Dump>),
+    /// Nothing has to be brought back.
+    Needless,
+    /// An earlier run has started the scheduler of the new image: what there was before is what that one has backed up.
+    Begun,
+}
+
+impl Upgrade {
+    /// Looks; `None`: every service keeps its release. What stands in the way is found, or is a problem.
+    ///
+    /// # Errors
+    /// There is no backup, and none can be made.
+    pub(super) fn foresee(question: &Question<'_>, context: &mut RunContext) -> Result<Option<Self>, Problem> {
+        let all: Vec<&Moved> = question.moved.iter().filter(|moved| moved.step() != Step::Same).collect();
+        let worst = |wanted: Step| all.iter().copied().find(|moved| moved.step() == wanted);
+        let (moved, step) = match (worst(Step::Down), worst(Step::Unknown), worst(Step::Up)) {
+            (Some(moved), ..) => (moved, Step::Down),
+            (_, Some(moved), _) => (moved, Step::Unknown),
+            (.., Some(moved)) => (moved, Step::Up),
+            _ => return Ok(None),
+        };
+        context.findings.push(direction(moved, step));
+        if !question.host.is_live() {
+            context.findings.push(
+                Finding::skip(ids::UPGRADE_BACKUP, "no backup of the databases was looked for or made")
+                    .observed("this needs the running system, and --root names an image of one")
+                    .advise("back both databases up before a host starts the new image"),
+            );
+            return Ok(None);
+        }
+        let crossing = release_of(&moved.from).zip(release_of(&moved.to));
+        if let Some(crossing) = crossing.and_then(|(from, to)| Crossing::of(&from, &to)) {
+            context.findings.push(redis::look(question, crossing)?);
+        }
+        let backup = match step {
+            _ if has_begun(question.there, &moved.to) => Backup::Begun,
+            Step::Down => Backup::Needless,
+            step => question.backup(step)?,
+        };
+        let title: Text = match &backup {
+            Backup::Taken => "a backup of both databases was taken before the upgrade".into(),
+            Backup::Own(_) => "both databases are dumped before the upgrade".into(),
+            Backup::Needless => "nothing in the databases has to be backed up".into(),
+            Backup::Begun => "an earlier run has begun this upgrade, with the backup that there was".into(),
+        };
+        let finding = Finding::pass(ids::UPGRADE_BACKUP, title);
+        context.findings.push(match &backup {
+            Backup::Own(dump) => finding.observed(text!(
+                "{}, some {}, once the product is stopped and before the new image starts",
+                dump.shown(),
+                own(bytes_shown(dump.bytes))
+            )),
+            _ => finding,
+        });
+        Ok(Some(Self {
+            home: question.settings.home.clone(),
+            from: moved.from.clone(),
+            to: moved.to.clone(),
+            services: question.services.to_vec(),
+            backup,
+            is_written: all.iter().all(|moved| moved.is_written),
+        }))
+    }
+
+    /// Once nothing of the product works on the databases any more: notes the upgrade, and dumps them where nobody else has.
+    ///
+    /// # Errors
+    /// `dump-failed`, `cancelled`; or the record cannot be written.
+    pub(super) fn back_up(
+        &self,
+        host: &dyn HostWrite,
+        calm: Option<&Uninterrupted>,
+        doing: &mut Doing<'_, '_>,
+    ) -> Result<(), Problem> {
+        if matches!(self.backup, Backup::Begun) {
+            return Ok(());
+        }
+        // Of an attempt that came to nothing there may be a dump of an older day.
+        self.forget(host)?;
+        Made::default().note(host, |all| {
+            let fresh = Upgraded { from: self.from.clone(), to: self.to.clone(), ..Upgraded::default() };
+            all.products.entry(self.home.clone()).or_default().upgrades.push(fresh);
+        })?;
+        let Backup::Own(dump) = &self.backup else { return Ok(()) };
+        let folder = dump::next(host);
+        self.note(host, |own| own.dump = Some(folder.clone()))?;
+        doing.tell(&text!("dumping the databases into {}, some {}", folder.display(), own(bytes_shown(dump.bytes))));
+        let bytes = task(host, calm, doing, |task| dump.make(task, &folder))?;
+        doing.tell(&text!("they are dumped: {}", own(bytes_shown(bytes))));
+        Ok(())
+    }
+
+    /// The services that wait for the schema, and keep no scheduler from being the last to start: what keeps them from it is
+    /// seen while the old image could still run.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &str> {
+        let others = self.services.iter().map(String::as_str).filter(|name| !is_scheduler(name));
+        others.filter(|_| self.services.iter().any(|name| is_scheduler(name)))
+    }
+
+    /// Notes that the scheduler of the new image is started now.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(super) fn begin(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        self.note(host, |own| own.started = true)
+    }
+
+    /// Is it certain that no scheduler of the new image was ever started, so that the old image finds its own schema?
+    pub(super) fn is_untouched(&self, host: &dyn HostRead) -> bool {
+        let Ok(found) = own_containers(host, &self.home, Time::new(LOOK, LOOK)) else { return false };
+        self.services.iter().any(|name| is_scheduler(name)) && !has_begun(&found.own, &self.to)
+    }
+
+    /// Nothing of it was started, as [`Upgrade::is_untouched`] says: neither record nor dump is left.
+    ///
+    /// # Errors
+    /// The record cannot be written, or a dump not be removed.
+    pub(super) fn call_off(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        self.note(host, |own| own.started = false)?;
+        self.forget(host)
+    }
+
+    /// Forgets upgrades that came to nothing, with their dumps: the databases are still as those have them, or further.
+    fn forget(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        let made = Made::read(host)?;
+        let of_home = made.products.get(&self.home).map(|remains| remains.upgrades.as_slice()).unwrap_or_default();
+        for dump in of_home.iter().filter(|own| !own.started).filter_map(|own| own.dump.as_deref()) {
+            remove_dump(host, dump).map_err(|error| {
+                Problem::host(id::DUMP_FAILED, text!("{} could not be removed", dump.display())).caused_by(error)
+            })?;
+        }
+        Made::default().note(host, |all| {
+            if let Some(remains) = all.products.get_mut(&self.home) {
+                remains.upgrades.retain(|own| own.started);
+            }
+        })
+    }
+
+    /// Changes the record of it, where there is one.
+    fn note(&self, host: &dyn HostWrite, change: impl Fn(&mut Upgraded)) -> Result<(), Problem> {
+        Made::default().note(host, |all| {
+            let upgrades = all.products.get_mut(&self.home).map(|remains| &mut remains.upgrades);
+            let is_own = |own: &&mut Upgraded| own.from == self.from && own.to == self.to;
+            if let Some(own) = upgrades.and_then(|upgrades| upgrades.iter_mut().rfind(is_own)) {
+                change(own);
+            }
+        })
+    }
+
+    /// The run ends here, with what it has begun: how somebody gets back all the same.
+    pub(super) fn no_way_back(&self, host: &dyn HostRead, problem: Problem, by_hand: ByHand) -> Problem {
+        let problem = problem.hint(
+            "nothing was taken back: the schema of the database may be that of the new image already, and the old one would wait for its own for ever",
+        );
+        let record = record(host, &self.home, &self.from, &self.to);
+        way_back(record.as_ref(), &self.from, by_hand).into_iter().fold(problem, Problem::hint)
+    }
+
+    /// What whoever has upgraded wants to know.
+    pub(super) fn steps(&self, host: &dyn HostRead) -> Vec<Text> {
+        let mut steps = Vec::new();
+        if let Some(dump) = record(host, &self.home, &self.from, &self.to).and_then(|own| own.dump) {
+            steps.push(text!(
+                "the databases as they were before the upgrade are in {}; to bring them back, stop the product, then: {}",
+                dump.join("dump.sql").display(),
+                dump::restore(&dump)
+            ));
+        }
+        if let Some(bytes) = size(host, &self.from) {
+            steps.push(text!(
+                "the old image {} takes {}; once you are sure of the new one: {}",
+                Foreign::new(&self.from),
+                own(bytes_shown(bytes)),
+                ics_setup("prune --images")
+            ));
+        }
+        steps
+    }
+}
+
+impl Question<'_> {
+    /// What the databases can be brought back from.
+    fn backup(&self, step: Step) -> Result<Backup, Problem> {
+        let runs = |own: &Container| matches!(own.state.status.as_str(), "running" | "restarting");
+        let left = self.is_left && self.there.iter().any(|own| is_of_product(own) && runs(own));
+        if self.settings.switch(Key::BackupTaken) == Some(true) {
+            return Ok(Backup::Taken);
+        }
+        if step == Step::Unknown {
+            return Err(dump::missing("the tags of the two images do not tell which release is the newer one".into()));
+        }
+        if left {
+            return Err(dump::missing("--no-restart leaves the old image running, which goes on writing".into()));
+        }
+        let dump = dump::look(self.host, self.settings, self.found, self.there)?;
+        Ok(dump.map_or(Backup::Needless, |dump| Backup::Own(Box::new(dump))))
+    }
+}
+
+/// Which way it goes, as a finding.
+fn direction(moved: &Moved, step: Step) -> Finding {
+    let seen =
+        text!("{} runs {}, and is to run {}", &moved.service, Foreign::new(&moved.from), Foreign::new(&moved.to));
+    match step {
+        Step::Down => Finding::fail(
+            ids::UPGRADE_DIRECTION,
+            text!("{} is an older release than {}", Foreign::new(&moved.to), Foreign::new(&moved.from)),
+        )
+        .expected("the same release or a newer one")
+        .observed(seen)
+        .cause("the schema of the database is that of the newer release, and an older one waits for its own for ever")
+        .advise("bring back a backup of the databases from before the upgrade first; then let this pass"),
+        Step::Unknown => Finding::warn(
+            ids::UPGRADE_DIRECTION,
+            text!("whether {} is newer than {} is not known", Foreign::new(&moved.to), Foreign::new(&moved.from)),
+        )
+        .expected("tags that name a release, such as v22.3.9")
+        .observed(seen)
+        .cause("an older release waits for ever for a schema of its own")
+        .advise("name images whose tags are releases: --image <REPOSITORY:TAG>"),
+        Step::Up | Step::Same => {
+            Finding::pass(ids::UPGRADE_DIRECTION, text!("{} is the newer release", Foreign::new(&moved.to)))
+                .observed(seen)
+        }
+    }
+}
+
+/// What keeps a run from being taken back by its files: the image that would go has moved the schema, or may have. `moved`: as the
+/// files of before would move it.
+///
+/// # Errors
+/// The record cannot be read.
+pub(super) fn taken_back(
+    host: &dyn HostRead,
+    home: &Path,
+    moved: &[Moved],
+    there: &[Container],
+    by_hand: ByHand,
+) -> Result<Option<Finding>, Problem> {
+    let Some(moved) = moved.iter().find(|moved| moved.step() != Step::Same) else { return Ok(None) };
+    let made = Made::read(host)?;
+    let upgrades = made.products.get(home).map(|remains| remains.upgrades.as_slice()).unwrap_or_default();
+    let record = upgrades.iter().rfind(|own| own.to == moved.from && own.from == moved.to);
+    if !record.is_some_and(|own| own.started) && !has_begun(there, &moved.from) {
+        return Ok(None);
+    }
+    let title = text!(
+        "the schema of the database may be that of {}, and {} would wait for its own for ever",
+        Foreign::new(&moved.from),
+        Foreign::new(&moved.to)
+    );
+    let finding = Finding::fail(ids::SCHEMA_MOVED, title)
+        .expected("a run that has not started another image")
+        .observed(text!("a scheduler of {} was started on this host", Foreign::new(&moved.from)));
+    Ok(Some(way_back(record, &moved.to, by_hand).into_iter().fold(finding, Finding::advise)))
+}
+
+/// The steps from a moved schema back to the old image.
+fn way_back(record: Option<&Upgraded>, from: &str, by_hand: ByHand) -> [Text; 4] {
+    let restore = match record.and_then(|own| own.dump.as_deref()) {
+        Some(dump) => {
+            text!("bring back the dump {}: {}", dump.join("dump.sql").display(), dump::restore(dump))
+        }
+        None => "bring back the backup of both databases that was taken before".into(),
+    };
+    let files = ics_setup(text!("revert --ignore-check {}", ids::SCHEMA_MOVED));
+    [
+        text!("to go back to {}, stop the product: {}", Foreign::new(from), as_root(by_hand.stop)),
+        text!("then {}", restore),
+        text!("then take back the files: {}", files),
+        text!("then start it: {}", as_root(by_hand.start)),
+    ]
+}
+
+/// The record of the upgrade between these images; one that cannot be read names no dump.
+fn record(host: &dyn HostRead, home: &Path, from: &str, to: &str) -> Option<Upgraded> {
+    let made = Made::read(host).ok()?;
+    made.products.get(home)?.upgrades.iter().rfind(|own| own.from == from && own.to == to).cloned()
+}
+
+/// Has a scheduler of this image ever been started here?
+fn has_begun(there: &[Container], image: &str) -> bool {
+    let own =
+        |one: &&Container| is_scheduler(crate::product::service_of(one)) && step(&one.image(), image) == Step::Same;
+    there.iter().filter(own).any(|one| one.state.started.is_some() || one.state.status != "created")
+}
+
+fn is_scheduler(service: &str) -> bool {
+    service.eq_ignore_ascii_case(SCHEDULER)
+}
+
+fn is_of_product(container: &Container) -> bool {
+    Known::get().is_of_product(crate::product::service_of(container))
+}
+
+/// How much of the disk an image takes; `None`: it is not here, or Docker does not say.
+pub(super) fn size(host: &dyn HostRead, image: &str) -> Option<u64> {
+    let output =
+        docker::run(host, Time::new(LOOK, LOOK), &["image", "inspect", "--format", "{{.Size}}", image]).ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok().filter(|_| output.code == Some(0))
+}
