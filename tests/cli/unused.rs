@@ -49,6 +49,7 @@ fn value(key: Key, root: &Root) -> String {
         | Key::MendOthers
         | Key::CheckFirst
         | Key::ReverseProxy
+        | Key::BackupTaken
         | Key::CreateDatabases
         | Key::Restart => "true".into(),
         Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword | Key::MysqlAdminPassword => {

@@ -36,9 +36,13 @@ fn what_outlives_the_containers_is_found_when_they_and_their_file_are_gone() {
             "docker.io:\n  Installed: 20.10\n  Candidate: 20.10\nrunc:\n  Installed: (none)\n  Candidate: 1\n",
         );
     noted(&host, |all| {
-        let one = Remains { projects: vec!["ics".into()], images: vec!["corp/divvycloud:v22.3.9".into()] };
+        let one = Remains {
+            projects: vec!["ics".into()],
+            images: vec!["corp/divvycloud:v22.3.9".into()],
+            ..Remains::default()
+        };
         all.products.insert(HOME.into(), one);
-        all.products.insert("/opt/other".into(), Remains { projects: vec!["other".into()], images: Vec::new() });
+        all.products.insert("/opt/other".into(), Remains { projects: vec!["other".into()], ..Remains::default() });
         all.packages = vec!["docker.io".into(), "runc".into()];
     });
     // Of packages only what is there; of products only the one in the folder.

@@ -8,29 +8,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::databases::NEEDED;
-use super::super::fetch::bytes_shown;
 use super::super::task::{Task, Told};
 use super::super::words::last_lines;
-use crate::check::backends::Mysql;
-use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, USUAL_USER, is_published};
-use crate::context::authority;
-use crate::converge::problem_of;
-use crate::docker::{self, Container};
-use crate::finding::Status;
 use crate::host::{Command, HostRead, HostWrite, Watch};
-use crate::mysql::{self, Login, There};
-use crate::net::{Roots, Time};
 use crate::problem::{Problem, copy_of, id};
-use crate::product::Place;
 use crate::secret::Secret;
-use crate::settings::{Deployment, Effective, Found, Key, STATE, Settings};
+use crate::settings::STATE;
 use crate::stamp;
 use crate::text;
-use crate::text::{CommandLine, Foreign, Text, as_root, first_line, host_port, own, quoted};
+use crate::text::{CommandLine, Foreign, Text, as_root, own, quoted};
 
-/// How long a program may take to say which one it is.
-const LOOK: Duration = Duration::from_secs(20);
+/// Says that a backup was taken.
+pub(super) const TAKEN: &str = "back up both databases, then say so in the same command: --backup-taken";
 
 /// A dump ends so long after the last table that was begun.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -38,43 +27,34 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// No dump takes longer.
 const WHOLE: Duration = Duration::from_secs(24 * 3600);
 
-/// What has to be free beside the tables themselves: the text of a row is longer than its bytes, and a disk is never to be full.
-const SPARE: u64 = 64 << 20;
-
-/// Programs that make dumps, and the clients that bring them back.
-const PROGRAMS: [(&str, &str); 2] = [("mysqldump", "mysql"), ("mariadb-dump", "mariadb")];
-
 /// The last line of a whole dump, of all of these programs.
 const WHOLE_DUMP: &str = "-- Dump completed";
 
 /// How the password comes to them.
-const VARIABLE: &str = "MYSQL_PWD";
-
-/// Says that a backup was taken.
-const TAKEN: &str = "back up both databases, then say so in the same command: --backup-taken";
+pub(super) const VARIABLE: &str = "MYSQL_PWD";
 
 /// A dump that can be made.
 #[derive(Debug)]
 pub(super) struct Dump {
     /// Before each of the programs: `docker exec`, or nothing.
-    runner: Vec<String>,
+    pub(super) runner: Vec<String>,
     /// The programs.
-    programs: (&'static str, &'static str),
+    pub(super) programs: (&'static str, &'static str),
     /// Of MariaDB, whose options have other names.
-    is_mariadb: bool,
+    pub(super) is_mariadb: bool,
     /// Where the programs find the server.
-    place: (String, u16),
-    user: String,
-    password: Secret,
-    databases: Vec<String>,
-    tls: Tls,
+    pub(super) place: (String, u16),
+    pub(super) user: String,
+    pub(super) password: Secret,
+    pub(super) databases: Vec<String>,
+    pub(super) tls: Tls,
     /// About so large.
     pub(super) bytes: u64,
 }
 
 /// How the programs speak to the server.
 #[derive(Debug)]
-enum Tls {
+pub(super) enum Tls {
     /// As they like: they run beside it.
     Any,
     /// Not at all.
@@ -83,229 +63,8 @@ enum Tls {
     Verified(Vec<u8>),
 }
 
-/// What was asked of the server.
-struct Asked {
-    /// Those of the databases that are there.
-    databases: Vec<String>,
-    tables: u64,
-    bytes: u64,
-    tls: bool,
-}
-
-/// Looks whether and how a dump can be made; `None`: there is nothing in the databases.
-///
-/// # Errors
-/// `backup-missing`: this run cannot make one, and a backup that somebody has taken serves. `dump-impossible`: the server or
-/// the disk would have to be mended.
-pub(super) fn look(
-    host: &dyn HostRead,
-    settings: &Settings,
-    found: &Found,
-    there: &[Container],
-) -> Result<Option<Dump>, Problem> {
-    let effective = Effective::new(settings, found);
-    let (spec, secrets) = CheckSpec::new(settings, &effective, Vec::new(), Limits::default());
-    if let Some(own) = &spec.databases {
-        return Err(missing(text!("the product reads them from the secret {}, and nobody else can", &own.secret)));
-    }
-    let Some(mut server) = spec.mysql.clone() else {
-        return Err(missing("neither prod.env nor a setting says where MySQL is".into()));
-    };
-    let of_server = [Key::MysqlHost, Key::MysqlPort, Key::MysqlUser, Key::MysqlPassword];
-    if let Some(key) = of_server.into_iter().find(|key| !found.is_one(*key)) {
-        return Err(missing(text!("prod.env has another {} for each of them, and one dump holds one server's", key)));
-    }
-    server.of_usual_user();
-    let name = effective.text(Key::MysqlHost).map_or_else(|| "mysql".to_owned(), |(name, _)| name);
-    let is_test_drive = settings.deployment == Deployment::TestDrive && is_published(settings.deployment, &name);
-    let container = match of_service(there, &name) {
-        Some(container) => Some(reached(container, &mut server)?),
-        None if !is_test_drive => None,
-        None if is_bare(host, &settings.home) => return Ok(None),
-        None => {
-            let problem = impossible("the container of the database is not there");
-            return Err(problem.hint("bring it up with the old image first, or back the databases up otherwise"));
-        }
-    };
-    let (runner, programs, is_mariadb) = program(host, container)?;
-    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
-    let asked = ask(host, &CheckSpec { mysql: Some(server.clone()), ..spec }, &secrets, &server, &roots)?;
-    if asked.tables == 0 {
-        return Ok(None);
-    }
-    let bytes = asked.bytes + asked.bytes / 2;
-    room(host, bytes + SPARE)?;
-    let inside = container.filter(|_| !runner.is_empty());
-    let tls = match (inside, asked.tls) {
-        (Some(_), _) => Tls::Any,
-        (None, false) => Tls::None,
-        (None, true) => Tls::Verified(trusted(host, settings, &roots)?),
-    };
-    let place = match inside {
-        // Whether a container knows its own name is its engine's affair.
-        Some(_) => ("127.0.0.1".to_owned(), spec.mysql.map_or(server.at.port, |own| own.at.port)),
-        None => (server.at.host.clone(), server.at.port),
-    };
-    Ok(Some(Dump {
-        runner,
-        programs,
-        is_mariadb,
-        place,
-        user: server.user.unwrap_or_else(|| USUAL_USER.to_owned()),
-        password: secrets.mysql.unwrap_or_else(|| Secret::new(Vec::new())),
-        databases: asked.databases,
-        tls,
-        bytes,
-    }))
-}
-
-/// This run cannot make a dump.
-pub(super) fn missing(why: Text) -> Problem {
-    Problem::settings(id::BACKUP_MISSING, "an upgrade needs a backup of both databases, and this run cannot dump them")
-        .because(why)
-        .hint(TAKEN)
-}
-
-/// It could, if something were otherwise.
-fn impossible(why: impl Into<Text>) -> Problem {
-    Problem::host(id::DUMP_IMPOSSIBLE, text!("the databases cannot be dumped before the upgrade: {}", why.into()))
-        .hint(TAKEN)
-}
-
-/// The container that has this service, or this name.
-pub(super) fn of_service<'c>(there: &'c [Container], name: &str) -> Option<&'c Container> {
-    there.iter().find(|own| own.service.as_deref() == Some(name) || own.state.name == name)
-}
-
-/// The container, once the server in it is known by where this host reaches it.
-fn reached<'c>(container: &'c Container, server: &mut MysqlSpec) -> Result<&'c Container, Problem> {
-    let name = &container.state.name;
-    if container.state.status != "running" {
-        return Err(impossible(text!("the container {} does not run", Foreign::new(name)))
-            .hint_command(as_root(text!("docker start {}", own(quoted(name))))));
-    }
-    let reached = container.reached(server.at.port);
-    let (at, port) = reached.ok_or_else(|| impossible("the container of the database has no address on this host"))?;
-    (server.at.host, server.at.port, server.at.container) = (at, port, false);
-    Ok(container)
-}
-
-/// Has no database of a Test Drive been made here yet: is there neither its folder nor a volume?
-fn is_bare(host: &dyn HostRead, home: &Path) -> bool {
-    let project = Place::look(host, home).project(host, home);
-    let filter = format!("label=com.docker.compose.project={project}");
-    let volumes = docker::run(host, Time::new(LOOK, LOOK), &["volume", "ls", "-q", "--filter", &filter]);
-    let has_none = match volumes {
-        Ok(output) => output.code == Some(0) && output.stdout.iter().all(u8::is_ascii_whitespace),
-        Err(docker::NoDocker::Absent) => true,
-        Err(_) => false,
-    };
-    has_none && host.list(&home.join("data")).is_ok_and(|names| names.is_empty())
-}
-
-/// A program that makes dumps: the container's own, else this host's.
-type Program = (Vec<String>, (&'static str, &'static str), bool);
-
-fn program(host: &dyn HostRead, container: Option<&Container>) -> Result<Program, Problem> {
-    let inside = |own: &Container| ["docker", "exec", own.state.name.as_str()].map(str::to_owned).to_vec();
-    let runners = container.map(inside).into_iter().chain([Vec::new()]);
-    for runner in runners {
-        for programs in PROGRAMS {
-            let argv = runner.iter().cloned().chain([programs.0, "--version"].map(str::to_owned));
-            let said = host.run(&Command { deadline: LOOK, ..Command::new(argv) });
-            if let Ok(said) = said
-                && said.code == Some(0)
-            {
-                let is_mariadb = first_line(&said.stdout, 200).contains("MariaDB");
-                let with_password = |mut runner: Vec<String>| {
-                    let name = runner.pop();
-                    runner.extend(["-i", "-e", VARIABLE].map(str::to_owned));
-                    runner.extend(name);
-                    runner
-                };
-                return Ok((if runner.is_empty() { runner } else { with_password(runner) }, programs, is_mariadb));
-            }
-        }
-    }
-    Err(missing(match container {
-        Some(own) => {
-            text!("neither the container {} nor this host has mysqldump or mariadb-dump", own.state.name.as_str())
-        }
-        None => "this host has neither mysqldump nor mariadb-dump".into(),
-    })
-    .hint("or install the one that fits the server, in Debian and Ubuntu of the package default-mysql-client"))
-}
-
-/// One session as the product's user: which databases are there, and how large they are.
-fn ask(
-    host: &dyn HostRead,
-    spec: &CheckSpec,
-    secrets: &Secrets,
-    server: &MysqlSpec,
-    roots: &Roots,
-) -> Result<Asked, Problem> {
-    let look = Look { host, platform: None, spec, secrets, roots, changes: Some(&[]) };
-    let Some(target) = look.mysql() else { return Err(Problem::bug("a server that nothing names")) };
-    let mut asked: Option<Asked> = None;
-    let time = Time::new(spec.limits.connect(), spec.limits.check());
-    let facts = mysql::look_and(&target, host, time, &mut |connection, about| {
-        let there = about.databases.iter().filter(|own| own.there == There::Yes);
-        let databases: Vec<String> = there.map(|own| own.name.clone()).collect();
-        let escapes = mysql::sql::has_escapes(&about.variables);
-        let names: Vec<String> = databases.iter().map(|name| mysql::sql::literal(name, escapes)).collect();
-        let (mut tables, mut bytes) = (0, 0);
-        if !names.is_empty() {
-            let sql = format!(
-                "SELECT COUNT(*), COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ({})",
-                names.join(",")
-            );
-            let rows = connection.query(&sql)?.unwrap_or_default();
-            let number = |at: usize| rows.first()?.get(at)?.as_deref()?.parse::<u64>().ok();
-            let Some(seen) = number(0).zip(number(1)) else { return Ok(()) };
-            (tables, bytes) = seen;
-        }
-        asked = Some(Asked { databases, tables, bytes, tls: about.tls.is_some() });
-        Ok(())
-    });
-    match (asked, &facts.login) {
-        (Some(asked), Some(Login::Open(about))) if about.broke.is_none() => Ok(asked),
-        _ => {
-            let findings = Check::judge(&Mysql, &facts, spec);
-            let wrong = findings.iter().find(|own| own.status == Status::Fail && NEEDED.contains(&own.id));
-            let place = host_port(&server.at.host, server.at.port);
-            let problem = match wrong {
-                Some(finding) => problem_of(finding, id::DUMP_IMPOSSIBLE),
-                None => impossible(text!("MySQL on {} does not say how large they are", own(place))),
-            };
-            Err(problem.hint(TAKEN))
-        }
-    }
-}
-
-/// Is there room for so much?
-fn room(host: &dyn HostRead, need: u64) -> Result<(), Problem> {
-    let folder = folder();
-    let there = |path: &&Path| matches!(host.lstat(path), Ok(Some(_)));
-    let nearest = folder.ancestors().find(there).unwrap_or(Path::new("/"));
-    let space = host.space(nearest).map_err(|error| {
-        impossible(text!("it cannot be told how much is free at {}", host.shown(nearest))).caused_by(error)
-    })?;
-    if space.free >= need {
-        return Ok(());
-    }
-    let free = own(bytes_shown(space.free));
-    Err(impossible(text!("they need {} at {}, and {} is free", own(bytes_shown(need)), host.shown(nearest), free))
-        .hint(text!("make room there: df -h {}", own(quoted(&nearest.to_string_lossy())))))
-}
-
-/// The authorities that this host trusts, for programs that read a file.
-fn trusted(host: &dyn HostRead, settings: &Settings, roots: &Roots) -> Result<Vec<u8>, Problem> {
-    let bundle = roots.bundle.as_deref().and_then(|path| host.read(path).ok().flatten());
-    Ok([bundle.unwrap_or_default(), authority(settings.proxy_ca.as_ref())?].join(&b'\n'))
-}
-
 /// Where dumps are.
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     Path::new(STATE).join("dumps")
 }
 
@@ -485,5 +244,71 @@ pub(in crate::deploy) fn remove(host: &dyn HostWrite, dump: &Path) -> io::Result
     match host.remove_dir(dump) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+    use crate::host::MemoryHost;
+
+    const SECRET: &str = "S3cret'Db";
+
+    fn dump(runner: &[&str], is_mariadb: bool, tls: Tls) -> Dump {
+        Dump {
+            runner: runner.iter().map(|&word| word.to_owned()).collect(),
+            programs: ("mysqldump", "mysql"),
+            is_mariadb,
+            place: ("db.corp.example".to_owned(), 3306),
+            user: "divvy".to_owned(),
+            password: Secret::new(SECRET),
+            databases: vec!["divvy".to_owned(), "divvykeys".to_owned()],
+            tls,
+            bytes: 1000,
+        }
+    }
+
+    fn made(host: &Double, dump: &Dump) -> Result<u64, Problem> {
+        let folder = Path::new("/var/lib/ics-setup/dumps/one");
+        dump.make(&mut Task { host, tell: &mut |_| (), stop: &|| false }, folder)
+    }
+
+    fn host(tail: &str) -> Double {
+        let files = MemoryHost::new();
+        files.put("/var/lib/ics-setup/lock", b"");
+        Double::with(files).prints("sh -c", "").prints("tail", tail).prints("stat", "1234\n")
+    }
+
+    #[test]
+    fn a_dump_is_whole_or_not_there_and_no_command_line_has_the_password() {
+        let tls = Tls::Verified(b"authorities".to_vec());
+        let host_whole = host("UNLOCK\n-- Dump completed on 2026-11-29 13:00:00\n");
+        assert_eq!(made(&host_whole, &dump(&[], false, tls)).unwrap(), 1234);
+        let read = |name: &str| {
+            let bytes = host_whole.read(&Path::new("/var/lib/ics-setup/dumps/one").join(name)).unwrap().unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(read("password"), "MYSQL_PWD='S3cret'\\''Db'\n");
+        assert_eq!((read("authorities.pem"), read("dump.sql")), ("authorities".to_owned(), String::new()));
+        assert!(read("restore").contains("exec mysql --no-defaults --protocol=TCP --host=db.corp.example"));
+        let ran: Vec<String> = host_whole.ran.lock().unwrap().iter().map(|own| own.argv.join(" ")).collect();
+        assert!(ran.iter().all(|line| !line.contains("S3cret")) && !read("restore").contains("S3cret"), "{ran:?}");
+        assert!(ran[0].contains("--ssl-mode=VERIFY_IDENTITY") && ran[0].ends_with("--databases divvy divvykeys"));
+
+        let cut = host("INSERT INTO\n");
+        assert!(made(&cut, &dump(&["docker", "exec", "mysql"], true, Tls::Any)).is_err());
+        assert!(cut.list(Path::new("/var/lib/ics-setup/dumps")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn each_make_of_program_is_told_about_tls_in_its_own_words() {
+        let options = |is_mariadb, tls| dump(&[], is_mariadb, tls).options(Path::new("/d")).join(" ");
+        assert!(options(true, Tls::None).ends_with("--skip-ssl"));
+        assert!(options(false, Tls::None).ends_with("--ssl-mode=DISABLED"));
+        assert!(
+            options(true, Tls::Verified(Vec::new())).ends_with("--ssl-ca=/d/authorities.pem --ssl-verify-server-cert")
+        );
+        assert!(options(false, Tls::Any).ends_with("--user=divvy"));
     }
 }

@@ -3,9 +3,11 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
+//! | `able` | whether a dump can be made, asked before anything is stopped |
 //! | `dump` | a backup that the run makes itself |
 //! | `redis` | an upgrade that asks for a newer Redis |
 
+mod able;
 mod dump;
 mod redis;
 
@@ -284,12 +286,12 @@ impl Question<'_> {
             return Ok(Backup::Taken);
         }
         if step == Step::Unknown {
-            return Err(dump::missing("the tags of the two images do not tell which release is the newer one".into()));
+            return Err(able::missing("the tags of the two images do not tell which release is the newer one".into()));
         }
         if left {
-            return Err(dump::missing("--no-restart leaves the old image running, which goes on writing".into()));
+            return Err(able::missing("--no-restart leaves the old image running, which goes on writing".into()));
         }
-        let dump = dump::look(self.host, self.settings, self.found, self.there)?;
+        let dump = able::look(self.host, self.settings, self.found, self.there)?;
         Ok(dump.map_or(Backup::Needless, |dump| Backup::Own(Box::new(dump))))
     }
 }

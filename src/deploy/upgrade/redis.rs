@@ -1,12 +1,12 @@
 //! An upgrade that crosses a release asks for a Redis of its time: it is asked before the product is stopped.
 
 use super::Question;
-use super::dump::of_service;
+use super::able::of_service;
 use crate::check::requirements::Crossing;
 use crate::check::{CheckSpec, Limits, Look};
-use crate::context::authority;
+use crate::context::{Named, roots};
 use crate::finding::{Finding, ids};
-use crate::net::{Roots, Time};
+use crate::net::Time;
 use crate::problem::Problem;
 use crate::redis::{self, Era, RedisAnswers, RedisFacts};
 use crate::settings::{Effective, Key};
@@ -32,7 +32,7 @@ pub(super) fn look(question: &Question<'_>, crossing: &Crossing) -> Result<Findi
     let Some(place) = spec.redis.as_ref().map(|redis| host_port(&redis.at.host, redis.at.port)) else {
         return Ok(judge(None, "the address that nothing names", crossing));
     };
-    let roots = Roots::of(host, &authority(settings.proxy_ca.as_ref())?);
+    let roots = roots(host, Named::of(settings).as_ref())?;
     let look = Look { host, platform: None, spec: &spec, secrets: &secrets, roots: &roots, changes: Some(&[]) };
     let time = Time::new(spec.limits.connect(), spec.limits.check());
     let facts = look.redis().map(|target| redis::look(&target, host, time)).unwrap_or_default();

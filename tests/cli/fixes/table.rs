@@ -193,6 +193,10 @@ pub const TABLE: &[(&str, How)] = &[
     // Settings.
     ("setting-unused", Words),
     ("password-in-argv", Words),
+    ("upgrade-direction", Words),
+    ("upgrade-backup", Words),
+    ("upgrade-redis", Words),
+    ("schema-moved", Words),
     ("variable-unknown", Words),
     ("agent-region-unknown", Words),
     ("settings-file-stays", Words),

@@ -112,7 +112,7 @@ fn of_the_first_start() {
     site.sh("useradd bob");
     let before = (site.container_ids(), site.sh("cat /divvycloud/*.yml /divvycloud/*.env"));
     let join = ["--docker-group", "bob"];
-    let moved = ["--docker-group", "bob", "--image", "divvycloud/divvycloud:v0.0.1"];
+    let moved = ["--docker-group", "bob", "--image", "divvycloud/divvycloud:v99.0.1"];
     let scaled = ["--docker-group", "bob", "--workers", "2"];
     for (stage, more, code, so, otherwise) in [
         ("settings", &["--workers", "many"][..], 3, "true", "true"),
