@@ -84,17 +84,64 @@ pub(crate) struct ComposeFiles {
 pub(crate) struct SecretsProvider {
     /// The variable.
     pub variable: String,
+    /// The variable beside it that names the region once more.
+    pub region_variable: String,
+    /// How the value begins where the secret is one of AWS.
+    pub aws: String,
     /// What stands before the secret's name in its value.
     pub name: String,
+    /// What stands before its region.
+    pub region: String,
+    /// Settings whose lines it stands in the place of.
+    pub lines: Vec<String>,
     /// Members of the secret.
     pub keys: Vec<String>,
 }
 
 impl SecretsProvider {
-    /// The secret's name; the whole value where it names none.
-    pub(crate) fn secret<'v>(&self, value: &'v str) -> &'v str {
+    /// Both variables.
+    pub(crate) fn variables(&self) -> [&str; 2] {
+        [&self.variable, &self.region_variable]
+    }
+
+    /// Is it a secret of AWS?
+    pub(crate) fn is_aws(&self, value: &str) -> bool {
+        value.split(',').next().is_some_and(|kind| kind.trim() == self.aws)
+    }
+
+    /// A member of the value.
+    pub(crate) fn member<'v>(&self, value: &'v str, key: &str) -> Option<&'v str> {
         let mut parts = value.split(',').filter_map(|part| part.trim().split_once('='));
-        parts.find(|(key, _)| *key == self.name).map_or(value, |(_, name)| name)
+        parts.find(|(own, _)| *own == key).map(|(_, member)| member).filter(|member| !member.is_empty())
+    }
+
+    /// The secret for people: its name, or the whole value where it names none.
+    pub(crate) fn shown(&self, value: &str) -> String {
+        let kind = if self.is_aws(value) { "AWS secret" } else { "secret" };
+        format!("{kind} {}", self.member(value, &self.name).unwrap_or(value))
+    }
+
+    /// The value for a secret of AWS; what else stands in the `present` one stays.
+    pub(crate) fn value(&self, present: Option<&str>, secret: &str, region: &str) -> String {
+        let wanted = [(self.region.as_str(), region), (self.name.as_str(), secret)];
+        let present = present.filter(|present| self.is_aws(present)).unwrap_or(&self.aws);
+        let mut parts: Vec<String> = present.split(',').map(|part| part.trim().to_owned()).collect();
+        for (key, value) in wanted {
+            let own = format!("{key}={value}");
+            match parts.iter_mut().find(|part| part.split_once('=').is_some_and(|(name, _)| name == key)) {
+                Some(part) => *part = own,
+                None => parts.push(own),
+            }
+        }
+        parts.join(",")
+    }
+
+    /// The variables that it stands in the place of, of both generations.
+    pub(crate) fn outranked(&self) -> impl Iterator<Item = &'static str> {
+        let of_setting = |key: &'static String| {
+            [Generation::Current, Generation::Older].into_iter().flat_map(|own| Vendor::get().variables(own, key))
+        };
+        Vendor::get().secrets_provider.lines.iter().flat_map(of_setting).map(String::as_str)
     }
 }
 
@@ -157,7 +204,13 @@ mod tests {
         }
         assert_eq!(vendor.no_proxy.base.join(","), "mysql,redis,169.254.169.254");
         let provider = &vendor.secrets_provider;
-        assert_eq!(provider.secret("AWSAssumeRole,region=us-east-1, secret_name=ics"), "ics");
-        assert_eq!(provider.secret("Other"), "Other");
+        let by_hand = "AWSAssumeRole,region=us-east-1, secret_name=ics, role=x=y";
+        assert_eq!(provider.shown(by_hand), "AWS secret ics");
+        assert_eq!(provider.shown("Other"), "secret Other");
+        assert_eq!(provider.member(by_hand, &provider.region), Some("us-east-1"));
+        assert_eq!(provider.value(None, "a=b", "eu-west-1"), "AWSAssumeRole,region=eu-west-1,secret_name=a=b");
+        let moved = "AWSAssumeRole,region=eu-west-1,secret_name=new,role=x=y";
+        assert_eq!(provider.value(Some(by_hand), "new", "eu-west-1"), moved);
+        assert_eq!(provider.outranked().count(), 16);
     }
 }

@@ -114,7 +114,7 @@ pub struct Address {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Databases {
-    /// Its name.
+    /// What it is called: `AWS secret ics`.
     pub secret: String,
     /// Who names it: `found in /divvycloud/prod.env:1`.
     pub origin: String,

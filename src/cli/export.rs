@@ -20,8 +20,8 @@ use crate::problem::Problem;
 use crate::redact::{Redactor, list};
 use crate::report::{line, visible};
 use crate::settings::{
-    Deployment, Entry, Exclusions, First, Key, Layer, NoProxy, Origin, Setting, Settings, TABLE, TargetName, export,
-    host_alone, read_file,
+    Deployment, Effective, Entry, Exclusions, First, Key, Layer, NoProxy, Origin, Setting, Settings, Spec, TABLE,
+    TargetName, export, host_alone, read_file,
 };
 use crate::targets::Phase;
 use crate::vendor::Vendor;
@@ -68,7 +68,10 @@ impl<'h> Exported<'h> {
     fn entries(&self, exactly: bool) -> Entries {
         let Self { known, settings, .. } = self;
         let mut entries = Entries::new();
-        for spec in TABLE.iter().filter(|spec| spec.saved && spec.value_name != "URL") {
+        // Lines beside a secret count for nothing.
+        let has_secret = Effective::new(settings, &known.found).databases().is_some();
+        let counts = |spec: &&Spec| !(has_secret && spec.key.is_in("mysql"));
+        for spec in TABLE.iter().filter(|spec| spec.saved && spec.value_name != "URL").filter(counts) {
             let said = match spec.key {
                 // They stand in the URLs and in the list.
                 Key::ProxyUser | Key::ProxyNoProxy | Key::ProxyNoProxyOnly => continue,
@@ -127,7 +130,8 @@ impl<'h> Exported<'h> {
     fn passwords(&self, entries: &mut Entries) {
         let Self { known, settings, .. } = self;
         let logs_in = settings.proxies.iter().any(|url| url.value.credentials.is_some());
-        let has = |key: Key| settings.back_ends.contains_key(&key) || known.found.get(key).is_some();
+        let effective = Effective::new(settings, &known.found);
+        let has = |key: Key| effective.secret(key).is_some();
         for (key, faces) in [
             (Key::ProxyPassword, &[Key::ProxyPassword, Key::ProxyPasswordFile, Key::ProxyPasswordEnv][..]),
             (Key::MysqlPassword, &[Key::MysqlPassword, Key::MysqlPasswordFile]),

@@ -127,7 +127,8 @@ impl HostContext<'_> {
             let default = if key == Key::RedisHost { "redis" } else { "mysql" };
             value.is_some_and(|value| key == Key::MysqlPassword || value != default || !is_nowhere(default))
         };
-        let of_secret = |key: Key| key.is_in("mysql") && self.found.databases.is_some() && !said(Key::MysqlHost);
+        let has_secret = self.found.has_secret(&self.layers) && !said(Key::MysqlHost);
+        let of_secret = |key: Key| key.is_in("mysql") && has_secret;
         let lacks = |key: &Key| !said(*key) && !stands(*key) && !of_secret(*key);
         Ok(NEEDED.into_iter().filter(lacks).map(Key::spec).collect())
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::consumers::NAMES;
 use crate::consumers::sight::{Place, Sight, Sights};
 use crate::consumers::sources::{self, ENVIRONMENT, Reader, Source};
-use crate::envfile::{State, Syntax, find, utf_16};
+use crate::envfile::{ASIDE, State, Syntax, find, utf_16};
 use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
@@ -110,18 +110,29 @@ fn of_product(found: &mut Found, source: &Source, adopted: bool) {
     let names: Vec<&str> = NAMES.into_iter().chain(named.iter().map(|(_, name, _)| *name)).collect();
     let lines = find(&file.bytes, Syntax::EnvFile, &names);
     let provider = &vendor.secrets_provider;
-    let last = find(&file.bytes, Syntax::EnvFile, &[&provider.variable]).into_iter().rev();
-    found.databases = last.filter(|at| at.state == State::Active).take(1).find_map(|at| {
-        let value = meant(&file.bytes[at.value.clone()])?;
-        let origin = Origin::Found { path: source.path.clone(), line: at.line };
-        (!value.is_empty()).then(|| Setting::new(provider.secret(&value).to_owned(), origin))
-    });
+    let mut last = find(&file.bytes, Syntax::EnvFile, &[&provider.variable]).into_iter().rev();
+    let at = last.find(|at| at.state == State::Active);
+    let secret = at.and_then(|at| Some((at.line, meant(&file.bytes[at.value])?)));
+    if let Some((line, value)) = secret.filter(|(_, value)| !value.is_empty()) {
+        let origin = Origin::Found { path: source.path.clone(), line };
+        found.databases = Some(Setting::new(provider.shown(&value), origin));
+        let members = [(Key::AwsSecret, &provider.name), (Key::AwsRegion, &provider.region)];
+        for (key, member) in members.into_iter().filter(|_| provider.is_aws(&value)) {
+            provider.member(&value, member).into_iter().for_each(|own| found.set(key, own, &source.path, line));
+        }
+    }
     for (index, name) in names.iter().enumerate() {
-        let last = lines.iter().rev().find(|at| at.name == index && at.state == State::Active);
-        let last = last.map(|last| (last, meant(&file.bytes[last.value.clone()])));
+        let last = |state| {
+            let last = lines.iter().rev().find(|at| at.name == index && at.state == state)?;
+            Some((last, meant(&file.bytes[last.value.clone()])))
+        };
+        let (aside, last) = (last(State::Aside), last(State::Active));
         let setting = named.iter().find(|(_, own, _)| own == name);
         if let Some((key, ..)) = setting {
             found.note(*key, last.as_ref().and_then(|(_, value)| value.as_deref()));
+        }
+        if let (Some((key, _, true)), Some((line, Some(value)))) = (setting, aside) {
+            found.set_aside(*key, &value, &source.path, line.line);
         }
         let Some((last, value)) = last else { continue };
         match (setting, value) {
@@ -147,7 +158,7 @@ fn generation(bytes: &[u8]) -> (Option<Generation>, bool) {
 
 /// The value that a person meant: without the remark behind it, and without quotes, which docker and Compose v1 keep. `None`: it
 /// is not UTF-8, so it could not be written again as it is.
-fn meant(raw: &[u8]) -> Option<String> {
+pub(crate) fn meant(raw: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(raw).ok()?;
     let value = text.split_once(" #").map_or(text, |(value, _)| value).trim();
     let inner = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
@@ -157,7 +168,7 @@ fn meant(raw: &[u8]) -> Option<String> {
 /// Has the file an active (or, where asked, a commented) line whose name begins so?
 fn mentions(bytes: &[u8], prefixes: &[String], commented: bool) -> bool {
     bytes.split(|byte| *byte == b'\n').any(|line| {
-        let line = line.trim_ascii_start();
+        let line = line.strip_prefix(ASIDE.as_bytes()).filter(|_| commented).unwrap_or(line).trim_ascii_start();
         let marks = line.iter().take_while(|byte| commented && **byte == b'#').count();
         let line = line[marks..].trim_ascii_start();
         let line =

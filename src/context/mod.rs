@@ -15,7 +15,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(crate) use authority::{AuthoritySpec, Named, roots, sum_of};
-pub(crate) use found::found;
+pub(crate) use found::{found, meant};
 pub(crate) use inputs::{Inputs, at_most, private_state, read, utf8};
 
 use crate::finding::{Finding, Ignored};
@@ -118,6 +118,7 @@ impl Subject {
             Some(Err(problem)) if matches!(intent, Intent::Check) => (Found::default(), Some(problem)),
             Some(Err(problem)) => return Err(problem),
         };
+        let found = found.counting(&self.layers);
         let last_run_unread = self.unread.is_some();
         let installs = false;
         Ok(HostContext { layers: self.layers, last_run_unread, installs, platform, has_product, view, found, unread })

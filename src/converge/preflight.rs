@@ -206,6 +206,7 @@ fn moved(host: &HostContext<'_>, settings: &Settings, phase: Phase) -> Vec<&'sta
         let mut own = settings.back_ends.iter().filter(|(key, _)| key.is_in(back_end.section));
         let before = host.layers.before(back_end.tls).map(|setting| &setting.value);
         own.any(|(key, value)| !host.found.has_everywhere(*key, value.bytes()))
+            || (back_end.host == Key::MysqlHost && settings.moves_databases(&host.found))
             || host.layers.get(back_end.tls).is_some_and(|now| Some(&now.value) != before)
     };
     BACK_ENDS.iter().filter(is_moved).collect()

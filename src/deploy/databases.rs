@@ -82,9 +82,7 @@ impl<'a> Databases<'a> {
         let not_here = match (&spec.mysql, &spec.databases) {
             _ if !host.is_live() => Some("--root names an image, where nothing runs".into()),
             _ if is_container => Some("a Test Drive's MySQL is a container, which makes them when it starts".into()),
-            (None, Some(own)) => {
-                Some(text!("they come from the secret {}, which the product alone reads", &own.secret))
-            }
+            (None, Some(own)) => Some(text!("in {}, not looked up: the product alone reads it", &own.secret)),
             _ => None,
         };
         if let Some(mysql) = &mut spec.mysql {
@@ -384,5 +382,19 @@ fn stop(mysql: &MysqlSpec, admin: &MysqlAdmin, missing: &Missing, stopped: &Stop
         1819 => problem.hint("the server has a policy for passwords: SHOW VARIABLES LIKE 'validate_password%';"),
         CANNOT_USER => problem.hint(text!("look whether it is there: SHOW CREATE USER {};", own(&missing.account))),
         code => problem.hint(text!("look what the number means: perror {}", code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_a_secret_is_not_looked_up() {
+        let said = [("aws.secret", "prod/ics"), ("aws.region", "us-east-1")];
+        let lines = trial(&said).unwrap();
+        assert_eq!(lines, ["skipped: in AWS secret prod/ics, not looked up: the product alone reads it"]);
+        let creates = trial(&[&said[..], &[("mysql.create_databases", "true")]].concat()).unwrap_err();
+        assert!(creates.id == "settings-conflict" && creates.kind == Kind::Settings, "{creates:?}");
     }
 }

@@ -20,6 +20,9 @@ pub enum Syntax {
     EnvironmentFile,
 }
 
+/// The comment mark of a line that was set aside and is brought back as it stood; nobody else's comment begins so.
+pub(crate) const ASIDE: &str = "#in-secret# ";
+
 /// Does the line take effect?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -27,6 +30,8 @@ pub enum State {
     Active,
     /// An assignment behind a comment mark: `#http_proxy=…`. Prose that mentions a variable is not among them.
     Commented,
+    /// An active line of a Docker env file behind [`ASIDE`].
+    Aside,
 }
 
 /// A line that names a variable.
@@ -93,6 +98,11 @@ fn in_script(bytes: &[u8], names: &[&str]) -> Vec<Occurrence> {
 }
 
 fn parse(line: &[u8], syntax: Syntax, names: &[&str]) -> Option<(State, usize, Range<usize>)> {
+    if let Some(stood) = line.strip_prefix(ASIDE.as_bytes()).filter(|_| syntax == Syntax::EnvFile) {
+        let (state, name, value) = parse(stood, syntax, names)?;
+        let value = value.start + ASIDE.len()..value.end + ASIDE.len();
+        return (state == State::Active).then_some((State::Aside, name, value));
+    }
     let mut at = blanks(line, 0);
     let mut state = State::Active;
     while at < line.len() && matches!(line[at], b'#' | b';') {
@@ -211,6 +221,17 @@ mod tests {
         assert_eq!((found[0].span.clone(), found[0].line), (0..15, 1));
         let found = find(b"\xEF\xBB\xBFno_proxy=a\n", Syntax::EnvFile, &["no_proxy"]);
         assert_eq!(found[0].span, 3..13);
+    }
+
+    #[test]
+    fn lines_that_were_set_aside_are_told_from_comments() {
+        let aside = |value: &str| Some((State::Aside, value.to_owned()));
+        assert_eq!(one(&format!("{ASIDE}http_proxy=a b"), Syntax::EnvFile), aside("a b"));
+        assert_eq!(one(&format!("{ASIDE}  export http_proxy = a"), Syntax::EnvFile), aside("a"));
+        for comment in [format!("{ASIDE}#http_proxy=a"), format!(" {ASIDE}http_proxy=a"), format!("{ASIDE}x=a")] {
+            assert_eq!(one(&comment, Syntax::EnvFile), None, "{comment}");
+        }
+        assert_eq!(one(&format!("{ASIDE}http_proxy=a"), Syntax::PamEnv), None);
     }
 
     #[test]

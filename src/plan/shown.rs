@@ -5,6 +5,7 @@ use std::cell::LazyCell;
 
 use super::OWN_COMMENTS;
 use crate::authority::{is_mount_line, is_variable};
+use crate::envfile::ASIDE;
 use crate::product::templates;
 use crate::redact::{is_secret_name, url_text};
 use crate::text;
@@ -92,6 +93,9 @@ impl<'a> Line<'a> {
             return Self { pieces: vec![Piece::Hidden] };
         }
         let mark = text.len() - text.trim_start_matches(['#', ';', ' ']).len();
+        if let Some((piece, "")) = line.strip_prefix(ASIDE).and_then(assignment) {
+            return Self { pieces: vec![Piece::Plain(ASIDE), piece] };
+        }
         if text.starts_with(['#', ';']) || text.starts_with("//") {
             let (lead, rest) = line.split_at(line.len() - text.len() + mark);
             return match assignment(rest) {
@@ -221,6 +225,7 @@ pub(super) fn is_ours(name: &str) -> bool {
     ["httpproxy", "httpsproxy", "noproxy", "proxy"].contains(&plain.as_str())
         || Vendor::get().setting_of(name).is_some()
         || is_variable(name)
+        || Vendor::get().secrets_provider.variables().contains(&name)
         || ["MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD", "MYSQL_ROOT_PASSWORD"].contains(&name)
 }
 

@@ -4,7 +4,7 @@ use crate::settings::table::Key;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::layers::{Origin, Setting};
+use super::layers::{Layers, Origin, Setting};
 use super::{NoProxy, ProxyUrl, Secret};
 use crate::system::cloud::Direct;
 use crate::text::Text;
@@ -54,8 +54,10 @@ pub struct Found {
     unknown: Vec<(Key, PathBuf, usize)>,
     /// What looks like a password in values that are no proxy URLs.
     hidden: Vec<Secret>,
-    /// The secret that `prod.env` has the databases from, in place of its own lines.
+    /// The secret that `prod.env` has the databases from, in place of its own lines, for people.
     pub databases: Option<Setting<String>>,
+    /// Values of lines that were set aside for it.
+    aside: BTreeMap<Key, Setting<String>>,
     /// Why nothing could be found in `prod.env`, although it is there.
     pub no_product: Option<Text>,
     /// Which variable names `prod.env` uses.
@@ -132,6 +134,28 @@ impl Found {
     /// Notes what one of the variables of `prod.env` has that a setting stands in; `None`: there is no such line.
     pub fn note(&mut self, key: Key, value: Option<&str>) {
         self.product.entry(key).or_default().push(value.unwrap_or_default().to_owned());
+    }
+
+    /// Takes the value of a line that was set aside.
+    pub fn set_aside(&mut self, key: Key, value: &str, path: &Path, line: usize) {
+        let origin = Origin::Found { path: path.to_path_buf(), line };
+        self.aside.entry(key).or_insert_with(|| Setting::new(value.to_owned(), origin));
+    }
+
+    /// As it counts with what is said: where the secret is to go, lines that were set aside count again.
+    #[must_use]
+    pub fn counting(mut self, layers: &Layers) -> Self {
+        if layers.removes_secret() {
+            for (key, setting) in std::mem::take(&mut self.aside) {
+                self.values.entry(key).or_insert(setting);
+            }
+        }
+        self
+    }
+
+    /// Do the databases come from a secret, by what is said of it, or else by what is found?
+    pub(crate) fn has_secret(&self, layers: &Layers) -> bool {
+        !layers.removes_secret() && (layers.get(Key::AwsSecret).is_some() || self.databases.is_some())
     }
 
     /// Has `prod.env` this value in every variable that the setting stands in?

@@ -124,7 +124,8 @@ fn wrong(id: ProblemId, shown: &Path, because: Text) -> Problem {
 
 /// What is worth remembering for the next run: what people said in this one or in those before it. The host's own settings
 /// file is read again by the next run, so nothing of it is remembered.
-pub(super) fn told(layers: &Layers, remove_proxy: bool) -> Told {
+/// `secret`: name and region of the one that the databases are to come from.
+pub(super) fn told(layers: &Layers, remove_proxy: bool, secret: Option<(&str, &str)>) -> Told {
     let worth = |spec: &Spec| {
         let setting = layers.get(spec.key).filter(|_| spec.saved)?;
         let stays = layers.file_stays && matches!(setting.origin, Origin::File { .. });
@@ -137,6 +138,9 @@ pub(super) fn told(layers: &Layers, remove_proxy: bool) -> Told {
             Key::ProxyUrl => URLS[1..].iter().all(stronger),
             Key::ProxyUser => url_has_its_own_user(layers, rank),
             Key::ProxyCaSha256 => stronger(&Key::ProxyCa),
+            // Databases stand in a secret or in lines.
+            key if key.is_in("aws") => secret.is_none(),
+            key if key.is_in("mysql") => secret.is_some(),
             _ => false,
         };
         // Whom to trust does not go with the way out.
@@ -144,7 +148,13 @@ pub(super) fn told(layers: &Layers, remove_proxy: bool) -> Told {
         let value = if spec.value_name == "URL" { url(&setting.value) } else { setting.value.clone() };
         (!stays && !beaten && !gone && !value.is_empty()).then_some((spec.key, value))
     };
-    TABLE.iter().filter_map(worth).collect()
+    let mut told: Told = TABLE.iter().filter_map(worth).collect();
+    // One without the other would be missing where `prod.env` has lost it.
+    if let Some((name, region)) = secret.filter(|_| told.keys().any(|key| key.is_in("aws"))) {
+        told.entry(Key::AwsSecret).or_insert_with(|| name.to_owned());
+        told.entry(Key::AwsRegion).or_insert_with(|| region.to_owned());
+    }
+    told
 }
 
 /// What was said by a flag or variable, and differently in the host's own settings file, which is stronger than what is
@@ -158,6 +168,7 @@ pub(super) fn outlived(layers: &Layers, remove_proxy: bool) -> Option<Finding> {
         let said = match by_hand(&spec.key) {
             Some(said) => (said.value != stays.value).then_some(said),
             None if remove_proxy && URLS.contains(&spec.key) => by_hand(&Key::ProxyRemove),
+            None if layers.removes_secret() && spec.key.is_in("aws") => by_hand(&Key::NoSecretsProvider),
             None => same_matter.iter().find_map(by_hand),
         };
         said.map(|said| (said, stays))
@@ -254,7 +265,7 @@ mod tests {
         ]);
         let after =
             |said: &[(Key, &str)]| Layers { flags: flags(said), last_run: last_run.clone(), ..Layers::default() };
-        let url = |said: &str| told(&after(&[(Key::ProxyUrl, said), (Key::ProxyNoProxy, "y")]), false);
+        let url = |said: &str| told(&after(&[(Key::ProxyUrl, said), (Key::ProxyNoProxy, "y")]), false, None);
         let common = [(Key::ProxyNoProxy, "y"), (Key::MysqlHost, "db")];
         is(&url("http://new:2"), &[&[(Key::ProxyUrl, "http://new:2"), (Key::ProxyUser, "svc")], &common[..]].concat());
         // A user in the URL, or none there, outlives the user of before.
@@ -262,8 +273,20 @@ mod tests {
         is(&url("http://@new:2"), &[&[(Key::ProxyUrl, "http://@new:2")], &common[..]].concat());
         // The port that was confirmed.
         is(&url("http://u@new"), &[&[(Key::ProxyUrl, "http://u@new:80")], &common[..]].concat());
-        is(&told(&after(&[(Key::ProxyRemove, "true")]), true), &[(Key::MysqlHost, "db")]);
-        is(&told(&after(&[]), false), &last_run_values());
+        is(&told(&after(&[(Key::ProxyRemove, "true")]), true, None), &[(Key::MysqlHost, "db")]);
+        is(&told(&after(&[]), false, None), &last_run_values());
+    }
+
+    #[test]
+    fn databases_stand_in_a_secret_or_in_lines() {
+        let of_secret = [(Key::AwsSecret, "ics"), (Key::AwsRegion, "us-east-1")];
+        let last_run = of_last_run(&[(Key::MysqlHost, "db"), (Key::RedisHost, "r")]);
+        let now = Layers { flags: flags(&of_secret[..1]), last_run, ..Layers::default() };
+        let secret = Some(("ics", "us-east-1"));
+        is(&told(&now, false, secret), &[&[(Key::RedisHost, "r")], &of_secret[..]].concat());
+        let last_run = of_last_run(&of_secret);
+        let now = Layers { flags: flags(&[(Key::MysqlHost, "db")]), last_run, ..Layers::default() };
+        is(&told(&now, false, None), &[(Key::MysqlHost, "db")]);
     }
 
     fn last_run_values() -> [(Key, &'static str); 4] {
@@ -282,9 +305,9 @@ mod tests {
         let last_run = of_last_run(&[(Key::ProxyUrl, "http://old:1"), (Key::AgentRegion, "eu")]);
         let named = Layers { file, last_run, ..Layers::default() };
         let region = (Key::AgentRegion, "eu");
-        is(&told(&named, false), &[(Key::Release, "22.3.9"), (Key::ProxyUrl, "http://u@h:1"), region]);
+        is(&told(&named, false, None), &[(Key::Release, "22.3.9"), (Key::ProxyUrl, "http://u@h:1"), region]);
         let own = Layers { file_stays: true, ..named };
-        is(&told(&own, false), &[region]);
+        is(&told(&own, false, None), &[region]);
     }
 
     #[test]

@@ -223,6 +223,11 @@ impl Layers {
         self.get(key).and_then(|setting| parse_switch(&setting.value))
     }
 
+    /// Is the secret with the databases to go?
+    pub(crate) fn removes_secret(&self) -> bool {
+        self.switch(Key::NoSecretsProvider) == Some(true)
+    }
+
     /// The value that counted before this run was told anything: that of the host's own settings file, else the last run's.
     pub fn before(&self, key: Key) -> Option<&Setting<String>> {
         self.file.get(key).filter(|_| self.file_stays).or_else(|| self.last_run.get(key))

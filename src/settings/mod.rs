@@ -25,8 +25,8 @@ pub(crate) use no_proxy::is_stranger;
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
 pub use resolve::{
-    BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, Settings, TargetName, Unresolved,
-    home, strategy,
+    BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, SecretsProvider, Settings,
+    TargetName, Unresolved, home, strategy,
 };
 pub use schema::schema;
 pub use table::{Key, Shape, Spec, TABLE, by_key};

@@ -108,6 +108,13 @@ settings! {
         .help("File whose content, without the final newline, is the Redis password");
     RedisTls = "redis.tls": switch("redis-tls", "ICS_SETUP_REDIS_TLS")
         .help("Connect to Redis with TLS");
+    AwsSecret = "aws.secret": text("aws-secret", "ICS_SETUP_AWS_SECRET", "NAME")
+        .help("Secret of AWS Secrets Manager that the product takes its databases from, in place of --mysql-…").of_product();
+    AwsRegion = "aws.region": text("aws-region", "ICS_SETUP_AWS_REGION", "REGION")
+        .help("AWS region of that secret").of_product();
+    NoSecretsProvider = "aws.no_secrets_provider": switch("no-secrets-provider", "ICS_SETUP_NO_SECRETS_PROVIDER")
+        .help("Take the databases from prod.env again: its lines about them are as they stood before --aws-secret")
+        .unsaved().of_product();
     Os = "os": choice("os", "ICS_SETUP_OS", Strategy::NAMES)
         .help("Treat the host as this family, whatever it says of itself");
     // Which regions there are, the catalogue of endpoints knows; a user's file can add one.

@@ -9,6 +9,7 @@ mod mend;
 mod mysql_env;
 mod package_manager;
 mod prod_env;
+mod secrets_provider;
 mod system_proxy;
 #[cfg(test)]
 mod tests;
@@ -152,7 +153,8 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let asks_nothing = draft.plan.authority.is_none()
         && !settings.proxies.any()
         && !settings.remove_proxy
-        && settings.back_ends.is_empty();
+        && settings.back_ends.is_empty()
+        && settings.secrets_provider.is_none();
     // An installation goes directly then.
     if asks_nothing && draft.plan.changes.is_empty() && context.phase != Phase::Install {
         let title = match context.found.unknown_proxy() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Context;
-use super::prod_env::portable;
+use super::vars::portable;
 use crate::context::complete::{KEPT, PASSWORD, is_generated, mysql_env};
 use crate::docker::compose::outline::Outline;
 use crate::envfile::{Edit, Syntax, edit};

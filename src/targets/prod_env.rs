@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::secrets_provider::Lines;
 use super::system_proxy::edits;
-use super::vars::{ProxyVars, reasons};
+use super::vars::{ProxyVars, portable, reasons};
 use super::{Context, Phase};
 use crate::consumers::Who;
 use crate::context::complete;
@@ -21,7 +22,7 @@ use crate::version::Version;
 
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     let settings = context.settings;
-    let back_ends = !settings.back_ends.is_empty();
+    let back_ends = !settings.back_ends.is_empty() || settings.secrets_provider.is_some();
     let installs = context.phase == Phase::Install;
     if !vars.change() && !back_ends && !installs {
         return Ok(());
@@ -54,8 +55,10 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     let list = context.found.no_proxy_at(&path);
     let variables = vars.variables(&list);
     let values = back_end_values(context, &shown, draft)?;
+    let secret = Lines::of(context, present, &shown, draft)?;
     let mut edits = edits(context, vars, &variables);
     edits.extend(values.iter().map(|(name, value)| Edit::Set(name, value.as_bytes())));
+    edits.extend(secret.edits(&values));
     let edited = edit(present, Syntax::EnvFile, &edits).map_err(|refused| {
         Problem::host(id::READERS_DISAGREE, text!("{}: {}", shown, refused))
             .hint(text!("mend the lines about {} by hand, then run again", own(refused.name)))
@@ -203,19 +206,12 @@ fn back_end_values<'a>(
     Ok(values)
 }
 
-/// A value as every reader of env files takes it.
-pub(super) fn portable(key: &str, what: &'static str, bytes: &[u8], shown: &Path) -> Result<PortableValue, Problem> {
-    PortableValue::new(bytes, Syntax::EnvFile.readers().must).map_err(|refused| {
-        Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
-            .hint(text!("choose a {} of letters, digits and _ . , : / @ % + = -", own(what)))
-    })
-}
-
 /// Settings of the databases that the last run was told, and that a secret outranks now: they are not written again. One that
 /// somebody asks for stops the run.
 fn outranked(context: &Context<'_>, shown: &Path, draft: &mut Draft<'_>) -> Vec<Key> {
-    let Some(secret) = &context.found.databases else { return Vec::new() };
     let settings = context.settings;
+    let secret = context.found.databases.as_ref().filter(|_| settings.secrets_provider.is_none());
+    let Some(secret) = secret else { return Vec::new() };
     let of_databases: Vec<Key> = settings.back_ends.keys().copied().filter(|key| key.is_in("mysql")).collect();
     let by_hand = |key: &Key| {
         let faces = [Some(*key), key.file_of_password()];
@@ -229,14 +225,15 @@ fn outranked(context: &Context<'_>, shown: &Path, draft: &mut Draft<'_>) -> Vec<
         Origin::Found { line, .. } => text!("line {} of {}", line, shown),
         _ => text!("{}", shown),
     };
-    let title =
-        text!("the databases come from the secret {}: {} would count for nothing", secret.value.as_str(), *first);
+    let title = text!("the databases come from {}: {} would count for nothing", secret.value.as_str(), *first);
     draft.note(
         Finding::fail(ids::SECRETS_PROVIDER, title)
-            .observed(text!("{} in {}", own(&provider.variable), line.clone()))
+            .observed(text!("{} in {}", own(&provider.variable), line))
             .cause("the product takes the databases from the secret and passes over lines about them in prod.env")
             .advise(text!("change it in the secret: its members are {}", own(provider.keys.join(", "))))
-            .advise(text!("where prod.env is to name the databases again, comment out {}, then run the same", line)),
+            .advise(
+                "where prod.env is to name the databases again, give the same command --no-secrets-provider besides",
+            ),
     );
     Vec::new()
 }

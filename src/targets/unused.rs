@@ -51,6 +51,9 @@ fn use_of(key: Key) -> Use {
         | Key::MysqlPasswordFile
         | Key::MysqlDatabase
         | Key::MysqlSecretDatabase
+        | Key::AwsSecret
+        | Key::AwsRegion
+        | Key::NoSecretsProvider
         | Key::RedisHost
         | Key::RedisPort
         | Key::RedisPassword

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::Context;
 use crate::clients;
-use crate::envfile::Note;
+use crate::envfile::{Note, PortableValue, Syntax};
 use crate::finding::{Finding, Status, ids};
 use crate::lists::{self, Local};
 use crate::network::catalogue::Needs;
 use crate::plan::Draft;
+use crate::problem::{Problem, id};
 use crate::redact;
 use crate::settings::{Deployment, Exclusions, Key, NoProxy, Settings};
 use crate::system::cloud::cloud;
@@ -219,11 +220,25 @@ impl ProxyVars {
     }
 }
 
+/// A value as every reader of env files takes it.
+pub(super) fn portable(key: &str, what: &'static str, bytes: &[u8], shown: &Path) -> Result<PortableValue, Problem> {
+    PortableValue::new(bytes, Syntax::EnvFile.readers().must).map_err(|refused| {
+        Problem::settings(id::VALUE_NOT_PORTABLE, text!("{} cannot be written to {}: {}", key, shown, refused))
+            .hint(text!("choose a {} of letters, digits and _ . , : / @ % + = -", own(what)))
+    })
+}
+
 /// Notes of an edit as reasons of a change.
 pub(super) fn reasons(notes: &[Note]) -> Vec<Text> {
-    notes
-        .iter()
-        .map(|note| match note {
+    let of_all = |of: fn(&Note) -> Option<&String>, what: &'static str| {
+        let names = notes.iter().filter_map(of).map(String::as_str).collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| text!("{}: {}", own(what), own(names)))
+    };
+    let aside =
+        of_all(|note| if let Note::Aside(name) = note { Some(name) } else { None }, "set aside what is in the secret");
+    let back = of_all(|note| if let Note::Back(name) = note { Some(name) } else { None }, "bring back as they stood");
+    let single = notes.iter().filter_map(|note| {
+        Some(match note {
             Note::Set(name) => text!("set {}", own(name)),
             Note::Added(name) => text!("add {}", own(name)),
             Note::Uncommented(name, line) => text!("uncomment {} (line {}) and set it", own(name), line),
@@ -231,8 +246,10 @@ pub(super) fn reasons(notes: &[Note]) -> Vec<Text> {
                 text!("comment out the other {} (line {}): the last one counted", own(name), line)
             }
             Note::Removed(name) => text!("take out {}", own(name)),
+            Note::Aside(_) | Note::Back(_) => return None,
         })
-        .collect()
+    });
+    single.chain(aside).chain(back).collect()
 }
 
 /// `HTTP_PROXY` for `http_proxy`.

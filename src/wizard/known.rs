@@ -35,7 +35,7 @@ impl KnownState<'_> {
     /// A file that is there and cannot be read.
     pub(crate) fn found(&self, home: &Path, first: First) -> Result<Found, Problem> {
         let view = if self.lenient { View::lenient(self.host) } else { View::new(self.host) };
-        found(&view, self.platform, home, first)
+        Ok(found(&view, self.platform, home, first)?.counting(self.layers))
     }
 
     /// Is the product installed in this folder?

@@ -38,7 +38,9 @@ pub(crate) fn missing(
     }
     let production = known.layers.get(Key::Deployment).is_none_or(|setting| setting.value == "production");
     if production && known.has_product {
-        specs.extend([Key::MysqlHost, Key::RedisHost].into_iter().filter(|key| unset(*key)).map(Key::spec));
+        let has_secret = known.found.has_secret(&known.layers);
+        let asked = [Key::MysqlHost, Key::RedisHost].into_iter().filter(|key| !(has_secret && key.is_in("mysql")));
+        specs.extend(asked.filter(|key| unset(*key)).map(Key::spec));
     }
     match known.resolve(inputs, ignored) {
         Err(Unresolved::Wrong(problem)) => return Ok(problem),

@@ -130,7 +130,11 @@ mod tests {
 
     #[test]
     fn a_password_that_came_in_a_url_is_a_file_to_be_named() {
-        let flags = layer(&[(Key::ProxyHttp, "http://u:s3cret@p:1"), (Key::ProxyPasswordEnv, "PW")]);
+        let flags = layer(&[
+            (Key::ProxyHttp, "http://u:s3cret@p:1"),
+            (Key::ProxyPasswordEnv, "PW"),
+            (Key::AwsSecret, "prod/ics"),
+        ]);
         let all = Repeat {
             phase: Phase::Reconfigure,
             flags: &flags,
@@ -144,7 +148,8 @@ mod tests {
         let command = all.command();
         assert_eq!(
             command,
-            "ics-setup reconfigure --settings s.toml --http-proxy http://u@p:1 --proxy-password-env PW --non-interactive"
+            "ics-setup reconfigure --settings s.toml --http-proxy http://u@p:1 --proxy-password-env PW \
+             --aws-secret prod/ics --non-interactive"
         );
     }
 }

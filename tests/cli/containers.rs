@@ -240,8 +240,8 @@ fn a_secret_with_the_databases_gets_no_line_beside_it() {
         let (code, json) = root.json(&[&["reconfigure"], asked].concat());
         assert_eq!((code, status(&json, "secrets-provider")), (4, "fail"), "{json:#}");
         let finding = of(&json, "secrets-provider")[0];
-        assert!(finding["title"].as_str().unwrap().contains("the secret ics"), "{finding:#}");
-        assert!(finding["advice"].to_string().contains("comment out line 1 of"), "{finding:#}");
+        assert!(finding["title"].as_str().unwrap().contains("from AWS secret ics"), "{finding:#}");
+        assert!(finding["advice"].to_string().contains("--no-secrets-provider besides"), "{finding:#}");
         assert_eq!(root.get("divvycloud/prod.env"), lines);
         assert!(!root.has("var/lib/ics-setup/state.json"), "and nothing is remembered");
     }
@@ -251,7 +251,7 @@ fn a_secret_with_the_databases_gets_no_line_beside_it() {
     let json = root.json(&["check", "backends"]).1;
     let skipped = of(&json, "mysql-reachable")[0];
     assert_eq!(skipped["status"], "skip");
-    assert!(skipped["observed"].as_str().unwrap().contains("the databases come from the secret ics"), "{skipped:#}");
+    assert!(skipped["observed"].as_str().unwrap().contains("in AWS secret ics, not looked up"), "{skipped:#}");
     assert_ne!(status(&json, "redis-reachable"), "skip", "its line counts");
     // Who names one is believed; a line that is commented out is none.
     let (_, json) = root.json(&["check", "backends", "--mysql-host", "127.0.0.1"]);

@@ -410,7 +410,7 @@ fn the_readme_tells_how_to_install_and_how_to_take_it_back() {
     let ran = crate::root::run(bundle, &[], "");
     assert!(ran.code == 3 && ran.stderr.contains("there is no folder /mnt/usb "), "{}", ran.stderr);
     let (installs, reverts): (Vec<_>, Vec<_>) = commands.iter().partition(|words| words[0] == "install");
-    assert!(installs.len() == 2 && reverts.len() == 2, "{commands:?}");
+    assert!(installs.len() == 3 && reverts.len() == 2, "{commands:?}");
     for install in installs {
         let root = bare(Root::ubuntu);
         let before = root.picture();

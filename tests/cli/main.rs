@@ -15,6 +15,7 @@ mod explain;
 mod first;
 mod fixes;
 mod hosts;
+mod in_secret;
 mod install;
 mod mend;
 mod network;

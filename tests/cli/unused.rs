@@ -6,10 +6,11 @@ use serde_json::Value;
 use crate::root::Root;
 
 /// Flags that change nothing on these hosts, and why.
-const QUIET: [(Key, &str); 4] = [
+const QUIET: [(Key, &str); 5] = [
     (Key::Os, "names the family that is found"),
     (Key::MendOthers, "nobody else's file wins"),
     (Key::CheckFirst, "is tried in tests of its own"),
+    (Key::NoSecretsProvider, "there is no secret to be taken out"),
     (Key::ProxyPasswordEnv, "is tried with its variable in tests of secrets"),
 ];
 
@@ -29,6 +30,8 @@ fn value(key: Key, root: &Root) -> String {
         Key::MysqlHost | Key::RedisHost | Key::AgentCollector => "10.1.1.1".into(),
         Key::MysqlPort | Key::RedisPort => "4000".into(),
         Key::MysqlUser | Key::MysqlDatabase | Key::MysqlSecretDatabase => "name".into(),
+        Key::AwsSecret => "ics".into(),
+        Key::AwsRegion => "us-east-1".into(),
         Key::Os => "ubuntu".into(),
         Key::AgentRegion => "eu".into(),
         Key::Home => "/opt/other".into(),
@@ -51,6 +54,7 @@ fn value(key: Key, root: &Root) -> String {
         | Key::ReverseProxy
         | Key::BackupTaken
         | Key::CreateDatabases
+        | Key::NoSecretsProvider
         | Key::Restart => "true".into(),
         Key::ProxyPassword | Key::MysqlPassword | Key::RedisPassword | Key::MysqlAdminPassword => {
             unreachable!("no flag")

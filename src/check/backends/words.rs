@@ -30,13 +30,14 @@ impl Server {
     /// Nobody says where it is.
     pub(super) fn not_named(self, spec: &CheckSpec) -> Finding {
         if let Some(Databases { secret, origin }) = &spec.databases {
-            let says = match self.word {
-                "mysql" => "the databases come from",
-                _ => "no line names it, and it may come from",
-            };
             let command = ics_setup(text!("check backends --{}-host <HOST>", own(self.word)));
+            let observed = match self.word {
+                "mysql" => text!("in {}, not looked up ({})", secret, own(origin)),
+                _ => text!("no line names it, and it may be in {}, not looked up ({})", secret, own(origin)),
+            };
             return Finding::skip(self.reachable, text!("{} was not looked at", own(self.name)))
-                .observed(text!("{} the secret {}, which the product alone reads ({})", own(says), secret, own(origin)))
+                .observed(observed)
+                .cause("the product alone reads the secret")
                 .advise(text!("look with what stands in the secret: {}", command));
         }
         let why = match spec.unread.first() {

@@ -155,7 +155,7 @@ impl Seed {
     }
 
     /// Up to `most` of these lines.
-    fn lines(&mut self, from: &[&str], most: usize) -> String {
+    pub(super) fn lines(&mut self, from: &[&str], most: usize) -> String {
         let count = self.next() % (most + 1);
         let mut text: String = (0..count).map(|_| format!("{}\n", self.pick(from))).collect();
         if self.one_in(8) {

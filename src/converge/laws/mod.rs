@@ -4,6 +4,7 @@
 mod authority;
 mod hosts;
 mod live;
+mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -40,13 +40,23 @@ impl Judge {
             return true;
         }
         let found = self.lines_of(file, edits);
-        let active = |index| found.iter().filter(|at| at.name == index && at.state == State::Active).count();
-        edits.iter().enumerate().all(|(index, edit)| active(index) <= usize::from(!matches!(edit, Edit::Remove(_))))
+        let count = |index, state| found.iter().filter(|at| at.name == index && at.state == state).count();
+        edits.iter().enumerate().all(|(index, edit)| {
+            let active = count(index, State::Active);
+            match edit {
+                Edit::Remove(_) | Edit::Aside(_) => active == 0,
+                Edit::Set(..) | Edit::SetIfActive(..) => active <= 1,
+                Edit::Back(_) => active > 0 || count(index, State::Aside) == 0,
+            }
+        })
     }
 
     /// Reads the file with each reader. A reader of data files that rejects it because of a line that we were not asked
     /// to change cannot be satisfied by us: it is returned.
     fn agree(&self, dialects: &[Dialect], file: &[u8], edits: &[Edit<'_>]) -> Result<Vec<Rejection>, Refused> {
+        // What comes back is as it stood, whatever readers make of it.
+        let edits: Vec<Edit<'_>> = edits.iter().filter(|edit| !matches!(edit, Edit::Back(_))).copied().collect();
+        let edits = edits.as_slice();
         let names: Vec<&[u8]> = edits.iter().map(|edit| edit.name().as_bytes()).collect();
         let mut rejections = Vec::new();
         let condensed =
@@ -70,7 +80,7 @@ impl Judge {
             for edit in edits {
                 let right = match (reading.get(edit.name().as_bytes()), edit) {
                     (Some(Seen::Value(seen)), Edit::Set(_, wanted) | Edit::SetIfActive(_, wanted)) => seen == wanted,
-                    (None, Edit::SetIfActive(..) | Edit::Remove(_)) => true,
+                    (None, Edit::SetIfActive(..) | Edit::Remove(_) | Edit::Aside(_)) => true,
                     _ => false,
                 };
                 if !right || reading.is_fatal() {
@@ -95,12 +105,18 @@ impl Judge {
             let is_name = |name: &[u8]| name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
             reading.variables.into_iter().filter(|(name, _)| is_name(name) && !own(name)).collect()
         };
+        let back: Vec<Edit<'_>> = edits.iter().filter(|edit| matches!(edit, Edit::Back(_))).copied().collect();
+        let back: Vec<usize> = self.lines_of(after, &back).into_iter().map(|at| at.line).collect();
         for dialect in self.syntax.readers().must {
             let then = dialect.read(before);
             if then.is_fatal() {
                 continue;
             }
-            let (then, now) = (others(then), others(dialect.read(after)));
+            let now = dialect.read(after);
+            if now.complaints.iter().any(|complaint| complaint.fatal && back.contains(&complaint.line)) {
+                continue;
+            }
+            let (then, now) = (others(then), others(now));
             if then != now {
                 // A piece of a password may stand where a name is read, so none is told.
                 let name = "another variable".to_owned();

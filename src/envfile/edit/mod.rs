@@ -16,7 +16,7 @@ use super::lines::{Occurrence, State, Syntax, find};
 use super::splice::splice;
 use crate::text::{Foreign, shown_by_display};
 use judge::Judge;
-use places::{added, in_line, remove};
+use places::{added, aside, back, in_line, remove};
 use write::append;
 
 /// One wish.
@@ -28,13 +28,18 @@ pub enum Edit<'a> {
     SetIfActive(&'a str, &'a [u8]),
     /// No reader shall see this name. In a Docker env file the lines are commented, elsewhere they are taken out.
     Remove(&'a str),
+    /// As [`Edit::Remove`] in a Docker env file, with a comment mark by which [`Edit::Back`] knows the lines again.
+    Aside(&'a str),
+    /// The lines that were set aside take effect again as they stood, unless the name has an active line.
+    Back(&'a str),
 }
 
 impl<'a> Edit<'a> {
     /// The variable.
     pub fn name(&self) -> &'a str {
         match self {
-            Self::Set(name, _) | Self::SetIfActive(name, _) | Self::Remove(name) => name,
+            Self::Set(name, _) | Self::SetIfActive(name, _) => name,
+            Self::Remove(name) | Self::Aside(name) | Self::Back(name) => name,
         }
     }
 }
@@ -52,6 +57,10 @@ pub enum Note {
     DuplicateCommented(String, usize),
     /// Lines were taken out or commented.
     Removed(String),
+    /// Lines were set aside.
+    Aside(String),
+    /// They are back.
+    Back(String),
 }
 
 /// A changed file.
@@ -144,6 +153,8 @@ pub fn edit(bytes: &[u8], syntax: Syntax, edits: &[Edit<'_>]) -> Result<Edited, 
         let wanted = std::slice::from_ref(edit);
         match *edit {
             Edit::Remove(name) => file = remove(&file, syntax, name, &mut notes),
+            Edit::Aside(name) => file = aside(&file, syntax, name, &mut notes),
+            Edit::Back(name) => file = back(&file, syntax, name, &mut notes),
             Edit::SetIfActive(name, _) if !judge.is_active(&file, name) => {}
             Edit::Set(name, value) | Edit::SetIfActive(name, value) => {
                 if judge.satisfied(&file, wanted).is_none() {
@@ -171,9 +182,9 @@ fn all_at_once(file: &[u8], judge: &Judge, edits: &[Edit<'_>]) -> Option<Edited>
         let of_name: Vec<&Occurrence> = found.iter().filter(|at| at.name == index).collect();
         let has_active = of_name.iter().any(|at| at.state == State::Active);
         match *edit {
-            Edit::Remove(_) if !has_active => {}
-            Edit::SetIfActive(..) if !has_active => {}
-            Edit::Remove(_) => return None,
+            Edit::Remove(_) | Edit::Aside(_) | Edit::SetIfActive(..) if !has_active => {}
+            Edit::Back(_) if has_active || !of_name.iter().any(|at| at.state == State::Aside) => {}
+            Edit::Remove(_) | Edit::Aside(_) | Edit::Back(_) => return None,
             Edit::Set(name, value) | Edit::SetIfActive(name, value) => {
                 if of_name.iter().filter(|at| at.state == State::Active).count() == 1
                     && judge.satisfied(file, &edits[index..=index]).is_some()

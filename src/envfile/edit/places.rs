@@ -2,7 +2,7 @@
 
 use super::Note;
 use super::write::{append, line, written};
-use crate::envfile::lines::{Occurrence, State, Syntax, find};
+use crate::envfile::lines::{ASIDE, Occurrence, State, Syntax, find};
 use crate::envfile::splice::{Splices, splice};
 use crate::envfile::{Dialect, shell};
 
@@ -19,7 +19,7 @@ pub(super) fn in_line(
     }
     let active: Vec<&Occurrence> = found.iter().copied().filter(|at| at.state == State::Active).collect();
     let Some((target, others)) = active.split_last() else {
-        let commented = found.iter().rev().find(|at| at.state == State::Commented && syntax == Syntax::EnvFile);
+        let commented = found.iter().rev().find(|_| syntax == Syntax::EnvFile);
         let back = |at: &&Occurrence| {
             (vec![(at.span.clone(), line(syntax, name, value))], vec![Note::Uncommented(name.to_owned(), at.line)])
         };
@@ -122,4 +122,22 @@ pub(super) fn remove(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<No
     }
     notes.extend((bytes != file).then(|| Note::Removed(name.to_owned())));
     bytes
+}
+
+/// Comments the active lines of the name with the mark of what comes back.
+pub(super) fn aside(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<Note>) -> Vec<u8> {
+    let active = find(file, syntax, &[name]).into_iter().filter(|at| at.state == State::Active);
+    let splices: Splices = active.map(|at| (at.span.start..at.span.start, ASIDE.as_bytes().to_vec())).collect();
+    notes.extend((!splices.is_empty()).then(|| Note::Aside(name.to_owned())));
+    splice(file, splices)
+}
+
+/// Takes the mark from the lines of the name. One that somebody has written since counts.
+pub(super) fn back(file: &[u8], syntax: Syntax, name: &str, notes: &mut Vec<Note>) -> Vec<u8> {
+    let found = find(file, syntax, &[name]);
+    let has_active = found.iter().any(|at| at.state == State::Active);
+    let aside = found.into_iter().filter(|at| at.state == State::Aside && !has_active);
+    let splices: Splices = aside.map(|at| (at.span.start..at.span.start + ASIDE.len(), Vec::new())).collect();
+    notes.extend((!splices.is_empty()).then(|| Note::Back(name.to_owned())));
+    splice(file, splices)
 }

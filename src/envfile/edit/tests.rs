@@ -122,6 +122,35 @@ fn removal_leaves_nothing_to_see() {
 }
 
 #[test]
+fn lines_that_are_set_aside_come_back_as_they_stood() {
+    let names = ["A", "B"];
+    let all = |text: &str, edit_of: fn(&'static str) -> Edit<'static>| {
+        let edited = edit(text.as_bytes(), Syntax::EnvFile, &names.map(edit_of)).unwrap();
+        String::from_utf8(edited.bytes).unwrap()
+    };
+    for (stood, aside) in [
+        ("A=1\nX=2\nB=a b\n", "#in-secret# A=1\nX=2\n#in-secret# B=a b\n"),
+        ("#A=0\nA=1\n# B is prose\n", "#A=0\n#in-secret# A=1\n# B is prose\n"),
+        ("A=1\r\n  export B = 2\r\n", "#in-secret# A=1\r\n#in-secret#   export B = 2\r\n"),
+        ("A=1\nA=2", "#in-secret# A=1\n#in-secret# A=2"),
+        ("#A=1\n", "#A=1\n"),
+    ] {
+        assert_eq!(all(stood, Edit::Aside), aside);
+        assert_eq!(all(aside, Edit::Aside), aside);
+        assert_eq!(all(aside, Edit::Back), stood);
+        assert_eq!(all(stood, Edit::Back), stood);
+    }
+    // What somebody has written since counts.
+    let since = "#in-secret# A=1\nA=3\n";
+    assert_eq!(all(since, Edit::Back), since);
+    // A new value takes the place of the line.
+    let edited = set_all("#in-secret# A=1\nX=2\n", Syntax::EnvFile, &[("A", "3")]);
+    assert_eq!(text(&edited), "A=3\nX=2\n");
+    let several = b"A=\"1\nB=2\"\n";
+    assert!(edit(several, Syntax::EnvFile, &[Edit::Aside("A")]).is_err(), "the rest would be another line");
+}
+
+#[test]
 fn each_assignment_of_a_line_is_an_edit_of_its_own() {
     let file = "export http_proxy=http://u:old@o:1 https_proxy='http://u:old@o:1' # both\n";
     let edited = set_all(file, Syntax::Shell, &[("http_proxy", "http://p:1"), ("https_proxy", "http://p:1")]);

@@ -1,5 +1,6 @@
 //! Valid values from the layers. `resolver` makes each value; here is what they are and how they come together.
 
+mod provider;
 mod resolver;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::system::cloud::Direct;
 use crate::text;
 use crate::text::words::words;
 use crate::text::{Text, nearest, own};
+pub use provider::SecretsProvider;
 use resolver::Resolver;
 
 words! {
@@ -106,6 +108,8 @@ pub struct Settings {
     pub targets: Vec<TargetName>,
     /// Database and Redis values that were asked for, by key of the table.
     pub back_ends: BTreeMap<Key, BackEnd>,
+    /// The secret that the databases come from, where something is said about it.
+    pub secrets_provider: Option<SecretsProvider>,
     /// TLS to MySQL: asked for, not wanted, or nobody said.
     pub mysql_tls: Option<bool>,
     /// TLS to Redis.
@@ -215,7 +219,11 @@ impl<'a> Effective<'a> {
         let said =
             |(key, _, origin): &&(Key, Option<String>, Origin)| *key == Key::MysqlHost && origin.rank() > LAST_RUN;
         let said = self.settings.shown.iter().find(said);
-        self.found.databases.as_ref().filter(|_| said.is_none())
+        match &self.settings.secrets_provider {
+            Some(SecretsProvider::Aws { shown, .. }) => Some(shown),
+            Some(SecretsProvider::Removed) => None,
+            None => self.found.databases.as_ref().filter(|_| said.is_none()),
+        }
     }
 
     /// Why `prod.env`, which is there, says nothing.
@@ -302,7 +310,11 @@ impl Settings {
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
         let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
         let exclusions = resolver.exclusions(&mut findings)?;
-        let back_ends = resolver.back_ends()?;
+        let secrets_provider = resolver.secrets_provider()?;
+        let mut back_ends = resolver.back_ends()?;
+        let is_secret = secrets_provider.as_ref().is_some_and(|own| own.aws().is_some());
+        back_ends.retain(|key, _| !(is_secret && key.is_in("mysql")));
+        resolver.refuse_to_create(secrets_provider.as_ref())?;
         let mysql_admin = resolver.mysql_admin()?;
         if !resolver.missing.is_empty() {
             return Err(Unresolved::Missing(resolver.missing));
@@ -325,7 +337,7 @@ impl Settings {
             mysql_tls: layers.switch(Key::MysqlTls),
             redis_tls: layers.switch(Key::RedisTls),
             shown: shown(layers, found, &proxies),
-            told: last_run::told(layers, remove_proxy),
+            told: last_run::told(layers, remove_proxy, secrets_provider.as_ref().and_then(SecretsProvider::aws)),
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
@@ -334,6 +346,7 @@ impl Settings {
             home: home(layers)?,
             targets: targets(layers)?,
             back_ends,
+            secrets_provider,
             mysql_admin,
             secrets,
         };
@@ -350,6 +363,18 @@ impl Settings {
     pub fn said(&self, key: Key) -> Option<&str> {
         let (_, value, origin) = self.shown.iter().find(|(own, ..)| *own == key)?;
         value.as_deref().filter(|_| origin.rank() > LAST_RUN)
+    }
+
+    /// Are the databases to come from another place than `prod.env` names now: into a secret, or out of it?
+    pub(crate) fn moves_databases(&self, found: &Found) -> bool {
+        let is = |key: Key, value: &str| found.get(key).is_some_and(|own| own.value == value);
+        match &self.secrets_provider {
+            Some(SecretsProvider::Aws { secret, region, .. }) => {
+                !is(Key::AwsSecret, secret) || !is(Key::AwsRegion, region)
+            }
+            Some(SecretsProvider::Removed) => found.databases.is_some(),
+            None => false,
+        }
     }
 
     /// How strongly it is said: the rank of its origin.

@@ -165,6 +165,13 @@ impl Wizard<'_> {
         let writes_product = answers.scope != Scope::System;
         let installs = answers.scope == Scope::Install;
         let back_ends = production && answers.names_back_ends();
+        let is_mysql = match step {
+            Step::Plain(key) | Step::Hidden(key) => key.is_in("mysql"),
+            step => matches!(step, Step::Mysql | Step::MysqlLogin | Step::MysqlAdmin),
+        };
+        if is_mysql && self.found()?.has_secret(self.known.layers) {
+            return Ok(false);
+        }
         let creates = back_ends && installs && answers.creates;
         let named_host = |key: Key| answers.get(key).is_some() || (installs && given(key));
         Ok(match step {

@@ -104,6 +104,64 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
     assert!(seen.contains("site.corp.example"), "{seen}");
 }
 
+/// What the product has from its secret stands in the image here: nothing of it is in `prod.env`.
+#[test]
+fn the_databases_come_from_a_secret_that_nobody_but_the_product_reads() {
+    let site = Site::new(Engine::V26_1);
+    site.load_images();
+    let outside = site.backends();
+    outside.product_databases("S3cret-Db");
+    site.write("root/redis", REDIS_PASSWORD);
+    let secret = ["DIVVY_DB", "DIVVY_SECRET_DB"].map(|kind| {
+        [format!("{kind}_HOST={ADDRESS}"), format!("{kind}_USERNAME=divvy"), format!("{kind}_PASSWORD=S3cret-Db")]
+    });
+    let secret: Vec<&str> = secret.iter().flatten().map(String::as_str).collect();
+    site.fault("public.ecr.aws/divvycloud/divvycloud:v22.3.9", &secret);
+    let words = [
+        "--release",
+        "22.3.9",
+        "--aws-secret",
+        "prod/ics",
+        "--aws-region",
+        "us-east-1",
+        "--redis-host",
+        ADDRESS,
+        "--redis-password-file",
+        "/root/redis",
+        "--workers",
+        "1",
+        "--ignore-check",
+        "cpu-cores",
+    ];
+    let refused = install(&site, &[&words[..], &["--create-databases", "--mysql-admin-user", MYSQL_ADMIN.0]].concat());
+    assert_eq!(
+        (refused.code, refused.json()["error"]["id"].as_str()),
+        (Some(3), Some("settings-conflict")),
+        "{refused}"
+    );
+    let json = install(&site, &words).expect(0).json();
+    assert_eq!((state(&json, "databases"), state(&json, "verify")), ("skipped".into(), "done".into()), "{json:#}");
+    let stages = json["stages"].to_string();
+    assert!(stages.contains("in AWS secret prod/ics, not looked up"), "{stages}");
+    assert!(json["findings"].to_string().contains("in AWS secret prod/ics, not looked up"), "{json:#}");
+    assert_eq!(site.status(), 200);
+    let seen = site.inspect("scheduler", "{{json .Config.Env}}").concat();
+    assert!(seen.contains("secret_name=prod/ics") && seen.contains("REGION=us-east-1"), "{seen}");
+    assert!(!seen.contains("DIVVY_DB_HOST=mysql"), "{seen}");
+    let before = site.container_ids();
+    assert_eq!(install(&site, &words).expect(0).json()["outcome"], "unchanged");
+    assert_eq!(site.container_ids(), before);
+
+    // Back to lines of its own, which are asked first.
+    site.write("root/db", "S3cret-Db\n");
+    let out = ["reconfigure", "--no-secrets-provider", "--mysql-host", ADDRESS, "--mysql-password-file", "/root/db"];
+    let json = ics_setup(&site, &[&out[..], &["--ignore-check", "mysql-version"]].concat()).expect(0).json();
+    assert_eq!(action(&json, "scheduler"), "recreate", "{json:#}");
+    assert!(json["findings"].to_string().contains("mysql-login"), "{json:#}");
+    assert_eq!(site.status(), 200);
+    assert!(!site.inspect("scheduler", "{{json .Config.Env}}").concat().contains("prod/ics"));
+}
+
 #[test]
 fn the_product_itself_asks_outside_through_the_proxy_and_the_proxy_for_nothing_inside() {
     const ASKED: &str = "backoffice.divvycloud.com:443";
