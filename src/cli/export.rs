@@ -204,7 +204,9 @@ impl Tried<'_> {
             entries.insert(Key::Target, Entry { value: Some(words), remark });
             entries
         };
-        let all = Phase::Prepare.targets().iter().copied();
+        // Without an authority there is nothing to trust.
+        let is_one = |target: &TargetName| *target != TargetName::Trust || entries.contains_key(&Key::ProxyCa);
+        let all = Phase::Prepare.targets().iter().copied().filter(is_one);
         let done: Vec<TargetName> =
             all.filter(|target| self.pending(&only(&[*target]), Phase::Prepare).is_none()).collect();
         (!done.is_empty()).then(|| only(&done))

@@ -77,7 +77,7 @@ fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
             home,
             folder
         ))
-        .advise("label it per volume in docker-compose.yml: - ./plugins:/plugins:Z")
+        .advise("label it per volume in docker-compose.yml: - ./plugins:/plugins:z")
         .evidence("label", facts.label.clone())
 }
 
