@@ -109,7 +109,7 @@ fn in_vain(key: Key, context: &Context<'_>, targets: &[TargetName]) -> Option<&'
         return None;
     }
     match key {
-        Key::Restart | Key::HealthyWithin | Key::MigrateWithin if !context.view.host.is_live() => {
+        Key::Restart | Key::HealthyWithin | Key::MigrateWithin | Key::BackupTaken if !context.view.host.is_live() => {
             let is_idle = key != Key::Restart || !targets.contains(&TargetName::DockerDaemon);
             is_idle.then_some("nothing runs in an image that --root names")
         }
