@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn what_is_in_a_secret_is_not_looked_up() {
-        let said = [("aws.secret", "prod/ics"), ("aws.region", "us-east-1")];
+        let said = [("aws.secret_name", "prod/ics"), ("aws.region", "us-east-1")];
         let lines = trial(&said).unwrap();
         assert_eq!(lines, ["skipped: in AWS secret prod/ics, not looked up: the product alone reads it"]);
         let creates = trial(&[&said[..], &[("mysql.create_databases", "true")]].concat()).unwrap_err();

@@ -108,7 +108,7 @@ settings! {
         .help("File whose content, without the final newline, is the Redis password");
     RedisTls = "redis.tls": switch("redis-tls", "ICS_SETUP_REDIS_TLS")
         .help("Connect to Redis with TLS");
-    AwsSecret = "aws.secret": text("aws-secret", "ICS_SETUP_AWS_SECRET", "NAME")
+    AwsSecret = "aws.secret_name": text("aws-secret", "ICS_SETUP_AWS_SECRET", "NAME")
         .help("Secret of AWS Secrets Manager that the product takes its databases from, in place of --mysql-…").of_product();
     AwsRegion = "aws.region": text("aws-region", "ICS_SETUP_AWS_REGION", "REGION")
         .help("AWS region of that secret").of_product();

@@ -155,7 +155,7 @@ fn what_contradicts_a_secret_or_is_missing_for_it_is_named() {
         assert_eq!((code, error(&json).0), (3, "setting-invalid"), "{json:#}");
     }
     // A settings file contradicts in the same way.
-    root.put("s.toml", "[aws]\nsecret = \"ics\"\nregion = \"us-east-1\"\n");
+    root.put("s.toml", "[aws]\nsecret_name = \"ics\"\nregion = \"us-east-1\"\n");
     let settings = root.at("s.toml").display().to_string();
     let (code, json) = root.json(&["reconfigure", "--settings", &settings, "--mysql-host", "db2.corp.example"]);
     assert!(code == 3 && error(&json).1.contains("s.toml:2"), "{json:#}");
@@ -225,7 +225,7 @@ fn every_verb_knows_the_secret() {
     assert!(finding["observed"].as_str().unwrap().starts_with("in AWS secret prod/ics, not looked up"), "{finding:#}");
     let json = root.json(&["settings", "show"]).1;
     let of_key = |key: &str| json["settings"].as_array().unwrap().iter().find(|own| own["key"] == key).unwrap().clone();
-    assert_eq!(of_key("aws.secret")["value"], "prod/ics");
+    assert_eq!(of_key("aws.secret_name")["value"], "prod/ics");
     assert_eq!(of_key("aws.region")["value"], "us-east-1");
     assert!(of_key("aws.region")["origin"].as_str().unwrap().ends_with("prod.env:12"), "{json:#}");
     // What is exported says the same again.

@@ -137,6 +137,14 @@ fn a_list_of_tables_is_answered_with_single_brackets() {
     assert!(read_text("proxy = [[1]]").unwrap_err().message.contains("unknown key proxy"));
 }
 
+#[test]
+fn no_setting_takes_the_mask_off_a_name_that_secrets_have() {
+    for name in ["password", "passwd", "secret", "token", "api_key", "aws_secret"] {
+        let told = told(&read_text(&format!("{name} \"s3cretZZ\"\n")).unwrap_err());
+        assert!(!told.contains("s3cretZZ"), "{told}");
+    }
+}
+
 /// A piece of a settings file, whole or broken.
 fn piece() -> impl Strategy<Value = String> {
     let secret_name = "(mysql_|DB-|)(password|Passwort|passwd|pasword|passwrd|PASSWORD|token|api_key|secret)";

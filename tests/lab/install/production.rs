@@ -104,7 +104,7 @@ fn through_a_proxy_with_a_login_and_with_another_password_later() {
     assert!(seen.contains("site.corp.example"), "{seen}");
 }
 
-/// What the product has from its secret stands in the image here: nothing of it is in `prod.env`.
+/// What the product has from its secret stands in the image here, under names of its own: nothing of it is in `prod.env`.
 #[test]
 fn the_databases_come_from_a_secret_that_nobody_but_the_product_reads() {
     let site = Site::new(Engine::V26_1);
@@ -112,7 +112,7 @@ fn the_databases_come_from_a_secret_that_nobody_but_the_product_reads() {
     let outside = site.backends();
     outside.product_databases("S3cret-Db");
     site.write("root/redis", REDIS_PASSWORD);
-    let secret = ["DIVVY_DB", "DIVVY_SECRET_DB"].map(|kind| {
+    let secret = ["LAB_SECRET_DIVVY_DB", "LAB_SECRET_DIVVY_SECRET_DB"].map(|kind| {
         [format!("{kind}_HOST={ADDRESS}"), format!("{kind}_USERNAME=divvy"), format!("{kind}_PASSWORD=S3cret-Db")]
     });
     let secret: Vec<&str> = secret.iter().flatten().map(String::as_str).collect();
