@@ -8,8 +8,10 @@
 //! | --- | --- |
 //! | `page` | splices |
 //! | `value` | what a file says, however it stands there, and what it is to say |
+//! | `services` | services that are taken out and brought back |
 
 mod page;
+mod services;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -18,6 +20,7 @@ use std::rc::Rc;
 
 use super::yaml::{self, Kind, Node, Odd, odd};
 use page::Page;
+pub(crate) use services::{restored, taken_out, without};
 use value::Value;
 
 /// A wish for one service. What is so already stays as it is written.

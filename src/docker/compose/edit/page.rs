@@ -18,6 +18,11 @@ impl<'t> Page<'t> {
         Self { text, eol: if first.ends_with("\r\n") { "\r\n" } else { "\n" } }
     }
 
+    /// How its lines end.
+    pub(super) fn eol(&self) -> &'static str {
+        self.eol
+    }
+
     fn splice(&self, range: Range<usize>, new: &str) -> String {
         [&self.text[..range.start], new, &self.text[range.end..]].concat()
     }

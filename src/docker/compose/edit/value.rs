@@ -1,6 +1,7 @@
 //! What a file says, wherever and however it stands there, and what it is to say.
 
 use super::super::yaml::{Kind, Node, Odd, odd};
+use super::services::LISTS;
 use super::{Edit, document, ends_at, variable, without_flag};
 
 /// More values are not compared.
@@ -148,6 +149,40 @@ impl Value {
             },
         }
         Ok(self)
+    }
+
+    /// Without these services, and without what the others say of them. In what style lists of services are written, does not
+    /// count.
+    pub(super) fn without(mut self, out: &[String]) -> Self {
+        let goes = |word: &str| out.iter().any(|own| Some(own.as_str()) == word.split(':').next());
+        let Some(Self::Map(services)) = self.entry("services") else { return self };
+        services.retain(|(name, _)| !out.contains(name));
+        for (_, service) in services {
+            let Self::Map(entries) = service else { continue };
+            entries.retain_mut(|(key, value)| {
+                let (before, after) = match value {
+                    _ if !LISTS.contains(&key.as_str()) => return true,
+                    Self::List(items) => {
+                        let before = items.len();
+                        items.retain(|item| !goes(item.text()));
+                        for item in items.iter_mut() {
+                            if let Self::Text { plain, .. } = item {
+                                *plain = false;
+                            }
+                        }
+                        (before, items.len())
+                    }
+                    Self::Map(items) => {
+                        let before = items.len();
+                        items.retain(|(name, _)| !goes(name));
+                        (before, items.len())
+                    }
+                    Self::Text { .. } => return true,
+                };
+                before == after || after > 0
+            });
+        }
+        self
     }
 
     /// In the place of the item which is meant, or behind the last one.
