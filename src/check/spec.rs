@@ -11,7 +11,7 @@ use crate::context::AuthoritySpec;
 use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::{self, Redactor};
-use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Secret, Setting, Settings, host_shown};
+use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Role, Secret, Setting, Settings, host_shown};
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -27,6 +27,9 @@ pub struct CheckSpec {
     /// Where the web interface answers, where somebody said so; `None`: on its usual port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Is this host to have the web interface, where somebody said what it is for?
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<bool>,
     /// The proxies to use: one for http requests, one for https requests; the same one twice is the usual case.
     pub http_proxy: Option<ProxySpec>,
     /// For https requests.
@@ -223,6 +226,7 @@ impl Default for CheckSpec {
             release: None,
             home: PathBuf::from("/divvycloud"),
             port: None,
+            interface: None,
             http_proxy: None,
             https_proxy: None,
             proxy_found: false,
@@ -315,6 +319,7 @@ impl CheckSpec {
             release: settings.release.clone(),
             home: settings.home.clone(),
             port: settings.text(Key::Port).and_then(|port| port.parse().ok()),
+            interface: settings.said(Key::Role).map(|list| Role::of_list(list).contains(&Role::Interface)),
             proxy_found: !wanted.asked,
             http_proxy: wanted.http,
             https_proxy: wanted.https,

@@ -31,6 +31,17 @@ pub(super) fn yes(question: &str) -> Result<(), Problem> {
     }
 }
 
+/// Asks whether something is meant, that was told just now.
+///
+/// # Errors
+/// `cancelled` when the answer is no, or when there is none.
+pub(super) fn go_on() -> Result<(), Problem> {
+    match in_order(|| Confirm::new().with_prompt("Go on all the same?").default(false).interact_opt())? {
+        Some(true) => Ok(()),
+        _ => Err(cancelled()),
+    }
+}
+
 /// What becomes of files and of the product, as a question; `restart`: what there is of it is started anew in any case.
 fn question(changes: usize, containers: &[ContainerChange], restart: bool) -> String {
     let fates: Vec<Fate> = containers.iter().map(|own| own.fate).collect();

@@ -3,6 +3,7 @@
 use super::args::Globals;
 use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
+use crate::finding::Finding;
 use crate::plan::Stage;
 use crate::problem::Problem;
 use crate::report::{Paint, human_containers, human_plan, line};
@@ -42,6 +43,15 @@ impl Interface for ByFlags<'_> {
             return ask::confirm_by_word(&line(&context.redactor, folder));
         }
         ask::confirm(context.plan.changes.len(), &context.containers, context.restart)
+    }
+
+    fn accepts(&mut self, finding: &Finding, context: &RunContext) -> Result<bool, Problem> {
+        if !self.confirms() {
+            return Ok(false);
+        }
+        let cause = finding.cause.as_ref().map(|cause| line(&context.redactor, cause)).unwrap_or_default();
+        out::message(&format!("{}: {cause}\n", line(&context.redactor, &finding.title)));
+        ask::go_on().map(|()| true)
     }
 
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem> {

@@ -10,6 +10,7 @@ use super::{machine, out};
 use crate::apply::runs;
 use crate::context::{Inputs, Named, Subject, has_product, roots};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
+use crate::finding::Finding;
 use crate::plan::{Change, Stage};
 use crate::problem::Problem;
 use crate::report::{Outcome, Paint};
@@ -118,6 +119,10 @@ struct AtTheMenu<'a> {
 impl Interface for AtTheMenu<'_> {
     fn show_plan(&mut self, context: &RunContext) {
         self.flags.show_plan(context);
+    }
+
+    fn accepts(&mut self, finding: &Finding, context: &RunContext) -> Result<bool, Problem> {
+        self.flags.accepts(finding, context)
     }
 
     fn confirm(&mut self, context: &RunContext) -> Result<(), Problem> {

@@ -72,7 +72,7 @@ pub const TOUCHED: [Touched; 15] = [
         shown: "`/divvycloud/docker-compose.yml`",
         paths: &["*/docker-compose.yml", "*/docker-compose.yaml", "*/compose.yaml", "*/compose.yml"],
         by: "`install`, `reconfigure`",
-        what: "made where there is none; else image, workers, port and address, where a setting of the run names them",
+        what: "made where there is none; else image, services of a role, workers, port and address, where a setting of the run names them",
         read_by: "Compose at each of its runs",
     },
     Touched {

@@ -61,6 +61,14 @@ pub(crate) trait Interface {
     /// `cancelled`.
     fn confirm(&mut self, context: &RunContext) -> Result<(), Problem>;
 
+    /// May it be so all the same, what only a person knows to be right? Asked before there is a whole plan.
+    ///
+    /// # Errors
+    /// `cancelled`.
+    fn accepts(&mut self, _finding: &Finding, _context: &RunContext) -> Result<bool, Problem> {
+        Ok(false)
+    }
+
     /// The value of a setting that nobody gave; `None`: there is nobody to ask.
     ///
     /// # Errors
@@ -128,6 +136,8 @@ pub(crate) struct RunContext {
     recovered: Vec<Finding>,
     /// What that run was told.
     interrupted: Option<Told>,
+    /// Somebody has said that another host has the interface.
+    accepted: bool,
     /// How many of the findings, from the first, were made before there was a plan; the others tell of its files.
     before_plan: usize,
 }
@@ -288,6 +298,21 @@ impl Converge<'_> {
         self.finish(&session, context)
     }
 
+    /// Whether another host has the interface, which this one is to lose, a person may know.
+    fn ask_about_interface(&mut self, context: &mut RunContext) -> Result<(), Problem> {
+        let is_it = |own: &Finding| own.id == ids::INTERFACE_DROPPED && own.status == Status::Fail;
+        let Some(at) = context.plan.findings.iter().position(is_it) else { return Ok(()) };
+        let asks = !self.options.dry_run && !self.options.ignored.covers(ids::INTERFACE_DROPPED);
+        if !context.accepted && asks {
+            context.accepted = self.interface.accepts(&context.plan.findings[at], context)?;
+        }
+        if context.accepted {
+            context.plan.findings[at].status = Status::Warn;
+            context.plan.findings[at].title.push(" (confirmed)");
+        }
+        Ok(())
+    }
+
     /// Is there nothing to write, and nothing to start?
     fn is_idle(&self, context: &RunContext) -> bool {
         context.plan.is_empty() && self.around.is_idle()
@@ -422,6 +447,7 @@ impl Converge<'_> {
             return Err(Problem::bug("a plan for a system that is not known"));
         };
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
+        self.ask_about_interface(context)?;
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
         context.findings.extend(host.root_only().into_iter().map(|path| {

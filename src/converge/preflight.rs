@@ -16,7 +16,7 @@ use crate::host::HostRead;
 use crate::net::{Roots, Time};
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
-use crate::product::own_containers;
+use crate::product::{Known, own_containers};
 use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
 use crate::targets::{self, Phase};
 use crate::text;
@@ -92,7 +92,8 @@ pub(super) fn look(
     let is_live = host.view.host.is_live();
     let moved = if options.preflight { moved(host, settings, phase) } else { Vec::new() };
     let probes = options.probe && is_live && !options.dry_run && !check_first && settings.proxies.any();
-    let moves_port = options.preflight && is_live && phase == Phase::Reconfigure && settings.said(Key::Port).is_some();
+    let gets_port = [Key::Port, Key::Role].into_iter().any(|key| settings.said(key).is_some());
+    let moves_port = options.preflight && is_live && phase == Phase::Reconfigure && gets_port;
     if !check_first && moved.is_empty() && !probes && !moves_port {
         return Ok(Vec::new());
     }
@@ -156,8 +157,8 @@ pub(super) fn look(
 fn port_in_use(look: &Look<'_>, end: Instant) -> Vec<Finding> {
     let is_of_ports = |check: &&dyn AnyCheck| check.meta().ids.contains(&ids::PORT_IN_USE);
     let ports: Vec<&dyn AnyCheck> = check::all().into_iter().filter(is_of_ports).collect();
-    let is_of_it =
-        |finding: &Finding| look.spec.port.is_some_and(|port| finding.evidence.get("port") == Some(&port.into()));
+    let port = look.spec.port.unwrap_or(Known::get().health.port);
+    let is_of_it = |finding: &Finding| finding.evidence.get("port") == Some(&port.into());
     in_turn(&ports, look, end)
         .into_iter()
         .filter(|finding| finding.status != Status::Pass && is_of_it(finding))

@@ -120,6 +120,31 @@ impl<'a> Databases<'a> {
         }
     }
 
+    /// Addresses of other hosts that use these databases at this moment, as far as the product's user sees them; `None`: nobody
+    /// tells.
+    pub(super) fn neighbours(&self) -> Option<Vec<String>> {
+        let mysql = self.spec.mysql.as_ref().filter(|_| self.not_here.is_none())?;
+        let databases = [mysql.database.as_str(), &mysql.secret_database];
+        let target = Target {
+            host: &mysql.at.host,
+            port: mysql.at.port,
+            tls: mysql.tls,
+            account: Some(Account {
+                user: mysql.user.as_deref().unwrap_or(USUAL_USER),
+                password: self.secrets.mysql.as_ref().map(Secret::expose).unwrap_or_default(),
+            }),
+            databases,
+            roots: &self.roots,
+        };
+        let mut found = None;
+        mysql::look_and(&target, self.host, self.time(), &mut |connection, about| {
+            let escapes = mysql::sql::has_escapes(&about.variables);
+            found = mysql::neighbours(connection, databases, escapes)?;
+            Ok(())
+        });
+        found
+    }
+
     /// Makes what is missing, or tells it. `tell` hears of each thing that is made.
     ///
     /// # Errors

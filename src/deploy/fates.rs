@@ -9,6 +9,7 @@ use crate::docker::{Container, compose::Service, repository_and_tag};
 use crate::host::{HostRead, View};
 use crate::plan::{ContainerChange, Fate, Plan, PlannedHost};
 use crate::product::{Known, Place, service_of};
+use crate::settings::Role;
 use crate::vendor::prod_env;
 
 /// The services of the product's compose files; `None`: there are no files, or they are not understood.
@@ -19,6 +20,8 @@ pub(super) struct Services {
     pub(super) after: Option<Vec<Service>>,
     /// The plan changes a compose file.
     pub(super) edited: bool,
+    /// Those whose lines the plan's file keeps, and that nothing runs of.
+    taken_out: Vec<String>,
 }
 
 impl Services {
@@ -30,6 +33,8 @@ impl Services {
         Self {
             before: place.services(host, home),
             edited: after.files(home).iter().any(|file| plan.touches(file)),
+            // What cannot be told stays.
+            taken_out: after.taken_out(&planned, home).unwrap_or_default(),
             after: after.services(&planned, home),
         }
     }
@@ -37,6 +42,28 @@ impl Services {
     /// What the plan makes.
     pub(super) fn planned(&self) -> &[Service] {
         self.after.as_deref().unwrap_or_default()
+    }
+
+    /// Does the plan make it a host with a scheduler?
+    pub(super) fn gets_scheduler(&self) -> bool {
+        let is_it = |own: &Service| {
+            Known::get().service_of(&own.name, own.command()).is_some_and(|known| known.role == Some(Role::Scheduler))
+        };
+        self.edited && !self.before.iter().flatten().any(is_it) && self.after.iter().flatten().any(is_it)
+    }
+
+    /// Does the plan bring this service to a host whose others are there already?
+    pub(super) fn is_added(&self, name: &str) -> bool {
+        self.edited && self.before.is_some() && find(&self.before, name).is_none() && find(&self.after, name).is_some()
+    }
+
+    /// Can a change be made while all other containers run on?
+    pub(super) fn leaves_others(&self, change: &ContainerChange) -> bool {
+        match change.fate {
+            Fate::Keep | Fate::Remove => true,
+            Fate::Create => self.is_added(&change.service),
+            Fate::Recreate => false,
+        }
     }
 
     /// Is another number of containers asked for?
@@ -121,6 +148,7 @@ pub(super) fn fates(
             || remounted.iter().any(|own| own == name);
         match ids.contains_key(name) {
             false => Fate::Create,
+            true if services.taken_out.iter().any(|own| own == name) => Fate::Remove,
             // What is in no file any more stays as it is.
             true if is_planned && (anew || stale.iter().any(|own| own == name)) => Fate::Recreate,
             true => Fate::Keep,

@@ -16,8 +16,8 @@ const STEADY: u32 = 2;
 /// and every container has to be in the same run for so long: one that ends soon after its start, again and again, may be
 /// running in two polls that lie close together.
 const LASTING: Duration = Duration::from_secs(3);
-/// A container that was started again meanwhile, and all of a product that is brought back, have more to prove: so
-/// long Docker itself takes no run for a good one.
+/// A container that was started again meanwhile, and all of a product that is brought back or has no interface that would speak
+/// for them, have more to prove: so long Docker itself takes no run for a good one.
 const PROVEN: Duration = Duration::from_secs(10);
 
 /// The line of whoever waits for the database's schema, by its name in `assets/runtime.toml`.
@@ -39,10 +39,23 @@ pub(crate) struct Poll {
     pub(crate) wanted: Vec<Wanted>,
     /// What there is.
     pub(crate) services: Vec<Service>,
-    /// Known log lines since the start, by name, and how often each, as they were read last.
+    /// Known log lines since the start, by name, and how often each, as they were read last; on a host without an interface
+    /// those alone that a container has said last.
     pub(crate) log: Vec<(String, usize)>,
     /// How long it took to look.
     pub(crate) took: Duration,
+}
+
+impl Poll {
+    /// Is this host to run nothing of that service, as far as its files say?
+    pub(crate) fn lacks(&self, service: &str) -> bool {
+        !self.wanted.is_empty() && !self.wanted.iter().any(|own| own.service.eq_ignore_ascii_case(service))
+    }
+
+    /// Does a container say that it can do no work, on a host without an interface that would say so?
+    fn is_idle(&self) -> bool {
+        self.log.iter().any(|(name, _)| Known::get().log.iter().any(|line| line.name == *name && line.idle))
+    }
 }
 
 /// Where the wait stands.
@@ -60,10 +73,15 @@ pub(crate) enum State {
 
 impl State {
     /// For whoever waits.
-    pub(crate) fn sentence(self) -> Text {
+    pub(crate) fn sentence(self, poll: &Poll) -> Text {
         Text::from(match self {
+            Self::Starting if !poll.has_interface => "waiting until all containers run and do their work",
             Self::Starting => "waiting for the product to answer",
+            Self::Migrating if poll.lacks("scheduler") => {
+                "the schema of the database is not that of this release; waiting for the scheduler of another host"
+            }
             Self::Migrating => "the scheduler upgrades the schema of the database; the others wait for it",
+            Self::Answering if !poll.has_interface => "its containers run; waiting until they are steady",
             Self::Answering => "it answers; waiting until its containers are steady",
             Self::Healthy => "it is healthy",
         })
@@ -180,12 +198,13 @@ impl Health {
             let run = before.unwrap_or(new);
             self.last.insert(one.name.clone(), run);
             steady &= one.status == "running" && before.is_some();
-            let enough = if self.way == Start::Back || one.restarts > base { PROVEN } else { LASTING };
+            let has_more_to_prove = self.way == Start::Back || one.restarts > base || !poll.has_interface;
+            let enough = if has_more_to_prove { PROVEN } else { LASTING };
             // Who gives it little time gets an answer all the same.
             lasting &= since.saturating_sub(run.seen) >= enough.min(self.limits.healthy / 2);
         }
         let missing = missing(poll);
-        let answers = !poll.has_interface || poll.status == Some(200);
+        let answers = if poll.has_interface { poll.status == Some(200) } else { !poll.is_idle() };
         if !answers
             && steady
             && let Some(name) = self.rejected(since, poll)
@@ -365,6 +384,38 @@ mod tests {
         assert!(matches!(health.see(at(1), &poll(Some(200), ended)), Err(Failure::Ended { code: Some(4), .. })));
         let killed = One { oom_killed: true, ..one("running", 1) };
         assert!(matches!(health.see(at(1), &poll(None, killed)), Err(Failure::OutOfMemory { .. })));
+    }
+
+    #[test]
+    fn without_an_interface_steady_containers_that_do_not_wait_are_well() {
+        let alone = |log: &[&str]| Poll {
+            has_interface: false,
+            log: log.iter().map(|name| ((*name).to_owned(), 1)).collect(),
+            ..poll(None, one("running", 0))
+        };
+        let mut health = Health::new(LIMITS, &[], Start::On);
+        for (second, state) in
+            [(0, State::Answering), (1, State::Answering), (9, State::Answering), (10, State::Healthy)]
+        {
+            assert_eq!(health.see(at(second), &alone(&[])), Ok(state), "{second}");
+        }
+        // The schema is brought by another host, which may take longer; what does not pass by itself ends it.
+        let mut health = Health::new(LIMITS, &[], Start::On);
+        let waiting = alone(&[SCHEMA_WAITING]);
+        assert_eq!(health.see(at(0), &waiting), Ok(State::Starting));
+        assert_eq!(health.see(at(7199), &waiting), Ok(State::Migrating));
+        assert!(waiting.lacks("scheduler") && State::Migrating.sentence(&waiting).contains("of another host"));
+        assert_eq!(health.see(at(7199), &alone(&[])), Ok(State::Answering));
+        assert_eq!(health.see(at(7199), &alone(&[])), Ok(State::Healthy));
+        let mut health = Health::new(LIMITS, &[], Start::On);
+        health.see(at(0), &waiting).unwrap();
+        let late = Failure::Late { state: State::Migrating, missing: Vec::new() };
+        assert_eq!(health.see(at(7200), &waiting), Err(late));
+        let mut health = Health::new(LIMITS, &[], Start::On);
+        for second in 0..600 {
+            assert_eq!(health.see(at(second), &alone(&["database-unreachable"])), Ok(State::Starting));
+        }
+        assert!(health.see(at(600), &alone(&["database-unreachable"])).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bundle::Manifest;
 use super::databases::Databases;
+use super::fates::Services;
 use crate::docker;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
@@ -29,6 +30,30 @@ pub(super) fn findings(
     let mut findings = databases.foresee();
     findings.push(architecture(host, image, here, bundle));
     findings
+}
+
+/// A host that gets the scheduler, while others use its databases: what they run, nobody tells.
+pub(super) fn other_scheduler(databases: &Databases<'_>, services: &Services) -> Option<Finding> {
+    if !services.gets_scheduler() {
+        return None;
+    }
+    let others = databases.neighbours().filter(|others| !others.is_empty())?;
+    let (title, whose) = match others.as_slice() {
+        [one] => (text!("another host ({}) uses these databases already", Foreign::new(one)), "it runs"),
+        several => {
+            (text!("other hosts ({}) use these databases already", Foreign::new(several.join(", "))), "they run")
+        }
+    };
+    Some(
+        Finding::warn(ids::SCHEDULER_ELSEWHERE, title)
+            .expected("one scheduler in a production; a second one stands by")
+            .observed(text!("this host gets the scheduler; what {} cannot be seen from here", own(whose)))
+            .cause(
+                "the scheduler upgrades the schema of the database, for all hosts; none may be of another release then",
+            )
+            .advise("where another host has the scheduler, leave it out here: --role interface,worker")
+            .advise("to move it, take it away there first: --role interface,worker, there"),
+    )
 }
 
 /// The image's architecture against the engine's.

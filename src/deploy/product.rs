@@ -13,13 +13,13 @@ use super::upgrade::{ByHand, Upgrade};
 use super::{LOOK, marker, no_answer};
 use crate::apply::{revert, runs};
 use crate::converge::Doing;
-use crate::docker::text::seconds_of;
+use crate::docker::text::{first_line, seconds_of};
 use crate::docker::{self, Container};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, containers, environment, interface, logs, own_containers, service_of};
+use crate::product::{Known, Line, Place, containers, environment, interface, logs, own_containers, service_of};
 use crate::redact::Redactor;
 use crate::settings::{Key, STATE, Settings};
 use crate::signals::Uninterrupted;
@@ -41,6 +41,9 @@ const LOGS: Duration = Duration::from_secs(5);
 /// Whoever waits for the schema says so again and again: where nobody has for so many seconds, that wait is over, whatever else
 /// keeps the product from being well.
 const WAITING: u64 = 120;
+
+/// How long containers that go may take: each has its own grace.
+const GRACE: Duration = Duration::from_secs(300);
 
 /// So many of the last lines of a container that failed are shown.
 const LAST_LINES: &str = "20";
@@ -161,9 +164,19 @@ impl Product {
     /// # Errors
     /// The marker cannot be written, or Compose failed.
     pub(super) fn stop(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        self.stop_those(host, |_| true)
+    }
+
+    /// The same of some services; others run on.
+    ///
+    /// # Errors
+    /// As of [`Product::stop`].
+    pub(super) fn stop_those(&self, host: &dyn HostWrite, which: impl Fn(&str) -> bool) -> Result<(), Problem> {
         marker::write(host)?;
-        let (web, others): (Vec<&str>, Vec<&str>) =
-            self.product_services().partition(|name| name.eq_ignore_ascii_case("interfaceserver"));
+        // Compose knows those of its file alone.
+        let unknown = self.taken_out(host);
+        let known = self.product_services().filter(|name| which(name) && !unknown.iter().any(|own| own == name));
+        let (web, others): (Vec<&str>, Vec<&str>) = known.partition(|name| interface::is_interface(name, ""));
         [others, web].into_iter().filter(|services| !services.is_empty()).try_for_each(|services| {
             // Without a time of ours, so that each container gets the grace that its file gives it.
             let arguments: Vec<&str> = ["stop"].into_iter().chain(services).collect();
@@ -201,6 +214,7 @@ impl Product {
     /// Has all containers started. Of an upgrade the scheduler, which moves the schema, comes last: the others wait for it, and
     /// what keeps them from starting is seen before.
     fn launch(&self, host: &dyn HostWrite, way: Start) -> Result<(), Problem> {
+        self.remove_taken_out(host)?;
         if !self.remounted.is_empty() {
             let services = self.remounted.iter().map(String::as_str);
             self.compose(host, &["rm", "-f", "-s"].into_iter().chain(services).collect::<Vec<_>>())?;
@@ -228,10 +242,39 @@ impl Product {
             self.wait(host, doing, &mut health, &mut pulse, began)?;
             let detail = match pulse.down.filter(|_| !self.before.is_empty()) {
                 Some(down) => text!("down for {}", own(seconds(down))),
-                None => "it answers, and its containers are steady".into(),
+                None if pulse.has_interface() => "it answers, and its containers are steady".into(),
+                None => "its containers are steady; no interface of this host could answer".into(),
             };
             Ok((StageState::Changed, detail))
         })
+    }
+
+    /// Services that the compose file only keeps. Where that cannot be told, none of them is touched.
+    fn taken_out(&self, host: &dyn HostRead) -> Vec<String> {
+        Place::look(host, &self.home).taken_out(host, &self.home).unwrap_or_default()
+    }
+
+    /// Removes the containers of services that the compose file only keeps: Compose does not know them.
+    fn remove_taken_out(&self, host: &dyn HostRead) -> Result<(), Problem> {
+        let out = self.taken_out(host);
+        if out.is_empty() {
+            return Ok(());
+        }
+        let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
+        let is_out = |one: &&Container| out.iter().any(|name| name == service_of(one));
+        let ids: Vec<&str> = found.own.iter().filter(is_out).map(|one| one.id.as_str()).collect();
+        // Removing one that runs would not let it end its work.
+        for verb in ["stop", "rm"].into_iter().filter(|_| !ids.is_empty()) {
+            let ran = docker::run(host, Time::new(GRACE, GRACE), &[&[verb], &ids[..]].concat());
+            let ran = ran.map_err(|error| no_answer(&error))?;
+            if ran.code != Some(0) {
+                let message = text!("containers of {} could not be removed", Foreign::new(out.join(", ")));
+                return Err(Problem::host(id::COMPOSE_FAILED, message)
+                    .because(Foreign::new(first_line(&ran.stderr, 200)))
+                    .hint_command(as_root(text!("docker rm -f {}", own(ids.join(" "))))));
+            }
+        }
+        Ok(())
     }
 
     /// Do its containers see what the files say?
@@ -266,12 +309,14 @@ impl Product {
             let pause = if is_well { WELL } else { PAUSE };
             if looked.is_none_or(|(at, was_well)| was_well != is_well || at.elapsed() >= pause) {
                 let at = began.elapsed();
-                if !is_well && at >= lines.next {
-                    lines = Lines { hits: self.read_logs(host, since), next: began.elapsed() + LOGS };
+                // Where nothing can be asked, what the containers say is all that there is.
+                let speaks = pulse.has_interface();
+                if !speaks || (!is_well && at >= lines.next) {
+                    lines = Lines { hits: self.read_logs(host, since, speaks), next: began.elapsed() + LOGS };
                 }
                 let (at, mut poll) = (began.elapsed(), self.poll(host, pulse, &lines)?);
                 let state = health.see(at, &poll).map_err(|failure| {
-                    poll.log = self.read_logs(host, since);
+                    poll.log = self.read_logs(host, since, true);
                     let problem = unhealthy(&failure, &poll, &self.compose);
                     match self.last_words(host, &failure, &doing.context.redactor) {
                         Some(lines) => problem.excerpt(lines),
@@ -279,7 +324,7 @@ impl Product {
                     }
                 })?;
                 if told.replace(state) != Some(state) {
-                    doing.tell(&text!("{} ({})", state.sentence(), own(seconds(began.elapsed()))));
+                    doing.tell(&text!("{} ({})", state.sentence(&poll), own(seconds(began.elapsed()))));
                 }
                 if state == State::Healthy {
                     return Ok(());
@@ -311,11 +356,14 @@ impl Product {
         })
     }
 
-    /// Known lines of the logs since then, by name, and how often each. What cannot be read says nothing.
-    fn read_logs(&self, host: &dyn HostRead, since: u64) -> Vec<(String, usize)> {
+    /// Known lines of the logs since then, by name, and how often each; `all`, or those alone after which a container has said
+    /// nothing else. What cannot be read says nothing.
+    fn read_logs(&self, host: &dyn HostRead, since: u64, all: bool) -> Vec<(String, usize)> {
         let lines = logs::look(host, &self.home, Time::new(LOOK, LOOK)).logs.and_then(Result::ok).unwrap_or_default();
         let now = seconds_of(host.now());
-        let is_new = |hit: &logs::Hit| hit.last.is_some_and(|last| counts(&hit.name, last, since, now));
+        let is_new = |hit: &logs::Hit| {
+            (all || hit.said_last > 0) && hit.last.is_some_and(|last| counts(&hit.name, last, since, now))
+        };
         lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect()
     }
 
@@ -453,6 +501,11 @@ pub(super) fn stale(host: &dyn HostRead, home: &Path) -> Vec<String> {
     services.into_iter().filter(|service| !service.differences.is_empty()).map(|service| service.name).collect()
 }
 
+/// The known line of that name.
+fn known_line(name: &str) -> Option<&'static Line> {
+    Known::get().log.iter().find(|line| line.name == name)
+}
+
 /// Why the product will not be well.
 fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
     let message = match failure {
@@ -465,13 +518,17 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         Failure::Ended { service, code: None, .. } => text!("{} could not be started", Foreign::new(service)),
         Failure::OutOfMemory { service, .. } => text!("{} was killed for want of memory", Foreign::new(service)),
         Failure::Rejected { name } => {
-            let known = Known::get().log.iter().find(|line| line.name == *name);
+            let known = known_line(name);
             text!("the product cannot start: {}", own(known.map_or(name.as_str(), |line| line.title.as_str())))
         }
         Failure::Late { missing, .. } if !missing.is_empty() => {
             text!("containers are missing: {}", Foreign::new(missing.join(", ")))
         }
         Failure::Late { state: State::Migrating, .. } => "the schema of the database is still being upgraded".into(),
+        Failure::Late { .. } if !poll.has_interface => match poll.log.first().and_then(|(name, _)| known_line(name)) {
+            Some(line) => text!("containers wait: {}", own(&line.title)),
+            None => "containers do not stay up".into(),
+        },
         Failure::Late { .. } => match poll.status {
             Some(status) => text!("the web interface still answers {}", own(status)),
             None => "the web interface does not answer".into(),
@@ -488,7 +545,10 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
         Failure::Late { state: State::Migrating, .. } => problem
             .hint("its containers were left running: an upgrade that is ended half way leaves a schema of neither release")
-            .hint(text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))))
+            .hint(match poll.lacks("scheduler") {
+                false => text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))),
+                true => text!("watch the scheduler on the host that runs it, and the others here: {}", as_root(compose.shown("logs --tail 100 -f"))),
+            })
             .hint("once that has ended, run the same command again: it does what is left")
             .leaving(HostState::Changed),
         _ => problem,

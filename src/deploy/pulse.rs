@@ -41,9 +41,9 @@ impl Pulse {
         self.at.is_some()
     }
 
-    /// Is all well, as far as it says?
+    /// Does it say that all is well?
     pub(super) fn is_well(&self) -> bool {
-        self.at.is_none() || self.status == Some(200)
+        self.status == Some(200)
     }
 
     /// Asks once.

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
+use super::databases::Databases;
 use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::install::moved;
 use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
 use super::upgrade::{Question, Upgrade};
-use super::{LOOK, fetch, marker, no_answer};
+use super::{LOOK, fetch, marker, no_answer, preflight};
 use crate::context::found;
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{self, Container, NoDocker, Server, compose};
+use crate::finding::Finding;
 use crate::host::{HostWrite, View};
 use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, PlannedHost};
@@ -29,6 +31,8 @@ pub(super) struct Reconfigure<'h> {
     stops: bool,
     /// The product, which does not run, gets another image.
     upgrade: Option<Upgrade>,
+    /// Services whose containers go, while others run on.
+    gone: Vec<String>,
     /// Where the interface answers before.
     address: Option<(String, u16)>,
     /// Images of the planned compose file that are not here: they come before anything stops.
@@ -38,7 +42,21 @@ pub(super) struct Reconfigure<'h> {
 impl<'h> Reconfigure<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, running: None, stops: true, upgrade: None, address: None, missing: None }
+        Self { host, running: None, stops: true, upgrade: None, gone: Vec::new(), address: None, missing: None }
+    }
+
+    /// A scheduler of another host, where this one gets one.
+    fn other_scheduler(
+        &self,
+        context: &RunContext,
+        settings: &Settings,
+        services: &Services,
+    ) -> Result<Option<Finding>, Problem> {
+        let Some(platform) = context.platform.as_ref().filter(|_| services.gets_scheduler()) else { return Ok(None) };
+        let view = View::new(self.host);
+        let planned = PlannedHost::new(&view, &context.plan.changes);
+        let found = found(&View::new(&planned), platform, &settings.home, First::Product)?;
+        Ok(preflight::other_scheduler(&Databases::of(self.host, settings, &found)?, services))
     }
 
     /// Images that the planned compose file names and that are not here.
@@ -129,9 +147,10 @@ impl<'h> Reconfigure<'h> {
 impl Around for Reconfigure<'_> {
     fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         (self.running, self.missing, self.upgrade) = (None, None, None);
-        let Some(settings) = &context.settings else { return Ok(()) };
+        self.gone.clear();
+        let Some(settings) = context.settings.clone() else { return Ok(()) };
         let (home, wanted) = (settings.home.clone(), settings.switch(Key::Restart));
-        let limits = Limits::of(settings);
+        let limits = Limits::of(&settings);
         let there = if self.host.is_live() {
             match own_containers(self.host, &home, Time::new(LOOK, LOOK)) {
                 Ok(found) => found.own,
@@ -142,6 +161,8 @@ impl Around for Reconfigure<'_> {
             Vec::new()
         };
         self.upgrade = self.upgrade(context, &there)?;
+        let services = Services::look(self.host, &home, &context.plan);
+        context.findings.extend(self.other_scheduler(context, &settings, &services)?);
         if there.is_empty() || wanted == Some(false) {
             return Ok(());
         }
@@ -150,13 +171,15 @@ impl Around for Reconfigure<'_> {
         if wanted != Some(true) && !was_stopped && !there.iter().any(|one| is_product(one) && is_up(one)) {
             return Ok(());
         }
-        let services = Services::look(self.host, &home, &context.plan);
         context.containers = fates(self.host, &home, &context.plan, &services, &there);
-        let is_kept = |change: &ContainerChange| change.fate == Fate::Keep;
-        self.stops = was_stopped || wanted == Some(true) || !context.containers.iter().all(is_kept);
-        if !self.stops && !context.containers.iter().any(|change| services.is_scaled(&change.service)) {
+        let runs_on = |change: &ContainerChange| services.leaves_others(change);
+        self.stops = was_stopped || wanted == Some(true) || !context.containers.iter().all(runs_on);
+        let is_other = |change: &ContainerChange| change.fate != Fate::Keep || services.is_scaled(&change.service);
+        if !self.stops && !context.containers.iter().any(is_other) {
             return Ok(());
         }
+        let gone = context.containers.iter().filter(|change| change.fate == Fate::Remove);
+        self.gone = gone.map(|change| change.service.clone()).collect();
         if services.edited {
             self.missing = self.images(context, services.planned())?;
         }
@@ -189,7 +212,14 @@ impl Around for Reconfigure<'_> {
         running.calm = Some(calm);
         if !self.stops {
             doing.tell(&"the product runs on meanwhile".into());
-            return marker::write(self.host);
+            if self.gone.is_empty() {
+                return marker::write(self.host);
+            }
+            doing.tell(&text!("stopping {}", own(self.gone.join(", "))));
+            return match running.stop_those(self.host, |name| self.gone.iter().any(|own| own == name)) {
+                Ok(()) => Ok(()),
+                Err(problem) => Err(self.bring_back(doing, problem, false)),
+            };
         }
         let stopped = if running.upgrade.is_some() {
             running.back_up(self.host, doing)

@@ -12,6 +12,7 @@
 //! | `facts` | what was seen, as it is saved |
 //! | `product` | makes and versions |
 //! | `grants` | `SHOW GRANTS` |
+//! | `neighbours` | which other hosts use the databases at this moment |
 //! | `sql` | names and texts in statements |
 //! | `provision` | databases, user and rights, made by an administrator |
 //!
@@ -23,6 +24,7 @@ mod exchange;
 mod facts;
 mod grants;
 mod greeting;
+mod neighbours;
 mod product;
 mod provision;
 mod session;
@@ -32,6 +34,7 @@ pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
 pub(crate) use grants::{Grant, has_reload, missing, roles, writes_read_only};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
+pub(crate) use neighbours::neighbours;
 pub(crate) use product::{Make, Product, advertised, real};
 pub(crate) use provision::{CANNOT_USER, Missing, Need, Step, Stopped};
 pub(crate) use session::{Account, Target, look, look_and};

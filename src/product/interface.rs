@@ -11,6 +11,7 @@ use crate::docker::compose;
 use crate::docker::text::shown;
 use crate::host::HostRead;
 use crate::net::{self, NetError, Time};
+use crate::settings::Role;
 use crate::text::host_port;
 
 /// So much of an answer is read.
@@ -59,14 +60,18 @@ pub(crate) fn look(host: &dyn HostRead, home: &Path, time: Time) -> InterfaceFac
 pub(crate) fn address(host: &dyn HostRead, home: &Path, place: &Place) -> Option<(String, u16)> {
     let services = place.services(host, home);
     let port = Known::get().health.port;
-    let interface =
-        services.as_ref().map(|all| all.iter().find(|one| one.name.eq_ignore_ascii_case("interfaceserver")));
+    let interface = services.as_ref().map(|all| all.iter().find(|one| is_interface(&one.name, one.command())));
     let (address, port) = match interface {
         Some(None) => return None,
         Some(Some(service)) => compose::published(&service.ports, port).unwrap_or((None, port)),
         None => (None, port),
     };
     Some((address.unwrap_or_else(|| "127.0.0.1".to_owned()), port))
+}
+
+/// Is a service of this name and command the web interface itself, and not what stands before it?
+pub(crate) fn is_interface(name: &str, command: &str) -> bool {
+    Known::get().service_of(name, command).is_some_and(|known| known.product && known.role == Some(Role::Interface))
 }
 
 /// One request for the page of health.

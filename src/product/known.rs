@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::finding::Status;
+use crate::settings::Role;
 use crate::text::Template;
 
 /// All of it.
@@ -68,6 +69,8 @@ pub(crate) struct Service {
     /// Expected where no compose file says otherwise.
     #[serde(default)]
     pub(crate) needed: bool,
+    /// It goes to the hosts that have this role; `None`: to every host.
+    pub(crate) role: Option<Role>,
     #[serde(default)]
     commands: Vec<String>,
 }
@@ -105,6 +108,9 @@ pub(crate) struct Line {
     /// It does not pass by itself.
     #[serde(default)]
     pub(crate) lasting: bool,
+    /// A container that says it last does no work.
+    #[serde(default)]
+    pub(crate) idle: bool,
     /// What to do about it.
     pub(crate) advice: Vec<Template>,
 }
@@ -124,6 +130,11 @@ impl Known {
     /// Is a service of this name made from the product's image? Names that are not listed are taken for the product's.
     pub(crate) fn is_of_product(&self, name: &str) -> bool {
         self.service(name).is_none_or(|known| known.product)
+    }
+
+    /// The service that has this name, or else this command.
+    pub(crate) fn service_of(&self, name: &str, command: &str) -> Option<&Service> {
+        self.service(name).or_else(|| self.service_of_command(command))
     }
 
     /// The service that runs this command.
@@ -180,6 +191,12 @@ mod tests {
         );
         assert_eq!(known.service("Worker").unwrap().name, "worker");
         assert_eq!(known.service_of_command("/bin/sh -c divvycloud worker --queue p0").unwrap().name, "worker");
+        let roles = |role| known.service.iter().filter(move |own| own.role == Some(role)).map(|own| own.name.as_str());
+        assert_eq!(roles(Role::Interface).collect::<Vec<_>>(), ["interfaceserver", "loadbalancer"]);
+        assert_eq!(roles(Role::Scheduler).collect::<Vec<_>>(), ["scheduler"]);
+        assert_eq!(known.service_of("Worker", "divvycloud webserver").unwrap().role, Some(Role::Worker));
+        assert_eq!(known.service_of("p0", "divvycloud worker --queue p0").unwrap().role, Some(Role::Worker));
+        assert!(known.service_of("mysql", "").unwrap().role.is_none() && known.service_of("own", "sleep").is_none());
         assert_eq!((known.health.port, known.health.path.as_str()), (8001, "/Status"));
         for line in &known.log {
             assert!(!line.title.ends_with('.') && !line.advice.is_empty(), "{}", line.name);

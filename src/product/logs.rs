@@ -53,6 +53,9 @@ pub(crate) struct Hit {
     /// Seconds since 1970.
     pub(crate) last: Option<u64>,
     pub(crate) services: BTreeSet<String>,
+    /// How many containers have said nothing since.
+    #[serde(default)]
+    pub(crate) said_last: usize,
     /// The words that matched last.
     pub(crate) words: Foreign,
 }
@@ -76,8 +79,10 @@ fn read_all(host: &dyn HostRead, time: Time, containers: &[Container]) -> Seen {
         let unread = match docker::run(host, share, &arguments) {
             Ok(output) if output.code == Some(0) => {
                 seen.containers += 1;
-                read(&output.stdout, &service, &mut seen);
-                read(&output.stderr, &service, &mut seen);
+                let streams = [&output.stdout, &output.stderr].map(|stream| read(stream, &service, &mut seen));
+                // Times of one form, in which the later one is the greater text.
+                let last = streams.into_iter().max_by(|one, other| one.at.cmp(&other.at)).and_then(|last| last.name);
+                seen.hits.iter_mut().filter(|hit| Some(&hit.name) == last.as_ref()).for_each(|hit| hit.said_last += 1);
                 continue;
             }
             Ok(output) => first_line(&output.stderr, 200),
@@ -91,8 +96,16 @@ fn read_all(host: &dyn HostRead, time: Time, containers: &[Container]) -> Seen {
     seen
 }
 
+/// The last line of a stream: when, and the pattern that it matches.
+#[derive(Default)]
+struct Last {
+    at: String,
+    name: Option<String>,
+}
+
 /// One stream of one container.
-fn read(bytes: &[u8], service: &str, seen: &mut Seen) {
+fn read(bytes: &[u8], service: &str, seen: &mut Seen) -> Last {
+    let mut newest = Last::default();
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         seen.lines += 1;
         let line = String::from_utf8_lossy(&line[..line.len().min(MAX_LINE)]);
@@ -100,6 +113,8 @@ fn read(bytes: &[u8], service: &str, seen: &mut Seen) {
             .iter()
             .zip(&Known::get().log)
             .find_map(|(pattern, known)| pattern.find(&line).map(|found| (known, found.as_str())));
+        let at = line.split(' ').next().unwrap_or_default().to_owned();
+        newest = Last { at, name: matched.map(|(known, _)| known.name.clone()) };
         let Some((known, words)) = matched else { continue };
         let last = line.split(' ').next().and_then(epoch);
         let at = seen.hits.iter().position(|hit| hit.name == known.name).unwrap_or_else(|| {
@@ -114,4 +129,5 @@ fn read(bytes: &[u8], service: &str, seen: &mut Seen) {
             hit.words = shown(words, 80).into();
         }
     }
+    newest
 }

@@ -26,6 +26,6 @@ mod place;
 pub(crate) mod queues;
 pub(crate) mod templates;
 
-pub(crate) use known::Known;
+pub(crate) use known::{Known, Line};
 pub(crate) use own::{Found, containers as own_containers, is_product, service_of, serving as own_serving};
 pub(crate) use place::{Place, home_of, leads_nowhere};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::own::{self, Found};
 use super::templates::{AUTHORITY, BUNDLE};
+use crate::docker::compose::edit::taken_out;
 use crate::docker::text::is_plain;
 use crate::docker::{NoDocker, compose};
 use crate::envfile::Dialect;
@@ -155,6 +156,16 @@ impl Place {
         let over =
             self.over.as_ref().filter(|_| self.compose.first().is_some_and(|name| compose::rank(name).is_some()));
         std::iter::once(self.compose_file(home)).chain(over.map(|name| home.join(name))).collect()
+    }
+
+    /// The services that a run has taken out of the compose file, which keeps their lines; `None`: it cannot be told.
+    pub(crate) fn taken_out(&self, host: &dyn HostRead, home: &Path) -> Option<Vec<String>> {
+        let bytes = match host.read(&self.compose_file(home)) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Some(Vec::new()),
+            Err(_) => return None,
+        };
+        taken_out(&String::from_utf8_lossy(&bytes)).ok()
     }
 
     /// The services of these files; `None`: they are not there, or not understood.

@@ -175,6 +175,12 @@ fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
         Shape::Number => {
             value.parse::<u16>().map_or(true, |number| !(1..1000).contains(&number)).then_some("a number from 1 to 999")
         }
+        Shape::Words(words) => {
+            let is_word = |member: &str| words.contains(&member) || member.is_empty();
+            let wrong = value.split(',').map(str::trim).find(|member| !is_word(member));
+            let wrong = wrong.or_else(|| Some(value).filter(|value| value.trim_matches([',', ' ']).is_empty()))?;
+            return Some(text!("some of {}, separated by commas, and not {:?}", own(words.join(", ")), wrong));
+        }
         Shape::Choice(choices) => {
             return (!choices.contains(&value)).then(|| text!("one of {}, not {:?}", own(choices.join(", ")), value));
         }

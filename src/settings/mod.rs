@@ -11,6 +11,7 @@ mod layers;
 mod no_proxy;
 mod proxy_url;
 mod resolve;
+mod role;
 mod schema;
 mod table;
 
@@ -28,6 +29,7 @@ pub use resolve::{
     BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, SecretsProvider, Settings,
     TargetName, Unresolved, home, strategy,
 };
+pub use role::Role;
 pub use schema::schema;
 pub use table::{Key, Shape, Spec, TABLE, by_key};
 

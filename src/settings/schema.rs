@@ -33,6 +33,13 @@ fn property(spec: &Spec) -> Value {
         Shape::List => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Port => json!({"type": "integer", "minimum": 1, "maximum": 65535}),
         Shape::Number => json!({"type": "integer", "minimum": 1, "maximum": 999}),
+        Shape::Words(words) => {
+            let word = format!(" *({}) *", words.join("|"));
+            json!({"oneOf": [
+                {"type": "string", "pattern": format!("^{word}(,{word})*$")},
+                {"type": "array", "items": {"enum": words}, "uniqueItems": true},
+            ]})
+        }
         Shape::Choice(choices) => json!({"enum": choices}),
     };
     if let Value::Object(fields) = &mut value {

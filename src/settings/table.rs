@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::role::Role;
 use crate::platform::Strategy;
 use crate::text::shown_by_display;
 
@@ -141,6 +142,8 @@ settings! {
         .unsaved();
     Image = "image": text("image", "ICS_SETUP_IMAGE", "REF")
         .help("Image of the product with its tag [default: that of the release]").of_product();
+    Role = "role": words("role", "ICS_SETUP_ROLE", Role::NAMES)
+        .help("What this host of a production with several does [default: as its compose file says, else all]").of_product();
     Workers = "workers": number("workers", "ICS_SETUP_WORKERS")
         .help("How many workers run on this host [default: by its memory]").of_product();
     Port = "port": port("port", "ICS_SETUP_PORT")
@@ -242,6 +245,8 @@ pub enum Shape {
     Duration,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Some of these words, separated by commas; the flag may be repeated.
+    Words(&'static [&'static str]),
 }
 
 /// One setting in all its faces.
@@ -269,6 +274,13 @@ pub struct Spec {
     pub product: bool,
     /// One sentence for `--help`, the example file and the schema.
     pub help: &'static str,
+}
+
+impl Shape {
+    /// Does it take several values?
+    pub(crate) fn is_list(self) -> bool {
+        matches!(self, Self::List | Self::Words(_))
+    }
 }
 
 impl Spec {
@@ -344,6 +356,10 @@ const fn duration(key: Key, flag: &'static str, variable: &'static str) -> Spec 
 
 const fn choice(key: Key, flag: &'static str, variable: &'static str, words: &'static [&'static str]) -> Spec {
     Spec { shape: Shape::Choice(words), ..text(key, flag, variable, "TEXT") }
+}
+
+const fn words(key: Key, flag: &'static str, variable: &'static str, words: &'static [&'static str]) -> Spec {
+    Spec { shape: Shape::Words(words), ..text(key, flag, variable, "LIST") }
 }
 
 const fn secret(key: Key, variable: &'static str) -> Spec {

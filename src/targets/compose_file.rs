@@ -1,14 +1,15 @@
-//! The compose file of the product: which image, how many workers, which port.
+//! The compose file of the product: which image, which services, how many workers, which port.
 //!
 //! A file that is there is edited where somebody asks for something in this run, and stays as it is in every other byte. A
 //! host without one gets the bundle's, that of `--from`, or the built-in template. A bundle takes the same to a host that is
 //! not known.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::roles::{self, Split, Wanted};
 use super::{Context, Phase, compose_path, mysql_env};
-use crate::docker::compose::edit::{Edit, edited};
+use crate::docker::compose::edit::{Edit, edited, without};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::valid::refused as refused_by_compose;
 use crate::docker::compose::{Odd, USUAL, published};
@@ -18,8 +19,9 @@ use crate::host::HostRead;
 use crate::plan::{Draft, Plan};
 use crate::problem::{Problem, id};
 use crate::product::images::{ProductImages, release_of};
-use crate::product::{Known, templates};
-use crate::settings::{Brought, Deployment, Found, Key, Settings};
+use crate::product::interface::is_interface;
+use crate::product::{Known, Place, templates};
+use crate::settings::{Brought, Deployment, Found, Key, Role, Settings};
 use crate::system::hardware;
 use crate::text;
 use crate::text::{Foreign, Text, own};
@@ -48,6 +50,8 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
         installs: context.phase == Phase::Install,
         fresh: present.is_none(),
         brought: brought.is_some(),
+        roles: roles::wanted(context.settings, present.is_none())?,
+        overs: Place::look(context.view, &context.settings.home).files(&context.settings.home).split_off(1),
     };
     if !wishes.installs && (present.is_none() || !wishes.any()) {
         return Ok(());
@@ -80,7 +84,15 @@ pub(crate) fn for_bundle(
     draft: &mut Draft<'_>,
 ) -> Result<Option<String>, Problem> {
     let shown = Path::new(USUAL);
-    let wishes = Wishes { settings, host: None, installs: true, fresh: true, brought: brought.is_some() };
+    let wishes = Wishes {
+        settings,
+        host: None,
+        installs: true,
+        fresh: true,
+        brought: brought.is_some(),
+        roles: None,
+        overs: Vec::new(),
+    };
     let (bytes, mut reasons) = first(settings, brought);
     let Some((new, _)) = wishes.applied(bytes, shown, draft, &mut reasons)? else { return Ok(None) };
     judge(settings, shown, &new, draft);
@@ -150,10 +162,14 @@ struct Wishes<'a> {
     fresh: bool,
     /// It is somebody's, not the built-in one.
     brought: bool,
+    /// What the host is for; `None`: nobody says.
+    roles: Option<Vec<Role>>,
+    /// Files that Compose lays over it.
+    overs: Vec<PathBuf>,
 }
 
 impl Wishes<'_> {
-    /// The file with all of it, and its services before; `None`: it is not understood, as the draft says.
+    /// The file with all of it, and the services of this host before; `None`: it is not understood, as the draft says.
     fn applied(
         &self,
         bytes: Vec<u8>,
@@ -163,21 +179,27 @@ impl Wishes<'_> {
     ) -> Result<Option<(String, Vec<Outline>)>, Problem> {
         let read = |bytes| {
             let text = String::from_utf8(bytes).map_err(|_| Odd { line: 0, why: "it is not valid UTF-8" })?;
-            let services = outline(&text)?;
-            Ok((text, services))
+            let split = Split::new(&text, self.roles.as_deref(), of_product)?;
+            let services = outline(&split.whole)?;
+            Ok((split, services))
         };
-        let (text, services) = match read(bytes) {
+        let (split, services) = match read(bytes) {
             Ok(read) => read,
             Err(odd) => {
                 draft.note(refused(shown, &odd));
                 return Ok(None);
             }
         };
-        let (edits, why) = self.edits(&services, shown, draft)?;
+        let fresh = self.fresh;
+        if let Some(wanted) = &self.roles {
+            split.judge(&services, &Wanted { roles: wanted, shown, overs: &self.overs, fresh }, draft)?;
+            reasons.extend(split.reasons(wanted));
+        }
+        let (edits, why) = self.edits(&services, &split, shown, draft)?;
         reasons.extend(why);
         let edits: Vec<(&str, Edit)> = edits.iter().map(|(service, edit)| (service.as_str(), edit.clone())).collect();
-        match edited(&text, &edits) {
-            Ok(new) => Ok(Some((new, services))),
+        match edited(&split.whole, &edits).and_then(|new| without(&new, &split.out)) {
+            Ok(new) => Ok(Some((new, split.here(&services)))),
             Err(odd) => {
                 draft.note(refused(shown, &odd));
                 Ok(None)
@@ -191,12 +213,18 @@ impl Wishes<'_> {
     }
 
     fn any(&self) -> bool {
-        let keys = [Key::Image, Key::Workers, Key::Port, Key::Bind, Key::ReverseProxy];
+        let keys = [Key::Image, Key::Role, Key::Workers, Key::Port, Key::Bind, Key::ReverseProxy];
         keys.into_iter().any(|key| self.said(key).is_some())
     }
 
     /// Edits by service, and why each.
-    fn edits(&self, services: &[Outline], shown: &Path, draft: &mut Draft<'_>) -> Result<(Edits, Vec<Text>), Problem> {
+    fn edits(
+        &self,
+        services: &[Outline],
+        split: &Split,
+        shown: &Path,
+        draft: &mut Draft<'_>,
+    ) -> Result<(Edits, Vec<Text>), Problem> {
         let (mut edits, mut reasons) = (Vec::new(), Vec::new());
         if let Some(image) = self.image(draft)? {
             let product = of_product(services);
@@ -208,8 +236,12 @@ impl Wishes<'_> {
             }
             let pin = |service: &&Outline| (service.name.clone(), Edit::Word { key: "image", value: image.clone() });
             edits.extend(product.iter().map(pin));
+        } else {
+            edits.extend(split.follow(&of_product(services)));
         }
-        let workers: Vec<&Outline> = services.iter().filter(|service| role(service) == Some("worker")).collect();
+        let here = split.here(services);
+        let workers: Vec<&Outline> = here.iter().filter(|service| is_worker(service)).collect();
+        let no_workers = split.leaves_out(self.settings, services, Role::Worker, &[Key::Workers])?;
         match (self.workers()?, workers.as_slice()) {
             (None, _) => {}
             (Some((count, why)), [worker]) => {
@@ -218,6 +250,7 @@ impl Wishes<'_> {
             }
             // Which of several is to have how many, only their file says.
             (Some(_), _) if self.said(Key::Workers).is_none() => {}
+            (Some(_), []) if no_workers => {}
             (Some(_), []) => draft.note(missing(shown, "of workers")),
             (Some(_), several) => {
                 let names = several.iter().map(|service| service.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -226,8 +259,10 @@ impl Wishes<'_> {
                 draft.note(Finding::fail(ids::COMPOSE_FILE, title).advise(advice));
             }
         }
-        let Some(web) = services.iter().find(|service| role(service) == Some("interfaceserver")) else {
-            if [Key::Port, Key::Bind, Key::ReverseProxy].into_iter().any(|key| self.said(key).is_some()) {
+        let of_web = [Key::Port, Key::Bind, Key::ReverseProxy];
+        let no_web = split.leaves_out(self.settings, services, Role::Interface, &of_web)?;
+        let Some(web) = here.iter().find(|service| is_interface(&service.name, &service.command)) else {
+            if !no_web && of_web.into_iter().any(|key| self.said(key).is_some()) {
                 draft.note(missing(shown, "of the web interface"));
             }
             return Ok((edits, reasons));
@@ -364,11 +399,9 @@ fn missing(shown: &Path, what: &'static str) -> Finding {
         .advise("name the vendor's file: --from <URL> --from-sha256 <HEX>, or edit this one by hand")
 }
 
-/// What a service does: the name that the vendor gives it, by its own name or by its command.
-fn role(service: &Outline) -> Option<&'static str> {
-    let known = Known::get();
-    let by_name = known.service(&service.name).or_else(|| known.service_of_command(&service.command));
-    by_name.map(|known| known.name.as_str())
+/// Is it the vendor's service of workers, by its own name or by its command?
+fn is_worker(service: &Outline) -> bool {
+    Known::get().service_of(&service.name, &service.command).is_some_and(|known| known.name == "worker")
 }
 
 /// The services that are made from the product's image.

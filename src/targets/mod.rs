@@ -9,6 +9,7 @@ mod mend;
 mod mysql_env;
 mod package_manager;
 mod prod_env;
+mod roles;
 mod secrets_provider;
 mod system_proxy;
 #[cfg(test)]

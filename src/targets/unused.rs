@@ -60,7 +60,7 @@ fn use_of(key: Key) -> Use {
         | Key::RedisPasswordFile => Use::Targets(&[ProdEnv]),
         Key::Restart => Use::Targets(&[DockerDaemon, ProdEnv]),
         Key::HealthyWithin | Key::MigrateWithin => Use::Targets(&[ProdEnv]),
-        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy | Key::BackupTaken => {
+        Key::Image | Key::Role | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy | Key::BackupTaken => {
             Use::Targets(&[ComposeFile])
         }
         Key::CreateDatabases
@@ -113,7 +113,7 @@ fn in_vain(key: Key, context: &Context<'_>, targets: &[TargetName]) -> Option<&'
             let is_idle = key != Key::Restart || !targets.contains(&TargetName::DockerDaemon);
             is_idle.then_some("nothing runs in an image that --root names")
         }
-        Key::Image | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy => {
+        Key::Image | Key::Role | Key::Workers | Key::Port | Key::Bind | Key::ReverseProxy => {
             let path = super::compose_path(context.view, context.settings);
             let is_there = !matches!(HostRead::lstat(context.view, &path), Ok(None));
             (!is_there).then_some("there is no compose file, which install makes")

@@ -23,6 +23,7 @@ mod odd_hosts;
 mod prove;
 mod remember;
 mod render;
+mod roles;
 mod root;
 mod secret_matrix;
 mod secrets;

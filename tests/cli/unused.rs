@@ -37,6 +37,7 @@ fn value(key: Key, root: &Root) -> String {
         Key::Home => "/opt/other".into(),
         Key::Target => "package-manager".into(),
         Key::Image => "divvycloud/divvycloud:v22.3.9".into(),
+        Key::Role => "interface,worker".into(),
         Key::Workers => "3".into(),
         Key::Port => "8002".into(),
         Key::Bind => "127.0.0.1".into(),

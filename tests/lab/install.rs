@@ -7,6 +7,7 @@ mod fetch;
 mod lab;
 mod over;
 mod production;
+mod roles;
 mod trust;
 mod upgrades;
 mod whole;

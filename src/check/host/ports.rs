@@ -7,6 +7,7 @@ use serde_json::json;
 use super::data::{Data, Port};
 use crate::check::prelude::*;
 use crate::docker::{Container, Published};
+use crate::product::interface::{address, is_interface};
 use crate::product::{Found, own_containers, service_of};
 use crate::settings::Deployment;
 use crate::system::Seen;
@@ -24,6 +25,8 @@ impl Check for Ports {
         let numbers: Vec<u16> = Data::get().ports.iter().map(|port| at(port, look.spec)).collect();
         let half = time.at_most(time.left() / 2);
         let mut facts = ports::observe(look.host, &look.spec.home, &numbers, half);
+        let home = &look.spec.home;
+        facts.no_interface = address(look.host, home, &crate::product::Place::look(look.host, home)).is_none();
         let listeners = if let Seen::Is(listeners) = &facts.listeners { listeners.as_slice() } else { &[] };
         if listeners.iter().flat_map(|listener| &listener.owners).any(is_container) {
             // Where Docker does not tell, a container of an installed product passes for its own.
@@ -33,6 +36,12 @@ impl Check for Ports {
     }
 
     fn judge(&self, facts: &PortsFacts, spec: &CheckSpec) -> Vec<Finding> {
+        if !spec.interface.unwrap_or(!facts.no_interface) {
+            return vec![
+                Finding::skip(ids::PORT_IN_USE, "no port of this host is for the product")
+                    .observed("it does not have the role interface, and other roles publish none"),
+            ];
+        }
         let listeners = match facts.listeners.or_skip(ids::PORT_IN_USE, "ports") {
             Ok(listeners) => listeners,
             Err(skipped) => return vec![*skipped],
@@ -56,7 +65,7 @@ fn publishers(found: &Found) -> Vec<Publisher> {
             name: container.state.name.clone(),
             project: container.project.clone(),
             own,
-            interface: own && service_of(container).eq_ignore_ascii_case("interfaceserver"),
+            interface: own && is_interface(service_of(container), &container.command),
         };
         container.published.iter().map(publisher).collect::<Vec<_>>()
     };
@@ -242,7 +251,7 @@ mod tests {
     fn facts(installed: bool, port: u16, owners: Vec<Process>) -> PortsFacts {
         let address = "0.0.0.0".parse().unwrap();
         let listeners = Seen::Is(vec![Listener { port, address, uid: 1000, owners }]);
-        PortsFacts { installed, listeners, all_processes: true, as_root: true, publishers: None }
+        PortsFacts { installed, listeners, all_processes: true, as_root: true, no_interface: false, publishers: None }
     }
 
     #[test]

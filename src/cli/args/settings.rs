@@ -50,7 +50,7 @@ pub(super) fn with_these(mut command: Command, wanted: fn(&Spec) -> bool) -> Com
             .allow_hyphen_values(false);
         arg = match spec.shape {
             Shape::Switch => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
-            Shape::List => arg.action(ArgAction::Append),
+            Shape::List | Shape::Words(_) => arg.action(ArgAction::Append),
             Shape::Choice(words) => arg.value_parser(Words(words)),
             Shape::Path if spec.value_name == "DIR" => arg.value_hint(ValueHint::DirPath),
             Shape::Path => arg.value_hint(ValueHint::FilePath),
@@ -89,11 +89,8 @@ pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
         // A verb may have a flag of its own by the same name: `check --from FILE` is no setting.
         let Ok(values) = matches.try_get_many::<String>(spec.key.as_str()) else { continue };
         let values: Vec<&str> = values.into_iter().flatten().map(String::as_str).collect();
-        let value = if spec.shape == Shape::List {
-            values.join(",")
-        } else {
-            values.last().copied().unwrap_or_default().to_owned()
-        };
+        let value =
+            if spec.shape.is_list() { values.join(",") } else { values.last().copied().unwrap_or_default().to_owned() };
         if spec.key == Key::ProxyCa && !values.is_empty() && value.is_empty() {
             return Err(Problem::settings(id::SETTING_INVALID, text!("--{}: it names no file", own(flag)))
                 .hint(text!("what a run has made trusted is taken back with that run: {}", ics_setup("revert"))));

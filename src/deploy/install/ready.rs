@@ -19,7 +19,7 @@ use crate::plan::{Change, Draft, Fate, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::product::{Known, interface, own_containers};
-use crate::settings::{First, Found, Key, Settings};
+use crate::settings::{Deployment, First, Found, Key, Role, Settings};
 use crate::targets::UNIT;
 use crate::text;
 use crate::text::{Text, own};
@@ -145,6 +145,9 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     };
     let upgrade = Upgrade::foresee(&question, context)?;
     let here = facts.server().map(|server| server.arch.as_str());
+    if settings.deployment == Deployment::Production {
+        context.findings.extend(preflight::other_scheduler(&databases, &services));
+    }
     context.findings.extend(preflight::findings(
         host,
         &databases,
@@ -215,7 +218,9 @@ fn said(settings: &Settings) -> Text {
         Some(proxy) => text!("through the proxy {}", &proxy.value),
         None => "directly, since no proxy was said and none was found".into(),
     };
-    text!("{} in {}; requests go {}", own(settings.deployment.as_str()), settings.home.display(), proxy)
+    let role = settings.text(Key::Role).map(Role::of_list).map(|roles| text!(" as {}", own(Role::list(&roles))));
+    let deployment = own(settings.deployment.as_str());
+    text!("{}{} in {}; requests go {}", deployment, role.unwrap_or_default(), settings.home.display(), proxy)
 }
 
 /// Do so many containers of the service run?

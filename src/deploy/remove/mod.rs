@@ -170,8 +170,10 @@ impl Around for Remove<'_> {
             context.containers = in_order(ids(&found).into_keys().map(gone));
             self.way = Way::Goes(Product::look(self.host, &home, limits)?);
         } else if found.iter().any(|one| is_product(one) && is_up(one)) || marker::read(self.host)? {
-            context.containers = fates(self.host, &home, plan, &Services::look(self.host, &home, plan), &found);
-            self.stops = marker::read(self.host)? || context.containers.iter().any(|change| change.fate != Fate::Keep);
+            let services = Services::look(self.host, &home, plan);
+            context.containers = fates(self.host, &home, plan, &services, &found);
+            let runs_on = |change: &ContainerChange| services.leaves_others(change);
+            self.stops = marker::read(self.host)? || !context.containers.iter().all(runs_on);
             let mut product = Product::look(self.host, &home, limits)?;
             product.remounted = remounted(self.host, &home, plan);
             self.way = Way::Again(product);

@@ -12,7 +12,7 @@ use crate::host::HostRead;
 use crate::text;
 
 /// What is read of a service.
-const READ: [&str; 15] = [
+const READ: [&str; 17] = [
     "image",
     "command",
     "scale",
@@ -28,6 +28,8 @@ const READ: [&str; 15] = [
     "environment",
     "env_file",
     "volumes",
+    "depends_on",
+    "links",
 ];
 
 /// One service.
@@ -58,6 +60,8 @@ pub(crate) struct Service {
     env_files: Vec<EnvFile>,
     /// What its containers mount: a file or folder of the host, or the name of a volume; and where they have it.
     volumes: Vec<(PathBuf, String)>,
+    /// The services that it waits for, or has links to: 1.x makes containers anew where they change.
+    tied_to: Vec<String>,
 }
 
 /// Where loopback and names belong to in the containers of a service.
@@ -123,6 +127,11 @@ impl Service {
         self.network.unwrap_or_default()
     }
 
+    /// What its containers run, as far as that is told.
+    pub(crate) fn command(&self) -> &str {
+        self.command.as_deref().unwrap_or_default()
+    }
+
     /// How many containers it is to have.
     pub(crate) fn scale(&self) -> u32 {
         self.replicas.unwrap_or(1)
@@ -140,8 +149,8 @@ impl Service {
         };
         let files =
             |service: &Self| -> Vec<PathBuf> { service.env_files.iter().map(|file| file.path.clone()).collect() };
-        (&self.image, &self.ports, self.network, &self.command, &self.volumes)
-            == (&other.image, &other.ports, other.network, &other.command, &other.volumes)
+        (&self.image, &self.ports, self.network, &self.command, &self.volumes, &self.tied_to)
+            == (&other.image, &other.ports, other.network, &other.command, &other.volumes, &other.tied_to)
             && values(self) == values(other)
             && files(self) == files(other)
     }
@@ -255,6 +264,10 @@ impl Service {
                         value.items().unwrap_or_default().iter().filter_map(|one| text_of(one, around)).collect();
                 }
                 "environment" => service.environment = environment(value, around)?,
+                "depends_on" | "links" => {
+                    let names = value.entries()?.map(|all| all.into_iter().map(|(name, _)| name.to_owned()).collect());
+                    service.tied_to.extend(names.unwrap_or_else(|| one_or_more(value, around)));
+                }
                 "env_file" => service.env_files = env_files(value, around)?,
                 "volumes" => {
                     service.volumes =
@@ -286,6 +299,7 @@ impl Service {
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
             volumes: [base.volumes.as_slice(), &self.volumes].concat(),
+            tied_to: list(self.tied_to, &base.tied_to),
         }
     }
 }

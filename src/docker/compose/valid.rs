@@ -118,6 +118,20 @@ mod tests {
         ] {
             assert_eq!(ask(text), None, "{text}");
         }
+        let names = ["interfaceserver", "scheduler", "worker"];
+        let template = include_str!("../../../assets/product/docker-compose.production.yml");
+        let linked = template.replace(
+            "    restart: \"always\"\n",
+            "    restart: \"always\"\n    depends_on: [cache, scheduler]\n    links: [scheduler]\n",
+        );
+        let linked = linked.replacen("    depends_on: [cache, scheduler]\n    links: [scheduler]\n", "", 2)
+            + "  cache:\n    image: redis\n";
+        for (text, bits) in [template, &linked].into_iter().flat_map(|text| (1..7).map(move |bits| (text, bits))) {
+            let is_out = |at: &usize| bits & (1 << at) != 0;
+            let out: Vec<String> = (0..3).filter(is_out).map(|at| names[at].to_owned()).collect();
+            let made = super::super::edit::without(text, &out).unwrap();
+            assert_eq!(ask(&made), None, "{made}");
+        }
         let words = ask("version: '2.2'\nservices:\n  a:\n    image: a\n    imagine: b\n").unwrap();
         assert!(words.contains("imagine") && !words.contains("ics-setup-compose-"), "{words}");
     }

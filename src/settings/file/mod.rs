@@ -103,7 +103,7 @@ fn rendered(shape: Shape, value: &str) -> String {
     match shape {
         Shape::Switch => parse_switch(value).unwrap_or(false).to_string(),
         Shape::Port | Shape::Number => value.parse::<i64>().map_or_else(|_| quoted(value), |number| number.to_string()),
-        Shape::List => {
+        Shape::List | Shape::Words(_) => {
             let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
             format!("[{}]", members.map(quoted).collect::<Vec<_>>().join(", "))
         }
@@ -132,6 +132,7 @@ fn sample_of(spec: &Spec) -> String {
     }
     match (spec.shape, spec.value_name) {
         (Shape::Choice(choices), _) => choices[0].to_owned(),
+        (Shape::Words(words), _) => words.join(","),
         (Shape::Switch, _) => "true".to_owned(),
         (Shape::Number, _) => "4".to_owned(),
         (Shape::Port, _) if spec.key == Key::Port => "8001".to_owned(),
@@ -161,7 +162,7 @@ fn insert(
             .hint(advice));
     };
     let text = plain(value.get_ref()).ok_or_else(|| {
-        let wants = if matches!(spec.shape, Shape::List) { "a list of texts" } else { "a text" };
+        let wants = if spec.shape.is_list() { "a list of texts" } else { "a text" };
         page.problem(id::SETTINGS_WRONG_TYPE, value.span(), text!("{} takes {}", own(key), own(wants)))
     })?;
     let origin = Origin::File { path: page.shown.to_path_buf(), line: page.line(key_span.start) };

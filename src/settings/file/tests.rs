@@ -178,6 +178,7 @@ fn values() -> impl Strategy<Value = Vec<(Key, String)>> {
             Shape::Number => "[1-9][0-9]{0,2}".to_owned(),
             Shape::Port => "[1-9][0-9]{0,3}".to_owned(),
             Shape::Choice(words) => words.join("|"),
+            Shape::Words(words) => format!("({0})(,({0})){{0,2}}", words.join("|")),
             Shape::List => "[a-zé.:*/\"'#0-9]{1,6}(,[a-z.\"'\\\\\t]{1,6}){0,2}".to_owned(),
             Shape::Text | Shape::Path => "[^\0]{1,8}".to_owned(),
         };
@@ -212,7 +213,7 @@ proptest! {
         let layer = layer.map_err(TestCaseError::fail)?;
         let of_layer = |spec: &Spec| Some((spec.key, layer.get(spec.key)?.value.clone()));
         let trimmed = |(key, value): &(Key, String)| match key.spec().shape {
-            Shape::List => (*key, value.split(',').map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(",")),
+            Shape::List | Shape::Words(_) => (*key, value.split(',').map(str::trim).filter(|it| !it.is_empty()).collect::<Vec<_>>().join(",")),
             _ => (*key, value.clone()),
         };
         prop_assert_eq!(

@@ -27,6 +27,9 @@ pub(crate) struct PortsFacts {
     pub(crate) all_processes: bool,
     /// Was it root who looked?
     pub(crate) as_root: bool,
+    /// The product's files have services, and no web interface among them.
+    #[serde(default)]
+    pub(crate) no_interface: bool,
     /// The containers that publish ports, where one was asked for and Docker told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) publishers: Option<Vec<Publisher>>,
@@ -86,5 +89,5 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path, ports: &[u16], time: Tim
         Seen::Is(sockets.into_iter().map(listener).collect())
     });
     let installed = exists(host, &prod_env(home));
-    PortsFacts { installed, listeners, all_processes, as_root: host.euid() == 0, publishers: None }
+    PortsFacts { installed, listeners, all_processes, as_root: host.euid() == 0, no_interface: false, publishers: None }
 }

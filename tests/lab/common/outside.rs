@@ -20,6 +20,11 @@ pub const PROXY_BARE: &str = "http://10.9.0.2:3128";
 /// file with the key that has signed it.
 pub const DOCKER_REPO: (&str, &str) = ("https://files.corp.example/docker", "/opt/lab/images/repository/key.asc");
 
+/// Where a host is that is not the only one.
+pub fn further(number: u8) -> String {
+    format!("10.9.0.{}", 10 + number)
+}
+
 pub const MYSQL_ADMIN: (&str, &str) = ("admin", "S3cret-Admin");
 pub const REDIS_PASSWORD: &str = "S3cret-Redis";
 
@@ -119,6 +124,20 @@ impl Outside {
         assert!(output.status.success(), "{output:?}");
         self.guest
             .sh(&format!("ip addr add {ADDRESS}/24 dev in0; ip addr add {ORIGIN}/24 dev in0; ip link set in0 up"));
+    }
+
+    /// The same for a further host, which is at [`further`].
+    pub fn joins(&self, host: &site::Host, number: u8) {
+        let script = r#"ip link add out0 type veth peer name "in$2" netns "$1"
+            ip addr add "$3/24" dev out0; ip link set out0 up"#;
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &host.pid, "--net", "sh", "-ec", script, "sh", self.guest.pid()]);
+        let output = command.args([&number.to_string(), &further(number)]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        self.guest.sh(&format!(
+            "ip link set in{number} up; ip route add {}/32 dev in{number} src {ADDRESS}",
+            further(number)
+        ));
     }
 
     fn serve(&self, name: &str, words: &[&str]) {

@@ -45,7 +45,9 @@ fn known_lines_have_a_cause_a_count_and_a_last_time_and_nothing_else_leaves_the_
     assert_eq!(findings[1].evidence["lines"], 3);
     assert_eq!(
         findings[2].fix,
-        ["look how far it is: docker-compose -f /divvycloud/docker-compose.yml logs --tail 100 scheduler"]
+        [
+            "look how far it is, on the host that runs the scheduler: docker-compose -f /divvycloud/docker-compose.yml logs --tail 100 scheduler"
+        ]
     );
     assert_eq!(NOW, facts.now);
 }

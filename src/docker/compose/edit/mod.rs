@@ -23,6 +23,9 @@ use page::Page;
 pub(crate) use services::{restored, taken_out, without};
 use value::Value;
 
+/// What names other services item by item, so that Compose refuses the file where one of them is not there.
+const LISTS: [&str; 2] = ["depends_on", "links"];
+
 /// A wish for one service. What is so already stays as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Edit {

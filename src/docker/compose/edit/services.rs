@@ -10,16 +10,13 @@ use std::rc::Rc;
 use super::super::yaml::{Kind, Node, Odd, odd};
 use super::page::Page;
 use super::value::Value;
-use super::{document, quoted_raw};
+use super::{LISTS, document, quoted_raw};
 
 /// What a line begins with that is kept.
 const MARK: &str = "#ics-setup-out|";
 
 /// What the line ends with that stands for kept ones above it: some items of a list in brackets.
 const INSTEAD: &str = " # ics-setup: instead of the line above";
-
-/// What names other services item by item, so that Compose refuses the file where one of them is not there.
-pub(super) const LISTS: [&str; 2] = ["depends_on", "links"];
 
 /// What takes something of another service, which nothing can stand for.
 const NEEDS: [&str; 5] = ["extends", "volumes_from", "network_mode", "ipc", "pid"];
@@ -36,6 +33,11 @@ pub(crate) fn restored(text: &str) -> Result<String, Odd> {
     for (at, line) in text.split_inclusive('\n').enumerate() {
         if is_kept && line.trim_end().ends_with(INSTEAD) {
             (instead, is_kept) = (Some(at + 1), false);
+            // The line above it was the last one, and had no end.
+            if !line.ends_with('\n') {
+                let end = all.strip_suffix("\r\n").or_else(|| all.strip_suffix('\n')).map_or(all.len(), str::len);
+                all.truncate(end);
+            }
             continue;
         }
         let kept = line.strip_prefix(MARK);
@@ -225,7 +227,7 @@ mod tests {
     use super::*;
 
     /// Shapes of real files with an interface, a scheduler and a worker, comments and additions of people.
-    const SHAPES: [&str; 10] = [
+    const SHAPES: [&str; 11] = [
         include_str!("../../../../assets/product/docker-compose.production.yml"),
         // Lists of services in every form.
         "version: '2.2'\nservices:\n  interfaceserver:\n    image: a:1\n    depends_on:\n      - scheduler   # first\n      - cache\n    links:\n    - \"scheduler:s\"\n  scheduler:\n    image: a:1\n  worker:\n    image: a:1\n    depends_on: [ scheduler, cache ]   # both\n    links: [scheduler, interfaceserver]\n  cache: {image: redis}\n",
@@ -237,6 +239,7 @@ mod tests {
         // Between others, and the first.
         "services:\n  scheduler:\n    image: a:1\n    labels:\n      x: \"a\n\n        b\"\n  own:\n    image: b\n    depends_on: [\n      \"scheduler\",  # why\n      'worker',\n    ]\n  worker:\n    image: a:1\n  interfaceserver:\n    image: a:1\nnetworks:\n  default: {}\n",
         "services:\n  interfaceserver:\n    image: a:1\n    extends:\n      file: other.yml\n      service: scheduler\n  scheduler:\n    image: a:1\n  worker:\n    image: a:1\n",
+        "services:\n  cache: {image: redis}\n  interfaceserver: {image: a:1}\n  scheduler: {image: a:1}\n  worker:\n    image: a:1\n    depends_on: [scheduler, cache]",
         "services:\n  interfaceserver: {image: a:1}\n  scheduler: {image: a:1}\n  worker: {image: a:1}",
         "services:\n  interfaceserver:\n    image: a:1\n  # a\n  scheduler:\n    image: a:1\n    environment:\n      A: b\n    # at the end\n  # b\n\n  worker:\n    image: a:1\n    depends_on: []\n",
     ];

@@ -248,6 +248,32 @@ fn document_of_some_kind() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn services_of_every_document_are_taken_out_and_come_back(text in document_of_some_kind(), web in prop::bool::ANY) {
+        let out = [if web { "web" } else { "other" }.to_owned()];
+        let made = without(&text, &out).map_err(|odd| TestCaseError::fail(format!("{odd:?}: {text}")))?;
+        prop_assert_eq!(restored(&made), Ok(text.clone()));
+        prop_assert_eq!(taken_out(&made), Ok(out.to_vec()));
+        let count = |text: &str| text.lines().count();
+        prop_assert_eq!(count(&made), count(&text));
+    }
+
+    #[test]
+    fn whatever_a_file_holds_a_service_comes_back_or_stays(
+        shape in prop::sample::select(&SHAPES[..]),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..4, "[ \\t\\r\\n:#&*!|>'\"{}\\[\\],?a-c$-]{0,4}"), 0..4),
+    ) {
+        let mut text: Vec<char> = shape.chars().collect();
+        for (at, length, new) in cuts {
+            let at = at.index(text.len());
+            text.splice(at..(at + length).min(text.len()), new.chars());
+        }
+        let text: String = text.into_iter().collect();
+        if let Ok(made) = without(&text, &["web".to_owned()]) {
+            prop_assert_eq!(restored(&made), Ok(text), "{}", made);
+        }
+    }
+
+    #[test]
     fn every_edit_of_every_document_is_made_and_touches_its_lines_alone(
         text in document_of_some_kind(),
         edit in prop::sample::select(edits()),

@@ -1,8 +1,7 @@
 //! What a file says, wherever and however it stands there, and what it is to say.
 
 use super::super::yaml::{Kind, Node, Odd, odd};
-use super::services::LISTS;
-use super::{Edit, document, ends_at, variable, without_flag};
+use super::{Edit, LISTS, document, ends_at, variable, without_flag};
 
 /// More values are not compared.
 const MOST: usize = 100_000;
