@@ -85,6 +85,8 @@ pub const TABLE: &[(&str, How)] = &[
     ("data-without-password", Words),
     ("default-password", Words),
     ("image-inferred", Words),
+    ("interface-dropped", Words),
+    ("scheduler-elsewhere", Words),
     ("image-latest", Words),
     ("release-not-attested", Words),
     // Who gets what.

@@ -196,20 +196,20 @@ fn three_hosts_share_the_roles_of_one_production() {
         (&c, Compose::Plugin, "docker compose"),
         (&c, Compose::Program, "docker-compose"),
     ] {
-        if host.run(&["test", "-e", "/other"]).code != Some(0) {
+        if host.run(&["test", "-e", "/image"]).code != Some(0) {
             let tied = "    depends_on: [scheduler, cache]\n    links:\n    - scheduler\n    ports:\n";
             let text = mine.replace("    ports:\n", tied) + "  cache:\n    image: redis\n";
-            host.write("/other/docker-compose.yml", &text);
-            host.write("/other/prod.env", "");
-            let json = ics_setup(host, &["reconfigure", "--home", "/other", "--role", "interface"]).expect(0).json();
-            assert!(json["containers"].as_array().is_none_or(Vec::is_empty), "{json:#}");
-            let made = host.read("/other/docker-compose.yml");
+            host.write("/image/divvycloud/docker-compose.yml", &text);
+            host.write("/image/divvycloud/prod.env", "");
+            host.write("/image/etc/os-release", host.read("/etc/os-release"));
+            ics_setup(host, &["reconfigure", "--root", "/image", "--role", "interface"]).expect(0);
+            let made = host.read("/image/divvycloud/docker-compose.yml");
             assert!(made.contains("    depends_on: [\"cache\"] # ics-setup") && made.contains("|    links:"), "{made}");
         }
         if compose != Compose::V1_25 {
             host.compose(compose);
         }
-        host.sh(&format!("cd /other && {command} config -q 2>&1"));
+        host.sh(&format!("cd /image/divvycloud && {command} config -q 2>&1"));
     }
     c.compose(Compose::Plugin);
     let json = ics_setup(&b, &["reconfigure", "--role", "scheduler,worker"]).expect(0).json();
