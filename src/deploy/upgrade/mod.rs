@@ -100,6 +100,8 @@ enum Backup {
     Own(Box<Dump>),
     /// Nothing has to be brought back.
     Needless,
+    /// The scheduler, which alone moves the schema, is another host's, and so is the backup.
+    Elsewhere,
     /// An earlier run has started the scheduler of the new image: what there was before is what that one has backed up.
     Begun,
 }
@@ -134,12 +136,16 @@ impl Upgrade {
         let backup = match step {
             _ if has_begun(question.there, &moved.to) => Backup::Begun,
             Step::Down => Backup::Needless,
+            _ if !question.services.is_empty() && !question.services.iter().any(|name| is_scheduler(name)) => {
+                Backup::Elsewhere
+            }
             step => question.backup(step)?,
         };
         let title: Text = match &backup {
             Backup::Taken => "a backup of both databases was taken before the upgrade".into(),
             Backup::Own(_) => "both databases are dumped before the upgrade".into(),
             Backup::Needless => "nothing in the databases has to be backed up".into(),
+            Backup::Elsewhere => "the databases are backed up by the host that has the scheduler".into(),
             Backup::Begun => "an earlier run has begun this upgrade, with the backup that there was".into(),
         };
         let finding = Finding::pass(ids::UPGRADE_BACKUP, title);

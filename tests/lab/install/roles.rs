@@ -12,6 +12,7 @@ use crate::common::{Compose, Engine, Host, Ran, Site, report, until};
 
 use super::whole::{action, ics_setup, state};
 
+const NEWER: &str = "public.ecr.aws/divvycloud/divvycloud:v22.12.7";
 const COMPOSE: &str = "/divvycloud/docker-compose.yml";
 
 /// Flags that each host gets.
@@ -250,4 +251,24 @@ fn three_hosts_share_the_roles_of_one_production() {
     );
     assert_eq!(b.container_ids(), [("worker".to_owned(), beside)].into());
     told("all of it is back");
+
+    // Another release: the hosts of workers first, which back nothing up and wait, then that of the scheduler.
+    let upgrade = ["reconfigure", "--image", NEWER];
+    let mut waiting = [&b, &c].map(|site| Running::start(site, &upgrade));
+    for (run, site) in waiting.iter_mut().zip([&b, &c]) {
+        run.says(site, "waiting for the scheduler of another host");
+    }
+    let images = |site: &Site| site.inspect("worker", "{{json .Config.Image}}").concat();
+    assert!(!images(&b).contains("v22.3.9") && !images(&c).contains("v22.3.9"), "{} {}", images(&b), images(&c));
+    let json = ics_setup(&a, &upgrade).expect(0).json();
+    let backup = finding(&json, "upgrade-backup").unwrap_or_else(|| panic!("{json:#}"));
+    assert_eq!(backup["title"], "both databases are dumped before the upgrade", "{backup:#}");
+    assert_eq!(a.status(), 200);
+    for (run, site) in waiting.into_iter().zip([&b, &c]) {
+        let json = run.ends(site).expect(0).json();
+        let backup = finding(&json, "upgrade-backup").unwrap_or_else(|| panic!("{json:#}"));
+        assert!(backup["title"].as_str().unwrap().contains("host that has the scheduler"), "{backup:#}");
+        assert_eq!((action(&json, "worker").as_str(), json["outcome"].as_str()), ("recreate", Some("changed")));
+    }
+    told("another release");
 }
