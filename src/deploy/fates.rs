@@ -9,7 +9,6 @@ use crate::docker::{Container, compose::Service, repository_and_tag};
 use crate::host::{HostRead, View};
 use crate::plan::{ContainerChange, Fate, Plan, PlannedHost};
 use crate::product::{Known, Place, service_of};
-use crate::settings::Role;
 use crate::vendor::prod_env;
 
 /// The services of the product's compose files; `None`: there are no files, or they are not understood.
@@ -46,9 +45,7 @@ impl Services {
 
     /// Does the plan make it a host with a scheduler?
     pub(super) fn gets_scheduler(&self) -> bool {
-        let is_it = |own: &Service| {
-            Known::get().service_of(&own.name, own.command()).is_some_and(|known| known.role == Some(Role::Scheduler))
-        };
+        let is_it = |own: &Service| Known::get().is_scheduler(&own.name, own.command());
         self.edited && !self.before.iter().flatten().any(is_it) && self.after.iter().flatten().any(is_it)
     }
 
@@ -74,9 +71,9 @@ impl Services {
 
     /// The services of the product that get another image than their containers have, or the files where there are none.
     pub(super) fn moved(&self, there: &[Container]) -> Vec<Moved> {
-        let product = self.planned().iter().filter(|own| Known::get().is_of_product(&own.name));
+        let product = Known::get().of_product(self.planned(), |own| (&own.name, own.image.as_deref()));
         let mut all = Vec::new();
-        for (service, to) in product.filter_map(|own| Some((&own.name, own.image.as_ref()?))) {
+        for (service, to) in product.into_iter().filter_map(|own| Some((&own.name, own.image.as_ref()?))) {
             let of_file = find(&self.before, service).and_then(|own| own.image.clone());
             let is_written = of_file.as_ref() == Some(to);
             let run: BTreeSet<String> = of_service(there, service).map(Container::image).collect();
@@ -87,9 +84,9 @@ impl Services {
         all
     }
 
-    /// The names of all services, as planned.
-    pub(super) fn names(&self) -> Vec<String> {
-        self.planned().iter().map(|own| own.name.clone()).collect()
+    /// Is a compose file changed, and which image a service gets not understood?
+    pub(super) fn is_blind(&self) -> bool {
+        self.edited && self.after.is_none()
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bundle::Manifest;
 use super::databases::Databases;
 use super::fates::Services;
+use super::upgrade::Upgrade;
 use crate::docker;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
@@ -53,6 +54,19 @@ pub(super) fn other_scheduler(databases: &Databases<'_>, services: &Services) ->
             )
             .advise("where another host has the scheduler, leave it out here: --role interface,worker")
             .advise("to move it, take it away there first: --role interface,worker, there"),
+    )
+}
+
+/// An upgrade of the schema while other hosts use the databases: what they run, nobody tells. Those that wait for it with the new
+/// image are welcome.
+pub(super) fn others_at_upgrade(databases: &Databases<'_>, upgrade: &Upgrade) -> Option<Finding> {
+    let others = Some(databases).filter(|_| upgrade.has_scheduler())?.neighbours().filter(|all| !all.is_empty())?;
+    Some(
+        Finding::warn(ids::UPGRADE_HOSTS, text!("other hosts ({}) use these databases", Foreign::new(others.join(", "))))
+            .expected("no host that runs the old image while the schema is upgraded")
+            .observed("what they run cannot be seen from here")
+            .cause("what they write after the backup is lost where that is brought back, and an old image does not work with the new schema")
+            .advise("give them the new image first, by reconfigure with the same image there: they wait for this scheduler"),
     )
 }
 

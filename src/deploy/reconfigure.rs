@@ -6,7 +6,7 @@ use super::databases::Databases;
 use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::install::moved;
-use super::product::{Product, goes_on, is_product, stays_as_it_is, take_back};
+use super::product::{Product, called_off, goes_on, is_product, stays_as_it_is, take_back};
 use super::upgrade::{Question, Upgrade};
 use super::{LOOK, fetch, marker, no_answer, preflight};
 use crate::context::found;
@@ -18,10 +18,10 @@ use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, PlannedHost};
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_containers;
-use crate::settings::{First, Key, Settings};
+use crate::settings::{Deployment, First, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
-use crate::text::{as_root, ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, own};
 
 /// Around the change of its files.
 pub(super) struct Reconfigure<'h> {
@@ -79,21 +79,28 @@ impl<'h> Reconfigure<'h> {
         };
         let services = Services::look(self.host, &settings.home, &context.plan);
         let moved = services.moved(there);
-        if moved.is_empty() {
+        if moved.is_empty() && !services.is_blind() {
             return Ok(None);
         }
         let (view, changes) = (View::new(self.host), context.plan.changes.clone());
         let planned = PlannedHost::new(&view, &changes);
+        let found = found(&View::new(&planned), &platform, &settings.home, First::Product)?;
         let question = Question {
             host: self.host,
             settings: &settings,
-            found: &found(&View::new(&planned), &platform, &settings.home, First::Product)?,
+            found: &found,
             moved: &moved,
-            services: &services.names(),
+            services: &services,
             there,
             is_left: settings.switch(Key::Restart) == Some(false),
         };
-        Upgrade::foresee(&question, context)
+        let upgrade = Upgrade::foresee(&question, context)?;
+        if let Some(upgrade) = upgrade.as_ref().filter(|_| settings.deployment == Deployment::Production) {
+            context
+                .findings
+                .extend(preflight::others_at_upgrade(&Databases::of(self.host, &settings, &found)?, upgrade));
+        }
+        Ok(upgrade)
     }
 
     /// What was started over the new files is not well: it goes on with that, or is brought back.
@@ -113,15 +120,15 @@ impl<'h> Reconfigure<'h> {
             Some(path) => problem.hint(text!("what its containers said: {}", own(path.display()))),
             None => problem,
         };
-        let problem = match stays_as_it_is(self.host, problem, running) {
+        let problem = match stays_as_it_is(doing, self.host, problem, running) {
             Ok(problem) => problem,
             Err(problem) => return problem,
         };
         doing.tell(&"that has failed; bringing the product back as it was".into());
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
-        let undone = undone.and_then(|()| running.upgrade.iter().try_for_each(|upgrade| upgrade.call_off(self.host)));
         let up = undone.and_then(|()| running.start(self.host, doing, Start::Back));
+        let problem = called_off(self.host, running.upgrade.as_ref().filter(|_| up.is_ok()), problem);
         // What is told is how the run went, not how the way back did.
         doing.context.stages = failed;
         match up {
@@ -235,7 +242,9 @@ impl Around for Reconfigure<'_> {
     }
 
     fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
-        let Some(running) = self.running.as_ref().filter(|running| running.calm.is_some()) else { return problem };
+        let Some(running) = self.running.as_ref().filter(|running| running.calm.is_some()) else {
+            return called_off(self.host, self.upgrade.as_ref().filter(|_| doing.context.run.is_none()), problem);
+        };
         // A run that was committed has written its files.
         let edited = doing.context.run.is_some();
         if problem.id != id::CANCELLED || !edited {
@@ -252,7 +261,11 @@ impl Around for Reconfigure<'_> {
     }
 
     fn after(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
-        let Some(running) = &self.running else { return Ok(()) };
+        let Some(running) = &self.running else {
+            let steps: Vec<Text> = self.upgrade.iter().flat_map(|upgrade| upgrade.steps(self.host)).collect();
+            doing.context.plan.next_steps.extend(steps);
+            return Ok(());
+        };
         match running.start(self.host, doing, Start::On).and_then(|()| running.verify(self.host, doing)) {
             Ok(()) => {
                 let stays = |problem: Problem| problem.leaving(HostState::Changed);

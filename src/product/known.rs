@@ -6,6 +6,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use crate::assets;
+use crate::docker::repository_and_tag;
 use crate::finding::Status;
 use crate::settings::Role;
 use crate::text::Template;
@@ -137,6 +138,26 @@ impl Known {
         self.service(name).or_else(|| self.service_of_command(command))
     }
 
+    /// Does the service of this name, or else of this command, bring the schema to the release of its image?
+    pub(crate) fn is_scheduler(&self, name: &str, command: &str) -> bool {
+        self.service_of(name, command).is_some_and(|known| known.role == Some(Role::Scheduler))
+    }
+
+    /// Those that are made from the product's image: by their names, by an image of the vendor's, or by the same image as one of
+    /// these. `of`: name and image.
+    pub(crate) fn of_product<'s, S>(&self, all: &'s [S], of: impl Fn(&S) -> (&str, Option<&str>)) -> Vec<&'s S> {
+        let is_own = |one: &S| {
+            let (name, image) = of(one);
+            let of_vendor = image.is_some_and(|image| {
+                let (repository, tag) = repository_and_tag(image);
+                self.images.is_product(image) && !self.images.is_apart(repository, tag)
+            });
+            of_vendor || self.service(name).is_some_and(|known| known.product)
+        };
+        let images: Vec<&str> = all.iter().filter(|one| is_own(one)).filter_map(|one| of(one).1).collect();
+        all.iter().filter(|one| is_own(one) || of(one).1.is_some_and(|image| images.contains(&image))).collect()
+    }
+
     /// The service that runs this command.
     pub(crate) fn service_of_command(&self, command: &str) -> Option<&Service> {
         self.service.iter().find(|service| service.commands.iter().any(|own| command.contains(own.as_str())))
@@ -180,6 +201,23 @@ impl Images {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_product_is_told_from_what_stands_beside_it() {
+        let known = Known::get();
+        assert!(known.is_scheduler("jobs", "divvycloud scheduler --db-upgrade") && known.is_scheduler("Scheduler", ""));
+        assert!(!known.is_scheduler("worker", "divvycloud worker") && !known.is_scheduler("own", "sleep 9"));
+        let services = [
+            ("worker", Some("mirror.corp.example/ics:v22.3.9")),
+            ("jobs", Some("mirror.corp.example/ics:v22.3.9")),
+            ("statsd", Some("statsd:v0.9")),
+            ("web", Some("public.ecr.aws/divvycloud/divvycloud:v22.3.9")),
+            ("mysql", Some("divvycloud/quickstart-db")),
+            ("bare", None),
+        ];
+        let product = known.of_product(&services, |own| (own.0, own.1));
+        assert_eq!(product.iter().map(|own| own.0).collect::<Vec<_>>(), ["worker", "jobs", "web"]);
+    }
 
     #[test]
     fn the_facts_parse_and_every_pattern_compiles() {

@@ -406,16 +406,7 @@ fn is_worker(service: &Outline) -> bool {
 
 /// The services that are made from the product's image.
 fn of_product(services: &[Outline]) -> Vec<&Outline> {
-    let known = Known::get();
-    let is_own = |service: &Outline| {
-        let image = service.image.as_deref().unwrap_or_default();
-        let (repository, tag) = repository_and_tag(image);
-        let of_vendor = known.images.is_product(image) && !known.images.is_apart(repository, tag);
-        of_vendor || known.service(&service.name).is_some_and(|known| known.product)
-    };
-    let images: Vec<&Option<String>> =
-        services.iter().filter(|own| is_own(own) && own.image.is_some()).map(|own| &own.image).collect();
-    services.iter().filter(|own| is_own(own) || images.contains(&&own.image)).collect()
+    Known::get().of_product(services, |own| (&own.name, own.image.as_deref()))
 }
 
 /// Says what the images of the file are.

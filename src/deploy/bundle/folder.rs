@@ -258,7 +258,8 @@ impl Folder<'_> {
         let names = self.host.list(&self.path).map_err(|error| self.unwritten(LIST, error))?;
         let names = names.into_iter().map(|name| name.to_string_lossy().into_owned());
         let is_kept = |name: &String| name == LIST || name == MAKING || pieces.iter().any(|piece| piece.name == *name);
-        Ok(names.filter(|name| !is_kept(name)).collect())
+        // Whatever has come into it meanwhile is somebody's.
+        Ok(names.filter(|name| is_own(name) && !is_kept(name)).collect())
     }
 
     /// From the end of the old list to the beginning of the new one there is no bundle.

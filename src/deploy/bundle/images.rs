@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::deploy::LOOK;
 use crate::deploy::fetch::{self, progress};
 use crate::deploy::task::{Task, Told, cancelled};
 use crate::deploy::words::last_lines;
@@ -16,9 +17,6 @@ use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Foreign, Text, as_anybody, own, quoted};
-
-/// How long Docker may take to say what it has.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// An engine writes an archive for itself before it hands on the first byte, so that nothing comes for a while.
 const IDLE: Duration = Duration::from_secs(900);

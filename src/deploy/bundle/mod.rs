@@ -154,8 +154,11 @@ pub(crate) fn create(task: &mut Task<'_>, order: &Order<'_>) -> Result<Bundle, P
         return Ok(whole.bundle(order, ground.path, false, missing, findings));
     }
     let folder = ground.open()?;
+    let here = match images::look_at_all(host, &names) {
+        Ok(here) => here,
+        Err(problem) => return Err(folder.give_up(problem)),
+    };
     let made = (|| {
-        let here = images::look_at_all(host, &names)?;
         fetch_all(task, order, &server, &names)?;
         let mut found = Vec::new();
         for name in &names {
@@ -164,11 +167,12 @@ pub(crate) fn create(task: &mut Task<'_>, order: &Order<'_>) -> Result<Bundle, P
         }
         let whole = pieces(order, compose_file, found, compose, program, &mut missing);
         let changed = folder.converge(task, &whole.pieces, &server)?;
-        if !order.is_for_here() {
-            images::forget(host, names.iter().filter(|name| !here.contains(name)));
-        }
         Ok((whole, changed))
     })();
+    // Also where it came to nothing.
+    if !order.is_for_here() {
+        images::forget(host, names.iter().filter(|name| !here.contains(name)));
+    }
     match made {
         Ok((whole, changed)) => {
             let path = folder.path.clone();

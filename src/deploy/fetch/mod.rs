@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::LOOK;
 use super::task::{Task, Told, cancelled, task};
 use super::words::{Failure, known, last_lines, problem};
 use crate::assets;
@@ -38,9 +39,6 @@ use progress::Progress;
 pub(crate) use progress::shown as bytes_shown;
 
 pub(crate) use archives::{prove, size};
-
-/// How long Docker may take to say which images there are.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// A pull ends so long after its last progress.
 const IDLE: Duration = Duration::from_secs(120);

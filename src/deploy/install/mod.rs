@@ -21,7 +21,7 @@ use super::databases::Databases;
 use super::fates::remounted;
 use super::health::Start;
 use super::made::Made;
-use super::product::{Product, goes_on, stays_as_it_is, take_back};
+use super::product::{Product, called_off, goes_on, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
 use crate::converge::{Around, Doing, RunContext};
@@ -136,7 +136,7 @@ impl<'h> Install<'h> {
             None => problem,
         };
         let is_first = product.is_new();
-        let problem = match stays_as_it_is(self.host, problem, product) {
+        let problem = match stays_as_it_is(doing, self.host, problem, product) {
             Ok(problem) => problem,
             Err(problem) => return problem,
         };
@@ -148,9 +148,9 @@ impl<'h> Install<'h> {
         } else {
             doing.tell(&"that has failed; bringing the product back as it was".into());
             let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
-            let back = back.and_then(|()| product.upgrade.iter().try_for_each(|upgrade| upgrade.call_off(self.host)));
             back.and_then(|()| product.start(self.host, doing, Start::Back))
         };
+        let problem = called_off(self.host, product.upgrade.as_ref().filter(|_| back.is_ok()), problem);
         doing.context.stages = failed;
         doing.context.containers = product.changes(self.host).unwrap_or_default();
         match back {

@@ -84,8 +84,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         }
         let services = Services::look(host, &home, &context.plan);
         let (settings, found, moved) = (&settings, &Found::default(), &services.moved(&[]));
-        let question =
-            Question { host, settings, found, moved, services: &services.names(), there: &[], is_left: false };
+        let question = Question { host, settings, found, moved, services: &services, there: &[], is_left: false };
         Upgrade::foresee(&question, context)?;
         return Ok(None);
     }
@@ -139,7 +138,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         settings: &settings,
         found: &found,
         moved: &services.moved(&there),
-        services: &services.names(),
+        services: &services,
         there: &there,
         is_left: false,
     };
@@ -147,6 +146,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let here = facts.server().map(|server| server.arch.as_str());
     if settings.deployment == Deployment::Production {
         context.findings.extend(preflight::other_scheduler(&databases, &services));
+        let upgrade = upgrade.as_ref();
+        context.findings.extend(upgrade.and_then(|upgrade| preflight::others_at_upgrade(&databases, upgrade)));
     }
     context.findings.extend(preflight::findings(
         host,

@@ -80,8 +80,10 @@ impl Product {
     }
 
     /// The commands of a person that stop what works on the databases, and start it again.
-    pub(super) fn by_hand(&self) -> ByHand {
-        let stop = ["stop"].into_iter().chain(self.product_services()).collect::<Vec<_>>().join(" ");
+    pub(super) fn by_hand(&self, host: &dyn HostRead) -> ByHand {
+        let out = self.taken_out(host);
+        let known = self.product_services().filter(|name| !out.iter().any(|own| own == name));
+        let stop = ["stop"].into_iter().chain(known).collect::<Vec<_>>().join(" ");
         ByHand { stop: self.command(&stop), start: self.command("up -d") }
     }
 
@@ -184,6 +186,8 @@ impl Product {
         self.stopped = Some(Instant::now());
         doing.tell(&text!("stopping {}", own(self.product_services().collect::<Vec<_>>().join(", "))));
         self.stop(host)?;
+        // Those that the file has kept since this run are unknown to Compose, and write all the same.
+        self.remove_taken_out(host)?;
         self.upgrade.iter().try_for_each(|upgrade| upgrade.back_up(host, self.calm.as_ref(), doing))
     }
 
@@ -313,15 +317,28 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
+/// The product is as it was: the dump of an upgrade that came to nothing goes, or is named.
+pub(super) fn called_off(host: &dyn HostWrite, upgrade: Option<&Upgrade>, problem: Problem) -> Problem {
+    match upgrade.map(|upgrade| upgrade.call_off(host)) {
+        Some(Err(second)) => problem.hint(text!("the dump of this run stays: {}", second.sentence())),
+        Some(Ok(())) | None => problem,
+    }
+}
+
 /// Where files of before would start an image that waits for its schema for ever, or would move it without a backup, the run
 /// ends here.
 ///
 /// # Errors
 /// So does it.
-pub(super) fn stays_as_it_is(host: &dyn HostRead, problem: Problem, product: &Product) -> Result<Problem, Problem> {
+pub(super) fn stays_as_it_is(
+    doing: &Doing<'_, '_>,
+    host: &dyn HostRead,
+    problem: Problem,
+    product: &Product,
+) -> Result<Problem, Problem> {
     let Some(upgrade) = &product.upgrade else { return Ok(problem) };
     if !upgrade.is_untouched(host) {
-        let problem = upgrade.no_way_back(host, problem, product.by_hand());
+        let problem = upgrade.no_way_back(host, problem, doing.context.run.as_deref(), product.by_hand(host));
         return Err(problem.hint_command(as_root(product.command("ps"))).leaving(HostState::Changed));
     }
     if upgrade.is_written {

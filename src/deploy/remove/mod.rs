@@ -12,7 +12,7 @@ use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::made::Made;
 use super::product::{Product, ids, in_order, is_product};
-use super::upgrade::{ByHand, taken_back};
+use super::upgrade::taken_back;
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
 use crate::apply::{Run, State, revert};
 use crate::converge::{Around, Doing, RunContext};
@@ -21,7 +21,7 @@ use crate::host::HostWrite;
 use crate::net::Time;
 use crate::plan::{Action, ContainerChange, Fate, Plan};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Place, home_of, own_containers};
+use crate::product::{home_of, own_containers};
 use crate::settings::{Key, parse_duration};
 use crate::signals::Uninterrupted;
 use crate::targets::UNIT;
@@ -43,6 +43,8 @@ pub(crate) struct Remove<'h> {
     was_enabled: bool,
     /// The run that goes is the only one in force that has installed the product.
     only_install: bool,
+    /// The run that is taken back.
+    run: Option<String>,
     /// Accounts, and a Compose of ours, go too.
     all: bool,
     /// What goes besides, where that was asked for.
@@ -71,6 +73,7 @@ impl<'h> Remove<'h> {
             unit: false,
             was_enabled: false,
             only_install: false,
+            run: None,
             all: false,
             besides: None,
         }
@@ -88,6 +91,7 @@ impl<'h> Remove<'h> {
         let chosen = revert::choose(runs, named).ok();
         self.only_install =
             chosen.is_some_and(|chosen| chosen.begin.command == "install") && installs().filter(in_force).count() == 1;
+        self.run = chosen.map(|chosen| chosen.begin.run.clone());
         let Some(purge) = self.purge else { return Ok(None) };
         let refused = |why: Text| Problem::settings(id::PURGE_REFUSED, why);
         if !self.host.is_live() {
@@ -149,14 +153,9 @@ impl Around for Remove<'_> {
         };
         if !goes {
             let moved = Services::look(self.host, &home, plan).moved(&found);
-            let services: Vec<String> =
-                ids(&found).into_keys().filter(|name| Known::get().is_of_product(name)).collect();
-            let command = Place::look(self.host, &home).command(&home);
-            let by_hand = ByHand {
-                stop: text!("{} stop {}", command.clone(), own(services.join(" "))),
-                start: text!("{} up -d", command),
-            };
-            context.findings.extend(taken_back(self.host, &home, &moved, &found, by_hand)?);
+            let limits = Limits { healthy: default(Key::HealthyWithin), migrate: default(Key::MigrateWithin) };
+            let by_hand = || Ok(Product::look(self.host, &home, limits)?.by_hand(self.host));
+            context.findings.extend(taken_back(self.host, &home, &moved, &found, self.run.as_deref(), by_hand)?);
         }
         self.besides = self.purge.map(|folder| Besides::look(self.host, folder, &found)).transpose()?;
         context.for_good = self.besides.as_ref().map(Besides::list).unwrap_or_default();

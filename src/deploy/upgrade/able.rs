@@ -2,8 +2,8 @@
 //! stopped.
 
 use std::path::Path;
-use std::time::Duration;
 
+use super::super::LOOK;
 use super::super::databases::NEEDED;
 use super::super::fetch::bytes_shown;
 use super::dump::{Dump, TAKEN, Tls, VARIABLE, folder};
@@ -22,9 +22,6 @@ use crate::secret::Secret;
 use crate::settings::{Deployment, Effective, Found, Key, Settings};
 use crate::text;
 use crate::text::{Foreign, Text, as_root, first_line, host_port, own, quoted};
-
-/// How long a program may take to say which one it is.
-const LOOK: Duration = Duration::from_secs(20);
 
 /// What has to be free beside the tables themselves: the text of a row is longer than its bytes, and a disk is never to be full.
 const SPARE: u64 = 64 << 20;
@@ -199,6 +196,10 @@ fn ask(
     let mut asked: Option<Asked> = None;
     let time = Time::new(spec.limits.connect(), spec.limits.check());
     let facts = mysql::look_and(&target, host, time, &mut |connection, about| {
+        // What is hidden is not absent: what is wrong is told below.
+        if about.databases.iter().any(|own| !matches!(own.there, There::Yes | There::No)) {
+            return Ok(());
+        }
         let there = about.databases.iter().filter(|own| own.there == There::Yes);
         let databases: Vec<String> = there.map(|own| own.name.clone()).collect();
         let escapes = mysql::sql::has_escapes(&about.variables);

@@ -17,6 +17,7 @@ use dump::Dump;
 pub(super) use dump::remove as remove_dump;
 
 use super::LOOK;
+use super::fates::Services;
 use super::fetch::bytes_shown;
 use super::made::{Made, Upgraded};
 use super::task::task;
@@ -33,9 +34,6 @@ use crate::settings::{Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, ics_setup, own};
-
-/// What runs with an image whose scheduler may have moved the schema.
-const SCHEDULER: &str = "scheduler";
 
 /// A service of the product that gets another image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +69,8 @@ pub(super) struct Question<'a> {
     pub(super) found: &'a Found,
     /// The services that get another image.
     pub(super) moved: &'a [Moved],
-    /// The services of the planned files.
-    pub(super) services: &'a [String],
+    /// As planned.
+    pub(super) services: &'a Services,
     /// The product's containers.
     pub(super) there: &'a [Container],
     /// `--no-restart` leaves what runs.
@@ -85,7 +83,9 @@ pub(super) struct Upgrade {
     home: PathBuf,
     from: String,
     to: String,
-    services: Vec<String>,
+    /// The services that wait for the scheduler of this host; none where it has none.
+    waiting: Vec<String>,
+    has_scheduler: bool,
     backup: Backup,
     /// The file named the new image already.
     pub(super) is_written: bool,
@@ -112,7 +112,14 @@ impl Upgrade {
     /// # Errors
     /// There is no backup, and none can be made.
     pub(super) fn foresee(question: &Question<'_>, context: &mut RunContext) -> Result<Option<Self>, Problem> {
-        let all: Vec<&Moved> = question.moved.iter().filter(|moved| moved.step() != Step::Same).collect();
+        question.is_seen()?;
+        let planned = question.services.planned();
+        let is_scheduler =
+            |name: &str| planned.iter().any(|own| own.name == name && Known::get().is_scheduler(name, own.command()));
+        let mut all: Vec<&Moved> = question.moved.iter().filter(|moved| moved.step() != Step::Same).collect();
+        // Its images are those that count for the schema.
+        all.sort_by_key(|moved| !is_scheduler(&moved.service));
+        let has_scheduler = planned.iter().any(|own| is_scheduler(&own.name));
         let worst = |wanted: Step| all.iter().copied().find(|moved| moved.step() == wanted);
         let (moved, step) = match (worst(Step::Down), worst(Step::Unknown), worst(Step::Up)) {
             (Some(moved), ..) => (moved, Step::Down),
@@ -136,9 +143,7 @@ impl Upgrade {
         let backup = match step {
             _ if has_begun(question.there, &moved.to) => Backup::Begun,
             Step::Down => Backup::Needless,
-            _ if !question.services.is_empty() && !question.services.iter().any(|name| is_scheduler(name)) => {
-                Backup::Elsewhere
-            }
+            _ if !has_scheduler => Backup::Elsewhere,
             step => question.backup(step)?,
         };
         let title: Text = match &backup {
@@ -161,7 +166,12 @@ impl Upgrade {
             home: question.settings.home.clone(),
             from: moved.from.clone(),
             to: moved.to.clone(),
-            services: question.services.to_vec(),
+            waiting: if has_scheduler {
+                planned.iter().map(|own| own.name.clone()).filter(|name| !is_scheduler(name)).collect()
+            } else {
+                Vec::new()
+            },
+            has_scheduler,
             backup,
             is_written: all.iter().all(|moved| moved.is_written),
         }))
@@ -177,7 +187,7 @@ impl Upgrade {
         calm: Option<&Uninterrupted>,
         doing: &mut Doing<'_, '_>,
     ) -> Result<(), Problem> {
-        if matches!(self.backup, Backup::Begun) {
+        if matches!(self.backup, Backup::Begun | Backup::Elsewhere) {
             return Ok(());
         }
         // Of an attempt that came to nothing there may be a dump of an older day.
@@ -198,8 +208,12 @@ impl Upgrade {
     /// The services that wait for the schema, and keep no scheduler from being the last to start: what keeps them from it is
     /// seen while the old image could still run.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &str> {
-        let others = self.services.iter().map(String::as_str).filter(|name| !is_scheduler(name));
-        others.filter(|_| self.services.iter().any(|name| is_scheduler(name)))
+        self.waiting.iter().map(String::as_str)
+    }
+
+    /// Is the schema moved by this host?
+    pub(super) fn has_scheduler(&self) -> bool {
+        self.has_scheduler
     }
 
     /// Notes that the scheduler of the new image is started now.
@@ -207,13 +221,14 @@ impl Upgrade {
     /// # Errors
     /// The record cannot be written.
     pub(super) fn begin(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        // Nothing was noted where there is none.
         self.note(host, |own| own.started = true)
     }
 
     /// Is it certain that no scheduler of the new image was ever started, so that the old image finds its own schema?
     pub(super) fn is_untouched(&self, host: &dyn HostRead) -> bool {
         let Ok(found) = own_containers(host, &self.home, Time::new(LOOK, LOOK)) else { return false };
-        self.services.iter().any(|name| is_scheduler(name)) && !has_begun(&found.own, &self.to)
+        self.has_scheduler && !has_begun(&found.own, &self.to)
     }
 
     /// Nothing of it was started, as [`Upgrade::is_untouched`] says: neither record nor dump is left.
@@ -221,6 +236,9 @@ impl Upgrade {
     /// # Errors
     /// The record cannot be written, or a dump not be removed.
     pub(super) fn call_off(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        if matches!(self.backup, Backup::Begun | Backup::Elsewhere) {
+            return Ok(());
+        }
         self.note(host, |own| own.started = false)?;
         self.forget(host)
     }
@@ -229,14 +247,16 @@ impl Upgrade {
     fn forget(&self, host: &dyn HostWrite) -> Result<(), Problem> {
         let made = Made::read(host)?;
         let of_home = made.products.get(&self.home).map(|remains| remains.upgrades.as_slice()).unwrap_or_default();
-        for dump in of_home.iter().filter(|own| !own.started).filter_map(|own| own.dump.as_deref()) {
+        // What a person has started with an image of before is no attempt that came to nothing.
+        let is_void = |own: &Upgraded| !own.started && own.from == self.from;
+        for dump in of_home.iter().filter(|own| is_void(own)).filter_map(|own| own.dump.as_deref()) {
             remove_dump(host, dump).map_err(|error| {
                 Problem::host(id::DUMP_FAILED, text!("{} could not be removed", dump.display())).caused_by(error)
             })?;
         }
         Made::default().note(host, |all| {
             if let Some(remains) = all.products.get_mut(&self.home) {
-                remains.upgrades.retain(|own| own.started);
+                remains.upgrades.retain(|own| !is_void(own));
             }
         })
     }
@@ -253,12 +273,28 @@ impl Upgrade {
     }
 
     /// The run ends here, with what it has begun: how somebody gets back all the same.
-    pub(super) fn no_way_back(&self, host: &dyn HostRead, problem: Problem, by_hand: ByHand) -> Problem {
+    /// `run`: that one.
+    pub(super) fn no_way_back(
+        &self,
+        host: &dyn HostRead,
+        problem: Problem,
+        run: Option<&str>,
+        by_hand: ByHand,
+    ) -> Problem {
+        if !self.has_scheduler {
+            return problem
+                .hint("nothing was taken back: whether the host that has the scheduler has upgraded the schema already cannot be seen from here")
+                .hint(text!(
+                    "as long as it has not, this leads back to {}: {}",
+                    Foreign::new(&self.from),
+                    ics_setup("revert")
+                ));
+        }
         let problem = problem.hint(
             "nothing was taken back: the schema of the database may be that of the new image already, and the old one would wait for its own for ever",
         );
         let record = record(host, &self.home, &self.from, &self.to);
-        way_back(record.as_ref(), &self.from, by_hand).into_iter().fold(problem, Problem::hint)
+        way_back(record.as_ref(), &self.from, run, by_hand).into_iter().fold(problem, Problem::hint)
     }
 
     /// What whoever has upgraded wants to know.
@@ -284,6 +320,17 @@ impl Upgrade {
 }
 
 impl Question<'_> {
+    /// Is it known which image each service gets, where another one is asked for?
+    fn is_seen(&self) -> Result<(), Problem> {
+        let asked = [Key::Image, Key::Release].into_iter().any(|key| self.settings.said(key).is_some());
+        let taken = self.settings.switch(Key::BackupTaken) == Some(true);
+        if asked && !taken && !self.there.is_empty() && self.services.is_blind() {
+            let why = "the compose files are not understood as a whole, so that nobody can tell which image each service gets";
+            return Err(able::missing(why.into()));
+        }
+        Ok(())
+    }
+
     /// What the databases can be brought back from.
     fn backup(&self, step: Step) -> Result<Backup, Problem> {
         let runs = |own: &Container| matches!(own.state.status.as_str(), "running" | "restarting");
@@ -340,13 +387,17 @@ pub(super) fn taken_back(
     home: &Path,
     moved: &[Moved],
     there: &[Container],
-    by_hand: ByHand,
+    run: Option<&str>,
+    by_hand: impl FnOnce() -> Result<ByHand, Problem>,
 ) -> Result<Option<Finding>, Problem> {
     let Some(moved) = moved.iter().find(|moved| moved.step() != Step::Same) else { return Ok(None) };
     let made = Made::read(host)?;
     let upgrades = made.products.get(home).map(|remains| remains.upgrades.as_slice()).unwrap_or_default();
     let record = upgrades.iter().rfind(|own| own.to == moved.from && own.from == moved.to);
-    if !record.is_some_and(|own| own.started) && !has_begun(there, &moved.from) {
+    // Where nobody has noted a start, a scheduler that still is of the old image says that there was none.
+    let is_old = |one: &Container| is_scheduler(one) && step(&one.image(), &moved.to) == Step::Same;
+    let may_have = record.is_some_and(|own| own.started || !there.iter().any(is_old));
+    if !may_have && !has_begun(there, &moved.from) {
         return Ok(None);
     }
     let title = text!(
@@ -356,19 +407,20 @@ pub(super) fn taken_back(
     );
     let finding = Finding::fail(ids::SCHEMA_MOVED, title)
         .expected("a run that has not started another image")
-        .observed(text!("a scheduler of {} was started on this host", Foreign::new(&moved.from)));
-    Ok(Some(way_back(record, &moved.to, by_hand).into_iter().fold(finding, Finding::advise)))
+        .observed(text!("a scheduler of {} was started on this host, or may have been", Foreign::new(&moved.from)));
+    Ok(Some(way_back(record, &moved.to, run, by_hand()?).into_iter().fold(finding, Finding::advise)))
 }
 
-/// The steps from a moved schema back to the old image.
-fn way_back(record: Option<&Upgraded>, from: &str, by_hand: ByHand) -> [Text; 4] {
+/// The steps from a moved schema back to the old image, which a run has named another one for.
+fn way_back(record: Option<&Upgraded>, from: &str, run: Option<&str>, by_hand: ByHand) -> [Text; 4] {
     let restore = match record.and_then(|own| own.dump.as_deref()) {
         Some(dump) => {
             text!("bring back the dump {}: {}", dump.join("dump.sql").display(), dump::restore(dump))
         }
         None => "bring back the backup of both databases that was taken before".into(),
     };
-    let files = ics_setup(text!("revert --ignore-check {}", ids::SCHEMA_MOVED));
+    let run = run.map(|run| format!(" {run}")).unwrap_or_default();
+    let files = ics_setup(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED));
     [
         text!("to go back to {}, stop the product: {}", Foreign::new(from), as_root(by_hand.stop)),
         text!("then {}", restore),
@@ -385,13 +437,12 @@ fn record(host: &dyn HostRead, home: &Path, from: &str, to: &str) -> Option<Upgr
 
 /// Has a scheduler of this image ever been started here?
 fn has_begun(there: &[Container], image: &str) -> bool {
-    let own =
-        |one: &&Container| is_scheduler(crate::product::service_of(one)) && step(&one.image(), image) == Step::Same;
+    let own = |one: &&Container| is_scheduler(one) && step(&one.image(), image) == Step::Same;
     there.iter().filter(own).any(|one| one.state.started.is_some() || one.state.status != "created")
 }
 
-fn is_scheduler(service: &str) -> bool {
-    service.eq_ignore_ascii_case(SCHEDULER)
+fn is_scheduler(container: &Container) -> bool {
+    Known::get().is_scheduler(crate::product::service_of(container), &container.command)
 }
 
 fn is_of_product(container: &Container) -> bool {

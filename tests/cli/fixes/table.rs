@@ -197,6 +197,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("password-in-argv", Words),
     ("upgrade-direction", Words),
     ("upgrade-backup", Words),
+    ("upgrade-hosts", Words),
     ("upgrade-redis", Words),
     ("schema-moved", Words),
     ("variable-unknown", Words),

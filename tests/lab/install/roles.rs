@@ -263,6 +263,8 @@ fn three_hosts_share_the_roles_of_one_production() {
     let json = ics_setup(&a, &upgrade).expect(0).json();
     let backup = finding(&json, "upgrade-backup").unwrap_or_else(|| panic!("{json:#}"));
     assert_eq!(backup["title"], "both databases are dumped before the upgrade", "{backup:#}");
+    let others = finding(&json, "upgrade-hosts").unwrap_or_else(|| panic!("{json:#}"));
+    assert!(others["title"].as_str().unwrap().contains(&further(1)), "{others:#}");
     assert_eq!(a.status(), 200);
     for (run, site) in waiting.into_iter().zip([&b, &c]) {
         let json = run.ends(site).expect(0).json();
@@ -270,5 +272,9 @@ fn three_hosts_share_the_roles_of_one_production() {
         assert!(backup["title"].as_str().unwrap().contains("host that has the scheduler"), "{backup:#}");
         assert_eq!((action(&json, "worker").as_str(), json["outcome"].as_str()), ("recreate", Some("changed")));
     }
+    // No scheduler of this host has moved anything.
+    let dry = ics_setup(&b, &["revert", "--dry-run"]);
+    assert!(finding(&dry.json(), "schema-moved").is_none(), "{dry}");
+    assert_eq!(ics_setup(&a, &["revert", "--dry-run"]).code, Some(4));
     told("another release");
 }
