@@ -90,7 +90,8 @@ impl<'h> Reconfigure<'h> {
             settings: &settings,
             found: &found,
             moved: &moved,
-            services: &services,
+            services: services.planned(),
+            is_blind: services.is_blind(),
             there,
             is_left: settings.switch(Key::Restart) == Some(false),
         };

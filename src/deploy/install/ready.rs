@@ -84,7 +84,16 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         }
         let services = Services::look(host, &home, &context.plan);
         let (settings, found, moved) = (&settings, &Found::default(), &services.moved(&[]));
-        let question = Question { host, settings, found, moved, services: &services, there: &[], is_left: false };
+        let question = Question {
+            host,
+            settings,
+            found,
+            moved,
+            services: services.planned(),
+            is_blind: false,
+            there: &[],
+            is_left: false,
+        };
         Upgrade::foresee(&question, context)?;
         return Ok(None);
     }
@@ -138,7 +147,8 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         settings: &settings,
         found: &found,
         moved: &services.moved(&there),
-        services: &services,
+        services: services.planned(),
+        is_blind: services.is_blind(),
         there: &there,
         is_left: false,
     };

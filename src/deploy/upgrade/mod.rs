@@ -17,12 +17,12 @@ use dump::Dump;
 pub(super) use dump::remove as remove_dump;
 
 use super::LOOK;
-use super::fates::Services;
 use super::fetch::bytes_shown;
 use super::made::{Made, Upgraded};
 use super::task::task;
 use crate::check::requirements::Crossing;
 use crate::converge::{Doing, RunContext};
+use crate::docker::compose::Service;
 use crate::docker::{self, Container};
 use crate::finding::{Finding, ids};
 use crate::host::{HostRead, HostWrite};
@@ -69,8 +69,10 @@ pub(super) struct Question<'a> {
     pub(super) found: &'a Found,
     /// The services that get another image.
     pub(super) moved: &'a [Moved],
-    /// As planned.
-    pub(super) services: &'a Services,
+    /// The services of the planned files.
+    pub(super) services: &'a [Service],
+    /// A compose file is changed, and not understood.
+    pub(super) is_blind: bool,
     /// The product's containers.
     pub(super) there: &'a [Container],
     /// `--no-restart` leaves what runs.
@@ -113,7 +115,7 @@ impl Upgrade {
     /// There is no backup, and none can be made.
     pub(super) fn foresee(question: &Question<'_>, context: &mut RunContext) -> Result<Option<Self>, Problem> {
         question.is_seen()?;
-        let planned = question.services.planned();
+        let planned = question.services;
         let is_scheduler =
             |name: &str| planned.iter().any(|own| own.name == name && Known::get().is_scheduler(name, own.command()));
         let mut all: Vec<&Moved> = question.moved.iter().filter(|moved| moved.step() != Step::Same).collect();
@@ -324,7 +326,7 @@ impl Question<'_> {
     fn is_seen(&self) -> Result<(), Problem> {
         let asked = [Key::Image, Key::Release].into_iter().any(|key| self.settings.said(key).is_some());
         let taken = self.settings.switch(Key::BackupTaken) == Some(true);
-        if asked && !taken && !self.there.is_empty() && self.services.is_blind() {
+        if asked && !taken && !self.there.is_empty() && self.is_blind {
             let why = "the compose files are not understood as a whole, so that nobody can tell which image each service gets";
             return Err(able::missing(why.into()));
         }
