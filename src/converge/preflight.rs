@@ -18,6 +18,7 @@ use crate::plan::PlannedHost;
 use crate::problem::Problem;
 use crate::product::{Known, own_containers};
 use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec, TABLE, TargetName};
+use crate::system::IMAGE;
 use crate::targets::{self, Phase};
 use crate::text;
 use crate::text::{Foreign, Text, ics_setup, own, quoted};
@@ -176,7 +177,9 @@ fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], en
     let of = |group: Group| check::all().into_iter().filter(move |check| check.meta().group == group);
     // An interrupted run is taken back by this one, and told by it.
     let is_of_runs = |check: &&dyn AnyCheck| check.meta().ids.contains(&ids::RUN_INTERRUPTED);
-    let host: Vec<&dyn AnyCheck> = of(Group::Host).filter(|check| !is_of_runs(check)).collect();
+    // The disk below an image is that of who builds it, and nothing is fetched onto it.
+    let is_of_disk = |check: &&dyn AnyCheck| check.meta().ids.contains(&ids::DISK_SIZE) && !look.host.is_live();
+    let host: Vec<&dyn AnyCheck> = of(Group::Host).filter(|check| !is_of_runs(check) && !is_of_disk(check)).collect();
     let is_dial = |check: &&dyn AnyCheck| check.meta().name == Dial::META.name;
     let (dial, files): (Vec<_>, Vec<_>) = of(Group::Proxy).partition(is_dial);
     let mut findings = in_turn(&host, look, end);
@@ -191,12 +194,10 @@ fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], en
         findings.extend(in_turn(&dial, look, end));
     } else {
         findings.push(Finding::skip(ids::PROXY_CONNECTS, "the proxy was not asked").observed(IMAGE));
+        findings.push(Finding::skip(ids::DISK_SIZE, "the disk was not looked at").observed(IMAGE));
     }
     findings
 }
-
-/// Why an image's surroundings are not asked.
-const IMAGE: &str = "this needs the running system, and --root names an image of one";
 
 /// The back ends that this run changes: in `prod.env`, or whether TLS is wanted.
 fn moved(host: &HostContext<'_>, settings: &Settings, phase: Phase) -> Vec<&'static BackEnd> {

@@ -11,6 +11,7 @@ use crate::docker;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::system::IMAGE;
 use crate::text;
 use crate::text::{Foreign, first_line, own, quoted};
 
@@ -74,8 +75,7 @@ pub(super) fn others_at_upgrade(databases: &Databases<'_>, upgrade: &Upgrade) ->
 fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>, bundle: Option<&Manifest>) -> Finding {
     let id = ids::IMAGE_ARCHITECTURE;
     if !host.is_live() {
-        return Finding::skip(id, "the image's architecture: not looked at")
-            .observed("this needs the running system, and --root names an image of one");
+        return Finding::skip(id, "the image's architecture: not looked at").observed(IMAGE);
     }
     let told = |arguments: &[&str]| {
         let output =

@@ -15,6 +15,7 @@ use crate::host::{HostRead, Output};
 use crate::net::{Time, dial, request};
 use crate::product::Place;
 use crate::product::templates::{AUTHORITY, BUNDLE};
+use crate::system::IMAGE;
 use crate::text;
 use crate::text::{Foreign, Text, first_line, host_port, ics_setup, own};
 use crate::vendor::prod_env;
@@ -58,7 +59,7 @@ struct Line {
 /// What is found from a container.
 pub(super) fn findings(host: &dyn HostRead, question: &Question<'_>) -> Vec<Finding> {
     if !host.is_live() {
-        return vec![not_asked("this needs the running system, and --root names an image of one".into())];
+        return vec![not_asked(IMAGE.into())];
     }
     ask(host, question, has_metadata())
 }

@@ -49,6 +49,9 @@ use crate::host::{FileKind, HostRead};
 use crate::text;
 use crate::text::{Text, own};
 
+/// Why what only a running system has was not looked at.
+pub(crate) const IMAGE: &str = "this needs the running system, and --root names an image of one";
+
 /// A part of the facts that is not there on every host, or not for everyone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

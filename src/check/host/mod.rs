@@ -42,7 +42,7 @@ use std::path::Path;
 
 use super::AnyCheck;
 use crate::check::prelude::*;
-use crate::system::Seen;
+use crate::system::{IMAGE, Seen};
 use crate::text::{Own, quoted};
 
 /// All of them, in the order in which they are reported.
@@ -70,7 +70,7 @@ impl<T> Seen<T> {
     fn or_skip(&self, id: FindingId, what: impl Into<Text>) -> Result<&T, Box<Finding>> {
         let why = match self {
             Self::Is(seen) => return Ok(seen),
-            Self::Image => "this needs the running system, and --root names an image of one".into(),
+            Self::Image => IMAGE.into(),
             Self::Unread(why) => why.clone(),
         };
         Err(Box::new(Finding::skip(id, text!("{}: not looked at", what.into())).observed(why)))

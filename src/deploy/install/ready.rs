@@ -20,12 +20,10 @@ use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::product::{Known, interface, own_containers};
 use crate::settings::{Deployment, First, Found, Key, Role, Settings};
+use crate::system::IMAGE;
 use crate::targets::UNIT;
 use crate::text;
 use crate::text::{Text, own};
-
-/// Why an image is not installed, but prepared for it.
-const IMAGE: &str = "this needs the running system, and --root names an image of one";
 
 /// What is to be done.
 pub(super) struct Ready {

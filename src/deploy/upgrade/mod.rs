@@ -32,6 +32,7 @@ use crate::product::images::{Step, release_of, step};
 use crate::product::{Known, own_containers};
 use crate::settings::{Found, Key, Settings};
 use crate::signals::Uninterrupted;
+use crate::system::IMAGE;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, ics_setup, own};
 
@@ -133,7 +134,7 @@ impl Upgrade {
         if !question.host.is_live() {
             context.findings.push(
                 Finding::skip(ids::UPGRADE_BACKUP, "no backup of the databases was looked for or made")
-                    .observed("this needs the running system, and --root names an image of one")
+                    .observed(IMAGE)
                     .advise("back both databases up before a host starts the new image"),
             );
             return Ok(None);
