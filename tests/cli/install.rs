@@ -236,6 +236,16 @@ fn files_that_compose_reads_in_two_ways_are_named_with_their_line() {
 }
 
 #[test]
+fn the_disk_of_who_builds_an_image_is_not_the_product_s() {
+    let root = bare(Root::ubuntu);
+    let json = root.run(&with(TEST_DRIVE, &["--dry-run", "--format", "json"])).ok().json();
+    let of_disk =
+        json["findings"].as_array().unwrap().iter().filter(|one| one["id"].as_str().unwrap().starts_with("disk-"));
+    let told: Vec<_> = of_disk.map(|one| (one["id"].as_str().unwrap(), one["status"].as_str().unwrap())).collect();
+    assert_eq!(told, [("disk-size", "skip")], "{json:#}");
+}
+
+#[test]
 fn images_and_releases_are_judged() {
     for (more, code, id) in [
         (&["--image", "divvycloud/divvycloud"][..], 4, "image-latest"),
