@@ -45,9 +45,10 @@ impl Ran {
     }
 }
 
-/// Runs the binary without any variable or terminal of ours.
+/// Runs the binary, that of a release where one is named, without any variable or terminal of ours.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], stdin: &str) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ics-setup"))
+    let named = std::env::var_os("ICS_SETUP_TEST_BINARY");
+    let mut child = Command::new(named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_ics-setup").as_ref()))
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
