@@ -106,7 +106,7 @@ impl SecretsProvider {
 
     /// Is it a secret of AWS?
     pub(crate) fn is_aws(&self, value: &str) -> bool {
-        value.split(',').next().is_some_and(|kind| kind.trim() == self.aws)
+        first_member(value).trim() == self.aws
     }
 
     /// A member of the value.
@@ -115,10 +115,24 @@ impl SecretsProvider {
         parts.find(|(own, _)| *own == key).map(|(_, member)| member).filter(|member| !member.is_empty())
     }
 
-    /// The secret for people: its name, or the whole value where it names none.
+    /// The secret for people: its name, or of what kind it is where it names none.
     pub(crate) fn shown(&self, value: &str) -> String {
         let kind = if self.is_aws(value) { "AWS secret" } else { "secret" };
-        format!("{kind} {}", self.member(value, &self.name).unwrap_or(value))
+        let name = self.member(value, &self.name).map_or_else(|| self.masked(first_member(value)), str::to_owned);
+        format!("{kind} {name}")
+    }
+
+    /// The value with what may be shown of it: its kind, name and region, and of all else the names. What other kinds of
+    /// secrets need to be read may stand in it.
+    pub(crate) fn masked(&self, value: &str) -> String {
+        let is_word = |kind: &str| kind.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let of_member = |(at, member): (usize, &str)| match member.split_once('=') {
+            Some((key, _)) if [&self.name, &self.region].iter().any(|own| *own == key.trim()) => member.to_owned(),
+            Some((key, _)) if is_word(key.trim()) => format!("{key}=…"),
+            None if at == 0 && is_word(member.trim()) => member.to_owned(),
+            _ => "…".to_owned(),
+        };
+        value.split(',').enumerate().map(of_member).collect::<Vec<_>>().join(",")
     }
 
     /// The value for a secret of AWS; what else stands in the `present` one stays.
@@ -185,6 +199,11 @@ impl Vendor {
     }
 }
 
+/// What kind of secret a value names.
+fn first_member(value: &str) -> &str {
+    value.split(',').next().unwrap_or_default()
+}
+
 /// `prod.env` below the product's folder.
 pub(crate) fn prod_env(home: &Path) -> PathBuf {
     home.join("prod.env")
@@ -207,6 +226,15 @@ mod tests {
         let by_hand = "AWSAssumeRole,region=us-east-1, secret_name=ics, role=x=y";
         assert_eq!(provider.shown(by_hand), "AWS secret ics");
         assert_eq!(provider.shown("Other"), "secret Other");
+        for (value, shown, masked) in [
+            ("Vault,addr=x:1,token=T7x", "secret Vault", "Vault,addr=…,token=…"),
+            ("token=T7x,region=eu", "secret token=…", "token=…,region=eu"),
+            ("AWSAssumeRole, secret_name=a,key=T7x=,T7x", "AWS secret a", "AWSAssumeRole, secret_name=a,key=…,…"),
+            ("https://T7x@h/", "secret …", "…"),
+            ("{\"token\":\"T7x=\"}", "secret …", "…"),
+        ] {
+            assert_eq!((provider.shown(value), provider.masked(value)), (shown.to_owned(), masked.to_owned()));
+        }
         assert_eq!(provider.member(by_hand, &provider.region), Some("us-east-1"));
         assert_eq!(provider.value(None, "a=b", "eu-west-1"), "AWSAssumeRole,region=eu-west-1,secret_name=a=b");
         let moved = "AWSAssumeRole,region=eu-west-1,secret_name=new,role=x=y";

@@ -256,6 +256,9 @@ fn value_text(name: &str, value: &str) -> Text {
     };
     match () {
         () if is_secret_name(name) => text!("{}", SECRET),
+        () if name == Vendor::get().secrets_provider.variable => {
+            Foreign::new(Vendor::get().secrets_provider.masked(value)).into()
+        }
         () if plain(value) => text!("{}", own(value)),
         // Whoever reads JSON sees signs there that nobody sees here.
         () if value.contains("\\u") => ELSE.into(),
@@ -412,6 +415,11 @@ mod tests {
             ("no_proxy = [\"a\", \"b\"]", "no_proxy = …", "no_proxy = [\"a\", \"b\"]"),
             ("curl -u a:b https://x; http_proxy=http://h:1", "… http_proxy=…", "… http_proxy=http://h:1"),
             ("http_proxy=", "http_proxy=", "http_proxy="),
+            (
+                "#DIVVY_SECRETS_PROVIDER_CONFIG=Vault,addr=x:1,token=T7x",
+                "#DIVVY_SECRETS_PROVIDER_CONFIG=…",
+                "#DIVVY_SECRETS_PROVIDER_CONFIG=Vault,addr=…,token=…",
+            ),
         ] {
             let (names, all) = shown(line);
             assert_eq!((names[0].as_str(), all[0].as_str()), (context, edited), "{line}");

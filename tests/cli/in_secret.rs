@@ -125,6 +125,32 @@ fn what_else_stands_in_a_line_by_hand_stays() {
 }
 
 #[test]
+fn what_another_kind_of_secret_is_read_with_is_shown_nowhere() {
+    let vault = "DIVVY_SECRETS_PROVIDER_CONFIG='Vault,addr=https://vault.corp.example:8200,token=hvs.Hunter2'\n";
+    let root = with(vault);
+    let mut shown = String::new();
+    for arguments in [
+        SET,
+        &[SET, &["--dry-run"]].concat(),
+        &["check"],
+        &["settings", "show"],
+        &["settings", "export"],
+        &["reconfigure", "--mysql-host", "db2.corp.example"],
+        &[OUT, &["--dry-run"]].concat(),
+        OUT,
+        SET,
+        &["revert", "--yes"],
+    ] {
+        for format in ["json", "human"] {
+            let ran = root.run(&[arguments, &["--format", format]].concat());
+            shown.push_str(&format!("{}{}", ran.stdout, ran.stderr));
+        }
+    }
+    assert!(shown.contains("DIVVY_SECRETS_PROVIDER_CONFIG=") && shown.contains("secret Vault"), "{shown}");
+    assert!(!shown.contains("hvs.Hunter2") && !shown.contains("Hunter2"), "{shown}");
+}
+
+#[test]
 fn what_contradicts_a_secret_or_is_missing_for_it_is_named() {
     let root = with(CURRENT);
     root.put("pw", "Hunter2Hunter\n");
