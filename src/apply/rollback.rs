@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed};
-use crate::authority::{is_of_store, refresh};
+use crate::authority::{is_of_store, is_taken_up, refresh};
 use crate::host::{HostRead, HostWrite, Snapshot};
 use crate::problem::{Problem, id};
 use crate::text;
@@ -96,9 +96,12 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
         host.sync_dir(&folder).map_err(|error| failed(host, &folder, "be synced", &error))?;
     }
     // Also where all files are back already: whoever brought them back may have ended before this.
-    match begin.intents.iter().find(|intent| is_of_store(&intent.real_path)) {
-        Some(intent) => refresh(host, &intent.real_path, true),
-        None => Ok(()),
+    let of_store: Vec<&Path> =
+        begin.intents.iter().map(|intent| intent.path.as_path()).filter(|path| is_of_store(path)).collect();
+    match of_store.first().map_or(Ok(()), |path| refresh(host, path, true)) {
+        // A program that fails, as it may have done in the run itself, has nothing to take back where the bundle is right.
+        Err(_) if of_store.iter().all(|path| is_taken_up(host, path)) => Ok(()),
+        refreshed => refreshed,
     }
 }
 

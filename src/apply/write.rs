@@ -231,7 +231,7 @@ fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &m
         file.sync().map_err(|error| failed(host, path, "be synced", &error))?;
     }
     drop(staged);
-    let of_store = |change: &&Change| is_of_store(&change.real_path);
+    let of_store = |change: &&Change| is_of_store(&change.path);
     let last_of_store = changes.iter().rposition(of_store);
     let gone = changes.iter().any(|change| of_store(change) && change.after.is_none());
     for (at, (change, intent)) in changes.iter().zip(&begin.intents).enumerate() {
@@ -242,7 +242,7 @@ fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &m
                 steps.made(change);
                 // Whatever comes next may need what the system makes of them: an engine reads its roots when it starts.
                 if last_of_store == Some(at) {
-                    refresh(host, &change.real_path, gone)?;
+                    refresh(host, &change.path, gone)?;
                 }
             }
             // What is remembered is remembered of a run that has done all of it.

@@ -183,7 +183,12 @@ fn look_at_variables(
         if value.is_none_or(|value| value != wanted) {
             let at = own.map(|own| (own.at.path.display().to_string(), own.at.line));
             let variable = Variable { name: name.to_owned(), at, value: value.map(Foreign::new) };
-            seen.entry(name).or_insert(variable);
+            // One that a service is not given at all is to be set, whatever others are given.
+            let is_open = variable.at.is_none();
+            let known = seen.entry(name).or_insert_with(|| variable.clone());
+            if is_open {
+                *known = variable;
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use containers::{
     ContainersFacts, Variable, WrongBundle, bundle_file, is_mount_line, is_variable, mounts, product_file, variables,
 };
-pub(crate) use store::{Asked, Bundle, Store, is_of_store, refresh};
+pub(crate) use store::{Asked, Bundle, Store, is_of_store, is_taken_up, refresh};
 
 use crate::environment::{dockerd, started};
 use crate::host::HostRead;

@@ -106,6 +106,18 @@ pub(crate) fn is_of_store(path: &Path) -> bool {
     Store::all().any(|store| path.starts_with(store.folder))
 }
 
+/// Is the bundle as this file of the store says it: does it have the file's certificates, or, where the file is gone, none that
+/// would lie there?
+pub(crate) fn is_taken_up(host: &dyn HostRead, path: &Path) -> bool {
+    let bundle = Bundle::of(host).map(|bundle| bundle.certificates).unwrap_or_default();
+    let lies_there = |own: &Certificates| Store::all().any(|store| store.file(own) == path);
+    match host.read(path) {
+        Ok(Some(file)) => bundle.has(&Certificates::of_bundle(&file)),
+        Ok(None) => !bundle.each().any(|own| lies_there(&own)),
+        Err(_) => false,
+    }
+}
+
 /// Has the system's program make its bundles of what the store has now. `gone`: files of it have gone, whose links it is to
 /// take out too. An image's is left to whoever runs it.
 ///

@@ -120,6 +120,8 @@ pub(crate) struct RunContext {
     pub(crate) restart: bool,
     /// The Docker daemon was restarted, and has read all of its files.
     pub(crate) restarted: bool,
+    /// What lay in the host's store was taken up when everything was written, and the Docker daemon may not have read it.
+    took_up: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
     /// What becomes or has become of the product's containers.
@@ -332,8 +334,9 @@ impl Converge<'_> {
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
         let is_down = self.around.is_down();
-        let ready =
-            prove::restart(self.host, context).and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
+        let ready = trust::take_up(self.host, context)
+            .and_then(|()| prove::restart(self.host, context))
+            .and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
         if let Err(problem) = ready {
             return Err(self.give_up(session, context, problem));
         }
@@ -380,6 +383,7 @@ impl Converge<'_> {
         self.prove_first(context)?;
         if !self.options.dry_run {
             self.remember(session, &context.plan.memory)?;
+            trust::take_up(self.host, context)?;
             prove::restart(self.host, context)?;
         }
         self.verify(context)?;
@@ -388,7 +392,7 @@ impl Converge<'_> {
 
     /// Asks the consumers, then the proxy that they were given.
     fn verify(&self, context: &mut RunContext) -> Result<(), Problem> {
-        trust::verify(self.options, self.host, context)?;
+        trust::verify(self.options, self.host, context);
         prove::verify(self.options, self.host, context)?;
         preflight::probe(self.host, self.options, context);
         Ok(())

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Options, RunContext};
+use super::{Options, RunContext, trust};
 use crate::authority::{daemon_is_older, is_of_store};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
@@ -65,7 +65,7 @@ fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[F
 
 /// Has the Docker daemon read something else than its files say, as it runs now?
 pub(super) fn has_read_other(host: &dyn HostRead, context: &RunContext) -> bool {
-    if context.plan.authority.is_some() && daemon_is_older(host) {
+    if context.plan.authority.is_some() && (context.took_up || trust::waits(host, context) || daemon_is_older(host)) {
         return true;
     }
     let is_behind =

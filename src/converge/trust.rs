@@ -1,13 +1,15 @@
 //! Who trusts the authority that is named: foretold over the planned files, seen to, and looked at when everything is written.
 
 use super::{Options, RunContext};
-use crate::authority::{self, observe, refresh};
+use crate::authority::{self, Store, observe, refresh};
 use crate::check::{Authority, Check, CheckSpec};
+use crate::consumers::installed_docker;
 use crate::context::{AuthoritySpec, Named};
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::plan::PlannedHost;
 use crate::problem::{HostState, Problem};
+use crate::targets::docker_reads_roots;
 
 /// What is to be said of it once the plan is carried out.
 pub(super) fn plan(host: &View<'_>, context: &RunContext) -> Vec<Finding> {
@@ -15,22 +17,35 @@ pub(super) fn plan(host: &View<'_>, context: &RunContext) -> Vec<Finding> {
     told(&planned, context).into_iter().filter(|finding| finding.status != Status::Pass).collect()
 }
 
-/// Has the system's program take up what lies in the store and is in no bundle, as after an image was prepared; then says who
-/// trusts it.
+/// Lies something in the store of a running host that is in no bundle, as after an image was prepared?
+pub(super) fn waits(host: &dyn HostRead, context: &RunContext) -> bool {
+    host.is_live() && look(host, context).is_some_and(|facts| facts.host.placed && !facts.host.missing.is_empty())
+}
+
+/// Has the system's program take it up. The Docker daemon, which may have been started before, is to read it then.
 ///
 /// # Errors
 /// The program failed.
-pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
-    let Some(facts) = look(host, context).filter(|_| !options.dry_run) else { return Ok(()) };
-    if facts.host.live && facts.host.placed && !facts.host.missing.is_empty() {
-        let state = if context.run.is_some() { HostState::Changed } else { HostState::AsItWas };
-        refresh(host, facts.host.folder.as_ref(), false).map_err(|problem| problem.leaving(state))?;
+pub(super) fn take_up(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
+    let Some(platform) = context.platform.as_ref().filter(|_| waits(host, context)) else { return Ok(()) };
+    let state = if context.run.is_some() { HostState::Changed } else { HostState::AsItWas };
+    refresh(host, Store::of(platform).folder, false).map_err(|problem| problem.leaving(state))?;
+    if let Some(unit) = installed_docker(host, platform.systemd()).filter(|_| !context.restart) {
+        context.plan.next_steps.push(docker_reads_roots(unit));
+    }
+    context.took_up = true;
+    Ok(())
+}
+
+/// Says who trusts it.
+pub(super) fn verify(options: Options<'_>, host: &dyn HostRead, context: &mut RunContext) {
+    if options.dry_run || context.plan.authority.is_none() {
+        return;
     }
     let findings = told(host, context);
     context.findings.retain(|known| !findings.iter().any(|finding| finding.id == known.id));
     context.findings.extend(findings);
     options.ignored.apply(&mut context.findings);
-    Ok(())
 }
 
 fn look(host: &dyn HostRead, context: &RunContext) -> Option<authority::AuthorityFacts> {

@@ -50,7 +50,11 @@ impl Lines {
             None => Ok(Self::Stay),
             Some(SecretsProvider::Aws { secret, region, .. }) => {
                 if let Some(other) = active.as_deref().filter(|own| !provider.is_aws(own)) {
-                    let title = text!("{} has another secret with the databases: {}", shown, Foreign::new(provider.shown(other)));
+                    let title = text!(
+                        "{} has another secret with the databases: {}",
+                        shown,
+                        Foreign::new(provider.shown(other))
+                    );
                     let command = ics_setup(text!("{} --no-secrets-provider", own(context.phase.verb())));
                     draft.note(
                         Finding::fail(ids::SECRETS_PROVIDER, title)

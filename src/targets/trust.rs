@@ -150,7 +150,9 @@ fn fill(
         0o644,
         vec!["the authority of the proxy, for the containers".into()],
     )?;
-    let public = Bundle::of(context.view).map(|bundle| bundle.certificates).unwrap_or_default().without(certificates);
+    let public = Bundle::of(context.view).map(|bundle| bundle.certificates).unwrap_or_default();
+    // An authority whose place this one takes is in the host's bundle until the run has taken it out.
+    let public = public.without(&Store::placed(context.view)).without(certificates);
     if public.is_empty() {
         return Ok(false);
     }

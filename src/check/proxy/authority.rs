@@ -87,7 +87,10 @@ fn of_host(facts: &AuthorityFacts, named: &AuthoritySpec) -> Finding {
         return finish(
             Finding::skip(ids::PROXY_CA_HOST, title)
                 .observed(text!("it lies in {}; no program is run in an image", own(folder)))
-                .advise(text!("once the image runs: {}", as_root(text!("{}", own(program))))),
+                .advise(text!(
+                    "once the image runs: {}, then restart the Docker daemon if it runs",
+                    as_root(text!("{}", own(program)))
+                )),
         );
     }
     let title = text!("this host does not trust the authority of {}", origin);

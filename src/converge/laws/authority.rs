@@ -1,15 +1,17 @@
 //! The laws of runs that have host and containers trust an authority: what a second run has to do, and the way back.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::live::{self, Live};
 use super::{Nobody, Nothing, hosts, picture, take_back};
 use crate::context::Inputs;
 use crate::converge::{Converge, Options, RunContext};
 use crate::finding::{Ignored, ids};
 use crate::host::{Fault, FaultyHost, HostRead, HostWrite, MemoryHost};
+use crate::net::Certificates;
 use crate::net::testing::authority;
-use crate::problem::Problem;
+use crate::problem::{HostState, Problem, id};
 use crate::report::Outcome;
 use crate::settings::{Key, Layer, Origin};
 use crate::targets::Phase;
@@ -21,6 +23,7 @@ const COMPOSE: &[&str] = &[
     "services:\n  interfaceserver: &app\n    image: a:1\n    env_file: prod.env\n  worker:\n    <<: *app\n    scale: 2\n",
     "services:\n  web:\n    image: a:1\n    command: divvycloud webserver\n    env_file: [./prod.env]\n    volumes: [\"./plugins:/plugins\"]\n",
     "services:\n  interfaceserver:\n    image: a:1\n    env_file:\n    - prod.env\n    environment: {SSL_CERT_FILE: /opt/site.pem}\n",
+    "services:\n  interfaceserver:\n    image: a:1\n    env_file: prod.env\n    environment: {AWS_CA_BUNDLE: /opt/site.pem}\n  worker:\n    image: a:1\n    env_file: prod.env\n",
     "services:\n  interfaceserver:\n    image: a:1\n    env_file: prod.env\n    volumes:\n    - /opt/ca.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n",
     "include: [more.yml]\nservices: {}\n",
     "services:\n  interfaceserver:\n    image: a:1\n",
@@ -43,8 +46,26 @@ fn host(number: u64, roots: &[String]) -> MemoryHost {
     host
 }
 
+/// One of Debian's family on which systemd runs the Docker daemon, once it is made a [`Live`] one.
+fn started(roots: &[String]) -> MemoryHost {
+    let host = host(2, roots);
+    host.put("/divvycloud/docker-compose.yml", COMPOSE[0].as_bytes());
+    host.put("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd\n");
+    host.put("/usr/bin/dockerd", b"");
+    host.put(live::ROOTS, roots.concat().as_bytes());
+    host.put(live::BUNDLE, roots.concat().as_bytes());
+    host
+}
+
 fn run(host: &dyn HostWrite, phase: Phase, file: &str) -> (Result<Outcome, Problem>, RunContext) {
+    run_with(host, phase, file, false)
+}
+
+fn run_with(host: &dyn HostWrite, phase: Phase, file: &str, restart: bool) -> (Result<Outcome, Problem>, RunContext) {
     let mut flags = Layer::default();
+    if restart {
+        flags.insert(Key::Restart.spec(), "true".to_owned(), Origin::Flag("--restart".to_owned())).unwrap();
+    }
     flags.insert(Key::ProxyCa.spec(), file.to_owned(), Origin::Flag("--proxy-ca".to_owned())).unwrap();
     let ignored = Ignored::default();
     let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
@@ -86,6 +107,10 @@ fn a_second_run_has_nothing_to_do_and_the_way_back_is_whole() {
     assert!(told > 40, "{told}");
 }
 
+fn names(host: &MemoryHost) -> Vec<(PathBuf, Vec<u8>)> {
+    picture(host).into_iter().map(|(path, (bytes, _))| (path, bytes)).collect()
+}
+
 #[test]
 fn whatever_fails_on_the_way_nothing_or_all_of_it_is_there() {
     let (file, roots) = certificates();
@@ -93,8 +118,6 @@ fn whatever_fails_on_the_way_nothing_or_all_of_it_is_there() {
     let fresh = || host(2, &roots);
     let whole = fresh();
     run(&whole, Phase::Reconfigure, &path).0.unwrap();
-    let names =
-        |host: &MemoryHost| picture(host).into_iter().map(|(path, (bytes, _))| (path, bytes)).collect::<Vec<_>>();
     for at in 1.. {
         let bare = fresh();
         let host = FaultyHost::new(bare.clone(), at, Fault::Fails(ErrorKind::StorageFull));
@@ -103,5 +126,97 @@ fn whatever_fails_on_the_way_nothing_or_all_of_it_is_there() {
             break;
         }
         assert!(names(&bare) == names(&fresh()) || names(&bare) == names(&whole), "effect {at}");
+    }
+}
+
+#[test]
+fn the_bundle_is_as_the_files_are_also_behind_a_link() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    for is_link in [false, true] {
+        let fresh = || {
+            let host = started(&roots);
+            if is_link {
+                host.put_link("/usr/local", "/opt/local", 0);
+                host.put_dir("/opt/local/share/ca-certificates");
+            }
+            host
+        };
+        let (old, whole) = (fresh(), fresh());
+        Live::new(&old);
+        run(&Live::new(&whole), Phase::Prepare, &path).0.unwrap();
+        assert_ne!(whole.read(Path::new(live::BUNDLE)).unwrap(), old.read(Path::new(live::BUNDLE)).unwrap());
+        for at in 1.. {
+            let bare = fresh();
+            let host = FaultyHost::new(Live::new(&bare), at, Fault::Fails(ErrorKind::StorageFull));
+            let _ = run(&host, Phase::Prepare, &path);
+            if !host.struck() {
+                break;
+            }
+            let now = names(&bare);
+            assert!(now == names(&old) || now == names(&whole), "effect {at}, link: {is_link}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_fails_leaves_the_host_as_it_was_and_stops_no_later_run() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    let host = started(&roots);
+    let live = Live::new(&host);
+    host.put(live::BROKEN, b"");
+    let before = picture(&host);
+    for _ in 0..2 {
+        let problem = run(&live, Phase::Prepare, &path).0.unwrap_err();
+        assert_eq!((problem.id, problem.host_state), (id::TRUST_FAILED, HostState::Restored), "{problem:?}");
+        assert_eq!(picture(&host), before);
+    }
+    host.remove_file(Path::new(live::BROKEN)).unwrap();
+    for outcome in [Outcome::Changed, Outcome::Unchanged] {
+        assert_eq!(run(&live, Phase::Prepare, &path).0.unwrap(), outcome);
+    }
+}
+
+#[test]
+fn containers_do_not_keep_an_authority_whose_place_another_takes() {
+    let (file, roots) = certificates();
+    let other = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(other.path(), authority("Another").pem()).unwrap();
+    let [first, second] = [&file, &other].map(|file| file.path().display().to_string());
+    let host = started(&roots);
+    let live = Live::new(&host);
+    let given =
+        |path: &str| host.read(Path::new(path)).unwrap().map(|file| Certificates::of_bundle(&file)).unwrap_or_default();
+    for path in [&first, &second] {
+        for outcome in [Outcome::Changed, Outcome::Unchanged] {
+            let (ended, context) = run(&live, Phase::Reconfigure, path);
+            assert_eq!(ended.unwrap(), outcome, "{:?}", context.plan.changes);
+        }
+        let own = given("/divvycloud/proxy_cert.crt");
+        let all = given("/divvycloud/proxy_ca_bundle.crt");
+        assert!(own.len() == 1 && all.has(&own) && all.len() == roots.len() + 1, "{:?}", all.subjects());
+    }
+}
+
+#[test]
+fn a_daemon_that_runs_since_before_the_bundle_was_made_is_restarted_behind_it() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    for restart in [false, true] {
+        let host = started(&roots);
+        // An image that is booted.
+        run(&host, Phase::Prepare, &path).0.unwrap();
+        let live = Live::new(&host);
+        let roots_before = host.read(Path::new(live::BUNDLE)).unwrap();
+        let (ended, context) = run_with(&live, Phase::Prepare, &path, restart);
+        assert_eq!(ended.unwrap(), Outcome::Unchanged);
+        assert_ne!(host.read(Path::new(live::BUNDLE)).unwrap(), roots_before);
+        let steps: Vec<String> = context.plan.next_steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps.iter().any(|step| step.contains("read the system's roots anew")), !restart, "{steps:?}");
+        assert_eq!(live.restarts(), usize::from(restart));
+        let (_, context) = run_with(&live, Phase::Prepare, &path, restart);
+        let again = context.plan.next_steps.iter().any(|step| step.to_string().contains("Docker daemon"));
+        assert!(live.restarts() == 0 && !again, "{:?}", context.plan.next_steps);
     }
 }

@@ -8,7 +8,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::consumers::{NAMES, units};
 use crate::envfile::unit::Release;
-use crate::host::{Command, HostRead, MemoryHost, Output, Snapshot, Stat};
+use crate::host::{Command, HostRead, HostWrite, LockGuard, MemoryHost, NewFile, Output, Snapshot, Stat};
+
+/// The public roots that the program of Debian's family begins its bundle with.
+pub(super) const ROOTS: &str = "/usr/share/ca-certificates/roots.crt";
+
+/// What it makes.
+pub(super) const BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Where this is, it fails.
+pub(super) const BROKEN: &str = "/etc/ssl/broken";
 
 /// It counts restarts; the daemon starts with what its unit gives it then.
 pub(super) struct Live<'a> {
@@ -28,6 +37,21 @@ impl<'a> Live<'a> {
     /// How often the daemon was restarted since this was asked last.
     pub(super) fn restarts(&self) -> usize {
         self.restarts.take()
+    }
+
+    /// As `update-ca-certificates` does it.
+    fn make_bundle(&self) -> io::Result<i32> {
+        if self.host.lstat(Path::new(BROKEN))?.is_some() {
+            return Ok(1);
+        }
+        let folder = Path::new("/usr/local/share/ca-certificates");
+        let files = self.host.list(folder)?.into_iter().map(|name| folder.join(name));
+        let all = [PathBuf::from(ROOTS)]
+            .into_iter()
+            .chain(files.filter(|path| path.extension().is_some_and(|own| own == "crt")));
+        let read = all.map(|path| Ok(self.host.read(&path)?.unwrap_or_default())).collect::<io::Result<Vec<_>>>()?;
+        self.host.put(BUNDLE, &read.concat());
+        Ok(0)
     }
 
     fn start(&self) {
@@ -64,6 +88,9 @@ impl HostRead for Live<'_> {
     fn run(&self, command: &Command) -> io::Result<Output> {
         let line = command.argv.join(" ");
         let stdout = match line.as_str() {
+            "update-ca-certificates" | "update-ca-certificates --fresh" => {
+                return Ok(Output { code: Some(self.make_bundle()?), ..Output::default() });
+            }
             "systemctl show -p MainPID --value docker.service" => b"77\n".to_vec(),
             "systemctl daemon-reload" | "systemctl show-environment" => Vec::new(),
             "systemctl try-restart docker.service" => {
@@ -90,5 +117,39 @@ impl HostRead for Live<'_> {
 
     fn shown(&self, path: &Path) -> PathBuf {
         path.to_path_buf()
+    }
+}
+
+impl HostWrite for Live<'_> {
+    fn create(&self, path: &Path, mode: u32) -> io::Result<Box<dyn NewFile + '_>> {
+        self.host.create(path, mode)
+    }
+
+    fn append(&self, path: &Path) -> io::Result<Box<dyn NewFile + '_>> {
+        self.host.append(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.host.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.host.remove_file(path)
+    }
+
+    fn create_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        self.host.create_dir(path, mode)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.host.remove_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.host.sync_dir(path)
+    }
+
+    fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard + '_>>> {
+        self.host.try_lock(path)
     }
 }
