@@ -15,6 +15,7 @@ use crate::host::HostRead;
 use crate::net::Certificates;
 use crate::product::Place;
 use crate::product::templates::{AUTHORITY, BUNDLE};
+use crate::text;
 use crate::text::{Foreign, Text};
 use crate::vendor::{Vendor, prod_env};
 
@@ -28,20 +29,22 @@ pub(crate) fn bundle_file(home: &Path) -> PathBuf {
     home.join(BUNDLE.0)
 }
 
-/// The variables that clients in containers read, and what they are to say.
-pub(crate) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+/// The variables that clients in containers read: they are to name [`BUNDLE`] as containers have it.
+pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     let known = &Vendor::get().authority;
-    known.replace.iter().chain(&known.add).map(|name| (name.as_str(), BUNDLE.1))
+    known.replace.iter().chain(&known.add).map(String::as_str)
 }
 
 /// Is it one of those?
 pub(crate) fn is_variable(name: &str) -> bool {
-    variables().any(|(own, _)| own == name)
+    variables().any(|own| own == name)
 }
 
 /// A file of the product's folder that services mount.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mount {
+    /// Its name in the product's folder.
+    file: &'static str,
     /// Where containers have it.
     pub(crate) inside: &'static str,
     /// As an item of `volumes`.
@@ -51,8 +54,12 @@ pub(crate) struct Mount {
 /// What services that read `prod.env` mount. The vendor's files have the first as a comment.
 pub(crate) fn mounts() -> [Mount; 2] {
     [
-        Mount { inside: AUTHORITY.1, item: "./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt" },
-        Mount { inside: BUNDLE.1, item: "./proxy_ca_bundle.crt:/etc/ssl/proxy_ca_bundle.crt:ro" },
+        Mount {
+            file: AUTHORITY.0,
+            inside: AUTHORITY.1,
+            item: "./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt",
+        },
+        Mount { file: BUNDLE.0, inside: BUNDLE.1, item: "./proxy_ca_bundle.crt:/etc/ssl/proxy_ca_bundle.crt:ro" },
     ]
 }
 
@@ -73,9 +80,12 @@ pub(crate) struct ContainersFacts {
     pub(crate) bundle: Option<WrongBundle>,
     /// Services that do not mount a file: service and path inside.
     pub(crate) unmounted: Vec<(String, String)>,
+    /// What services mount in the place of a file, which has not what they need.
+    #[serde(default)]
+    pub(crate) elsewhere: Vec<Elsewhere>,
     /// Variables that are not as they are to be.
     pub(crate) variables: Vec<Variable>,
-    /// Why nothing is known of the services: file, line, and half a sentence.
+    /// Why it is not known what services get: file, its line or 0, and half a sentence.
     pub(crate) unknown: Option<(String, usize, Text)>,
 }
 
@@ -87,6 +97,17 @@ pub(crate) enum WrongBundle {
     Lacks,
     /// This host has no public roots to put into it.
     NoRoots,
+}
+
+/// What somebody has a service mount where it is to have a file of the product's folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    /// The service.
+    pub(crate) service: String,
+    /// What is mounted.
+    pub(crate) source: Foreign,
+    /// Where its containers have it.
+    pub(crate) inside: String,
 }
 
 /// A variable as a service gets it.
@@ -106,14 +127,20 @@ impl ContainersFacts {
         !self.without_authority
             && self.bundle.is_none()
             && self.unmounted.is_empty()
+            && self.elsewhere.is_empty()
             && self.variables.is_empty()
             && self.unknown.is_none()
     }
 
     /// Nothing but what a person has set is in the way.
     pub(crate) fn is_by_hand(&self) -> bool {
-        let rest = Self { variables: Vec::new(), ..self.clone() };
-        rest.is_right() && self.variables.iter().all(|own| own.at.is_some())
+        let rest = Self { variables: Vec::new(), elsewhere: Vec::new(), ..self.clone() };
+        rest.is_right() && self.variables.iter().all(|own| own.at.is_some()) && !self.has_other_bundle()
+    }
+
+    /// Has a service another file where the variables would lead its clients? Nobody knows what they would find there.
+    pub(crate) fn has_other_bundle(&self) -> bool {
+        self.elsewhere.iter().any(|own| own.inside == BUNDLE.1)
     }
 }
 
@@ -125,22 +152,22 @@ pub(super) fn observe(
     roots: &Certificates,
 ) -> Option<ContainersFacts> {
     let place = Place::look(host, home);
+    let mut facts = ContainersFacts { home: home.display().to_string(), ..ContainersFacts::default() };
+    if let Some(why) = &place.unreadable {
+        facts.unknown = Some((facts.home.clone(), 0, text!("it could not be listed: {}", Foreign::new(why))));
+        return Some(facts);
+    }
     // Without either there is nothing that a container could be made from.
     if !place.prod_env || place.compose.is_empty() {
         return None;
     }
-    let read = |path: PathBuf| host.read(&path).ok().flatten().map(|bytes| Certificates::of_bundle(&bytes));
-    let public = roots.without(certificates);
-    let bundle = match read(bundle_file(home)) {
-        _ if public.is_empty() => Some(WrongBundle::NoRoots),
-        Some(bundle) if bundle.has(certificates) && bundle.len() > certificates.len() => None,
-        _ => Some(WrongBundle::Lacks),
-    };
-    let mut facts = ContainersFacts {
-        home: home.display().to_string(),
-        without_authority: !read(product_file(home)).is_some_and(|own| own.same_as(certificates)),
-        bundle,
-        ..ContainersFacts::default()
+    let own = read(host, &product_file(home), &mut facts);
+    let bundle = read(host, &bundle_file(home), &mut facts);
+    facts.without_authority = !own.same_as(certificates);
+    facts.bundle = match () {
+        () if roots.without(certificates).is_empty() => Some(WrongBundle::NoRoots),
+        () if serves(BUNDLE.1, &bundle, certificates) => None,
+        () => Some(WrongBundle::Lacks),
     };
     let services = match place.read_services(host, home) {
         Ok(services) => services,
@@ -152,15 +179,49 @@ pub(super) fn observe(
     let file = prod_env(home);
     let mut variables_seen: BTreeMap<&'static str, Variable> = BTreeMap::new();
     for service in services.iter().filter(|service| service.reads(&file)) {
-        for mount in &mounts() {
-            if !service.mounts(mount.inside) {
-                facts.unmounted.push((service.name.clone(), mount.inside.to_owned()));
-            }
+        for mount in mounts() {
+            look_at_mount(host, home, service, mount, certificates, &mut facts);
         }
         look_at_variables(host, service, &mut variables_seen, &mut facts);
     }
     facts.variables = variables_seen.into_values().collect();
     Some(facts)
+}
+
+/// The certificates of a file, none where it is not there; one that cannot be read is noted as unknown.
+fn read(host: &dyn HostRead, path: &Path, facts: &mut ContainersFacts) -> Certificates {
+    match host.read(path) {
+        Ok(bytes) => bytes.map(|bytes| Certificates::of_bundle(&bytes)).unwrap_or_default(),
+        Err(error) => {
+            let file = host.shown(path).display().to_string();
+            facts.unknown.get_or_insert((file, 0, text!("it could not be read: {}", error)));
+            Certificates::default()
+        }
+    }
+}
+
+/// Are these what clients need there?
+fn serves(inside: &str, found: &Certificates, certificates: &Certificates) -> bool {
+    found.has(certificates) && (inside != BUNDLE.1 || found.len() > certificates.len())
+}
+
+fn look_at_mount(
+    host: &dyn HostRead,
+    home: &Path,
+    service: &Service,
+    mount: Mount,
+    certificates: &Certificates,
+    facts: &mut ContainersFacts,
+) {
+    let (name, inside) = (service.name.clone(), mount.inside.to_owned());
+    let Some(source) = service.mounted_at(mount.inside) else { return facts.unmounted.push((name, inside)) };
+    let real = |path: &Path| host.resolve(path).unwrap_or_else(|_| path.to_path_buf());
+    // The name of a volume is no path.
+    let is_other = source.is_relative() || real(source) != real(&home.join(mount.file));
+    if is_other && (source.is_relative() || !serves(mount.inside, &read(host, source, facts), certificates)) {
+        let source = Foreign::new(source.display().to_string());
+        facts.elsewhere.push(Elsewhere { service: name, source, inside });
+    }
 }
 
 fn look_at_variables(
@@ -169,7 +230,7 @@ fn look_at_variables(
     seen: &mut BTreeMap<&'static str, Variable>,
     facts: &mut ContainersFacts,
 ) {
-    let names: Vec<&str> = variables().map(|(name, _)| name).collect();
+    let names: Vec<&str> = variables().collect();
     let got = match service.gets(host, Dialect::ComposeV2, &names) {
         Ok(got) => got,
         Err(stop) => {
@@ -177,10 +238,10 @@ fn look_at_variables(
             return;
         }
     };
-    for (name, wanted) in variables() {
+    for name in variables() {
         let own = got.get(name);
         let value = own.and_then(|own| own.value.as_ref().ok());
-        if value.is_none_or(|value| value != wanted) {
+        if value.is_none_or(|value| value != BUNDLE.1) {
             let at = own.map(|own| (own.at.path.display().to_string(), own.at.line));
             let variable = Variable { name: name.to_owned(), at, value: value.map(Foreign::new) };
             // One that a service is not given at all is to be set, whatever others are given.

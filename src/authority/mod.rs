@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use containers::Variable;
 pub(crate) use containers::{
-    ContainersFacts, Variable, WrongBundle, bundle_file, is_mount_line, is_variable, mounts, product_file, variables,
+    ContainersFacts, Elsewhere, WrongBundle, bundle_file, is_mount_line, is_variable, mounts, product_file, variables,
 };
-pub(crate) use store::{Asked, Bundle, Store, is_of_store, is_taken_up, refresh};
+pub(crate) use store::{Asked, Bundle, Store, anew, is_of_store, is_taken_up, refresh};
 
 use crate::environment::{dockerd, started};
 use crate::host::HostRead;

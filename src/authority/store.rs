@@ -118,6 +118,11 @@ pub(crate) fn is_taken_up(host: &dyn HostRead, path: &Path) -> bool {
     }
 }
 
+/// The system's program as it makes everything anew. Debian's takes no link away for a file that is gone unless it is told to.
+pub(crate) fn anew(program: &str) -> Vec<&str> {
+    [program].into_iter().chain((program == "update-ca-certificates").then_some("--fresh")).collect()
+}
+
 /// Has the system's program make its bundles of what the store has now. `gone`: files of it have gone, whose links it is to
 /// take out too. An image's is left to whoever runs it.
 ///
@@ -127,9 +132,7 @@ pub(crate) fn refresh(host: &dyn HostRead, folder: &Path, gone: bool) -> Result<
     let Some(store) = Store::all().find(|store| folder.starts_with(store.folder)).filter(|_| host.is_live()) else {
         return Ok(());
     };
-    // Debian's takes no link away for a file that is gone, unless it makes all of them anew.
-    let fresh = gone && store.program == "update-ca-certificates";
-    let argv: Vec<&str> = [store.program].into_iter().chain(fresh.then_some("--fresh")).collect();
+    let argv = if gone { anew(store.program) } else { vec![store.program] };
     let shown = argv.join(" ");
     let failed = || {
         Problem::host(id::TRUST_FAILED, text!("{} failed, which makes the bundle that programs read", own(&shown)))

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::read;
 use crate::authority::{Store, product_file};
 use crate::checksum;
+use crate::docker::text::seconds_of;
+use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::net::{Certificates, Roots, Unfit};
 use crate::problem::{Problem, id};
 use crate::settings::{Key, Layers, Origin, Setting, Settings, home};
 use crate::text;
-use crate::text::{own, quoted};
+use crate::text::{Text, ics_setup, own, quoted};
 
 /// Which authority is named, by whom.
 pub(crate) struct Named {
@@ -92,8 +94,25 @@ impl Named {
         }
     }
 
+    /// Its certificates, where they are an authority's today; else why those of the last run are left as they are.
+    ///
+    /// # Errors
+    /// `setting-invalid`: what somebody names now cannot be read, or is not what it should be.
+    pub(crate) fn fit(&self, host: &dyn HostRead) -> Result<Result<Certificates, Text>, Problem> {
+        let Some(found) = self.certificates(host)? else {
+            return Ok(Err(
+                "neither the file nor what runs have placed on this host has its certificates any more".into()
+            ));
+        };
+        match found.fit(i64::try_from(seconds_of(host.now())).unwrap_or(i64::MAX)) {
+            Ok(()) => Ok(Ok(found)),
+            Err(unfit) if self.is_remembered() => Ok(Err(unfit.why())),
+            Err(unfit) => Err(self.refused(&unfit)),
+        }
+    }
+
     /// The problem of a file that is not taken.
-    pub(crate) fn refused(&self, unfit: &Unfit) -> Problem {
+    fn refused(&self, unfit: &Unfit) -> Problem {
         let message = text!("{}: {} is not taken for an authority", &self.file.origin, self.file.value.display());
         Problem::settings(id::SETTING_INVALID, message).because(unfit.why()).hint(unfit.mend(&self.quoted()))
     }
@@ -116,16 +135,22 @@ pub struct AuthoritySpec {
     pub remembered: bool,
     /// Its certificates, as PEM.
     pub pem: String,
+    /// Why no run has it trusted.
+    #[serde(default)]
+    pub unfit: Option<Text>,
 }
 
 impl AuthoritySpec {
-    /// What is named; `None`: nothing, or it is nowhere any more.
+    /// What is named; `None`: nothing.
     ///
     /// # Errors
     /// The file cannot be read, or is not what it should be.
     pub(crate) fn of(host: &dyn HostRead, settings: &Settings) -> Result<Option<Self>, Problem> {
         let Some(named) = Named::of(settings) else { return Ok(None) };
-        Ok(named.certificates(host)?.map(|certificates| Self::new(&named, &certificates)))
+        Ok(Some(match named.fit(host)? {
+            Ok(certificates) => Self::new(&named, &certificates),
+            Err(why) => Self { unfit: Some(why), ..Self::new(&named, &Certificates::default()) },
+        }))
     }
 
     /// These certificates, by who names them.
@@ -136,8 +161,16 @@ impl AuthoritySpec {
             remembered: named.is_remembered(),
             // PEM is ASCII.
             pem: String::from_utf8_lossy(&certificates.pem()).into_owned(),
+            unfit: None,
         }
     }
+}
+
+/// What is said of the last run's authority where no run has it trusted any more.
+pub(crate) fn left(file: &Path, why: Text, verb: &'static str) -> Finding {
+    Finding::warn(ids::PROXY_CA_HOST, text!("the authority of the last run, {}, was left as it is", file.display()))
+        .cause(why)
+        .advise(text!("name it again: {}", ics_setup(text!("{} --proxy-ca <FILE>", own(verb)))))
 }
 
 /// The checksum by which certificates are remembered.

@@ -14,7 +14,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use authority::{AuthoritySpec, Named, roots, sum_of};
+pub(crate) use authority::{AuthoritySpec, Named, left, roots, sum_of};
 pub(crate) use found::{found, meant};
 pub(crate) use inputs::{Inputs, at_most, private_state, read, utf8};
 

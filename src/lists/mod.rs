@@ -12,8 +12,9 @@ mod needs;
 #[cfg(test)]
 mod tests;
 
-use crate::clients::{By, Client, Environment, Required, Route, Target};
+use crate::clients::{self, By, Client, Environment, Required, Route, Target};
 use crate::finding::{Finding, FindingId, Status, ids};
+use crate::network::catalogue::Needs;
 use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::system::cloud::Direct;
@@ -74,6 +75,30 @@ pub(crate) struct Context<'a> {
     pub(crate) wanted: &'a [String],
     /// The verb of ics-setup that writes the list there: `prepare`.
     pub(crate) writer: &'static str,
+}
+
+impl<'a> Context<'a> {
+    /// A whole list that `writer` writes to an environment with a proxy, by every client that reads those.
+    pub(crate) fn of_environment(
+        local: Local<'a>,
+        cloud: Option<&'a str>,
+        direct: &'a [Direct],
+        writer: &'static str,
+    ) -> Self {
+        Self {
+            clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
+            proxied: true,
+            local,
+            cloud,
+            direct,
+            required: &Needs::get().hosts,
+            curl: None,
+            limit: None,
+            whole: true,
+            wanted: &[],
+            writer,
+        }
+    }
 }
 
 /// Judges the list of one place; `None`: that spelling of the variable is not set there.

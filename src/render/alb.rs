@@ -11,12 +11,11 @@ use crate::text;
 pub(crate) fn text(port: u16) -> String {
     let (facts, known) = (FrontFacts::get(), Known::get());
     let balancer = &facts.balancer;
-    let own = if port == known.health.port { String::new() } else { format!(" --port {port}") };
     let head = vec![
         "A load balancer of AWS for InsightCloudSec on hosts of EC2 (Terraform), by: ics-setup render alb".to_owned(),
         format!("Figures of {}, read {}.", balancer.source, balancer.date),
         "The product must know that TLS ends here:".to_owned(),
-        reconfigure(&own),
+        reconfigure(None, port),
         "In its System Settings the Base URL is the public name with https://.".to_owned(),
         "The vendor's own Terraform, which runs the product as tasks of ECS, brings a load balancer of its own."
             .to_owned(),

@@ -9,10 +9,8 @@ use serde_json::{Value, json};
 use super::SecretArn;
 use super::facts::EcsFacts;
 use super::names::Keeper;
-use crate::clients;
 use crate::finding::Status;
 use crate::lists::{self, Local};
-use crate::network::catalogue::Needs;
 use crate::problem::{Problem, id};
 use crate::settings::{Found, Key, ProxyUrl, Settings};
 use crate::system::cloud::{self, Direct, ECS};
@@ -199,19 +197,7 @@ impl EcsEnv {
     /// What is wrong with the list, by what clients make of it: titles.
     pub(crate) fn faults(&self) -> Vec<Text> {
         let direct = direct();
-        let judged_by = lists::Context {
-            clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
-            proxied: true,
-            local: Local::No,
-            cloud: Some(ECS),
-            direct: &direct,
-            required: &Needs::get().hosts,
-            curl: None,
-            limit: None,
-            whole: true,
-            wanted: &[],
-            writer: "render ecs-env",
-        };
+        let judged_by = lists::Context::of_environment(Local::No, Some(ECS), &direct, "render ecs-env");
         let list = crate::redact::list(&self.no_proxy);
         let findings = lists::lint(Some(&list), Some(&list), &"the tasks".into(), &judged_by);
         findings.into_iter().filter(|finding| finding.status != Status::Pass).map(|finding| finding.title).collect()

@@ -6,7 +6,6 @@ use askama::Template;
 
 use super::facts::FrontFacts;
 use super::{PlainPath, ServerName, reconfigure};
-use crate::product::Known;
 use crate::text::words::words;
 
 words! {
@@ -50,13 +49,11 @@ pub(crate) fn text(server: Server, front: &Front) -> String {
 
 fn head(server: Server, front: &Front) -> Vec<String> {
     let balancer = &FrontFacts::get().balancer;
-    let port = front.upstream.port();
-    let port = if port == Known::get().health.port { String::new() } else { format!(" --port {port}") };
     vec![
         format!("InsightCloudSec as https://{}/, by: ics-setup render {}", front.name.as_str(), server.as_str()),
         format!("Times of {}, read {}.", balancer.source, balancer.date),
         "The product must know that TLS ends here, and answer at this address alone:".to_owned(),
-        reconfigure(&format!(" --bind {}{port}", front.upstream.ip())),
+        reconfigure(Some(front.upstream.ip()), front.upstream.port()),
         "In its System Settings the Base URL is the one above.".to_owned(),
     ]
 }

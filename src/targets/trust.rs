@@ -11,38 +11,28 @@ use super::{Context, Phase, compose_path};
 use crate::authority::{self, Bundle, Store, bundle_file, mounts, observe, product_file, variables};
 use crate::consumers::installed_docker;
 use crate::consumers::judge::restart_command;
-use crate::context::{Named, sum_of};
+use crate::context::{Named, left, sum_of};
 use crate::docker::compose::edit::{Edit as ComposeEdit, edited};
-use crate::docker::text::seconds_of;
 use crate::envfile::{Edit, Syntax, edit};
-use crate::finding::{Finding, ids};
 use crate::net::Certificates;
 use crate::plan::{Draft, PlannedHost};
 use crate::problem::Problem;
+use crate::product::templates::BUNDLE;
 use crate::settings::{Key, Told};
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 use crate::vendor::prod_env;
 
-/// The authority that is to be trusted; `None`: nobody names one, or that of the last run is nowhere.
+/// The authority that is to be trusted; `None`: nobody names one, or that of the last run is left as it is.
 fn wanted(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<Option<Certificates>, Problem> {
     let Some(named) = Named::of(context.settings) else { return Ok(None) };
-    let found = named.certificates(context.view)?;
-    let fit =
-        found.as_ref().map(|found| found.fit(i64::try_from(seconds_of(context.view.host.now())).unwrap_or(i64::MAX)));
-    let why: Text = match fit {
-        Some(Ok(())) => return Ok(found),
-        Some(Err(unfit)) if !named.is_remembered() => return Err(named.refused(&unfit)),
-        Some(Err(unfit)) => unfit.why(),
-        None => "neither the file nor what runs have placed on this host has its certificates any more".into(),
-    };
-    let title = text!("the authority of the last run, {}, was left as it is", named.path().display());
-    draft.note(
-        Finding::warn(ids::PROXY_CA_HOST, title)
-            .cause(why)
-            .advise(text!("name it again: {}", ics_setup(text!("{} --proxy-ca <FILE>", own(context.phase.verb()))))),
-    );
-    Ok(None)
+    match named.fit(context.view.host)? {
+        Ok(found) => Ok(Some(found)),
+        Err(why) => {
+            draft.note(left(named.path(), why, context.phase.verb()));
+            Ok(None)
+        }
+    }
 }
 
 /// The host's own store, and the files of the product's folder.
@@ -114,12 +104,13 @@ pub(super) fn in_containers(context: &Context<'_>, draft: &mut Draft<'_>) -> Res
     };
     let Some(facts) = look(draft) else { return Ok(()) };
     if context.phase == Phase::Prepare {
-        if !facts.is_right() && !facts.is_by_hand() {
+        if !facts.is_right() && !facts.is_by_hand() && !facts.has_other_bundle() {
             draft.next(text!("let the product's containers trust the authority too: {}", ics_setup("reconfigure")));
         }
         return Ok(());
     }
-    if facts.unknown.is_some() {
+    // What somebody has mounted there is not taken away.
+    if facts.unknown.is_some() || facts.has_other_bundle() {
         return Ok(());
     }
     let kept = draft.plan.clone();
@@ -144,12 +135,11 @@ fn fill(
     draft: &mut Draft<'_>,
 ) -> Result<bool, Problem> {
     let home = &context.settings.home;
-    draft.put(
-        &product_file(home),
-        certificates.pem(),
-        0o644,
-        vec!["the authority of the proxy, for the containers".into()],
-    )?;
+    // One that says the same in other words is what somebody has made.
+    if facts.without_authority {
+        let reason = vec!["the authority of the proxy, for the containers".into()];
+        draft.put(&product_file(home), certificates.pem(), 0o644, reason)?;
+    }
     let public = Bundle::of(context.view).map(|bundle| bundle.certificates).unwrap_or_default();
     // An authority whose place this one takes is in the host's bundle until the run has taken it out.
     let public = public.without(&Store::placed(context.view)).without(certificates);
@@ -194,7 +184,7 @@ fn lead(context: &Context<'_>, facts: &authority::ContainersFacts, draft: &mut D
     let Some(present) = content(context, draft, &path)? else { return Ok(false) };
     let missing = |name: &str| facts.variables.iter().any(|own| own.name == name && own.at.is_none());
     let edits: Vec<Edit<'_>> =
-        variables().filter(|(name, _)| missing(name)).map(|(name, value)| Edit::Set(name, value.as_bytes())).collect();
+        variables().filter(|name| missing(name)).map(|name| Edit::Set(name, BUNDLE.1.as_bytes())).collect();
     let Ok(edited) = edit(&present, Syntax::EnvFile, &edits) else { return Ok(false) };
     if edited.bytes != present {
         draft.amend(&path, edited.bytes, super::vars::reasons(&edited.notes))?;

@@ -92,7 +92,7 @@ fn is_used(key: Key, phase: Phase, targets: &[TargetName]) -> bool {
     }
 }
 
-/// Does the run ask somebody with it? A changed back end, and the proxy: on a running host.
+/// Does the run ask somebody with it? A changed back end, on a running host.
 fn is_asked_with(key: Key, context: &Context<'_>, targets: &[TargetName]) -> bool {
     let prod_env = targets.contains(&TargetName::ProdEnv);
     context.view.host.is_live()

@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use super::Context;
-use crate::clients;
 use crate::envfile::{Note, PortableValue, Syntax};
 use crate::finding::{Finding, Status, ids};
 use crate::lists::{self, Local};
-use crate::network::catalogue::Needs;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::redact;
@@ -183,6 +181,11 @@ impl ProxyVars {
     }
 }
 
+/// Is a service of this deployment asked through loopback?
+fn local(test_drive: bool) -> Local<'static> {
+    if test_drive { Local::Certain } else { Local::No }
+}
+
 impl ProxyVars {
     /// What is wrong with the list that is going to be written, by the judge of lists. It stops no run.
     fn lints(&self, context: &Context<'_>, path: &Path, list: &NoProxy) -> Vec<Finding> {
@@ -194,18 +197,11 @@ impl ProxyVars {
         let text = redact::list(&list.to_string());
         let wanted: Vec<String> = list.shown().members().map(str::to_owned).collect();
         let cloud = cloud(context.view.host);
+        let (local, verb) = (local(self.test_drive), context.phase.verb());
         let judged_by = lists::Context {
-            clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
-            proxied: true,
-            local: if self.test_drive { Local::Certain } else { Local::No },
-            cloud: cloud.as_deref(),
-            direct: &context.settings.direct,
-            required: &Needs::get().hosts,
-            curl: None,
-            limit: None,
             whole: matches!(self.exclusions, Exclusions::Only(_)),
             wanted: &wanted,
-            writer: context.phase.verb(),
+            ..lists::Context::of_environment(local, cloud.as_deref(), &context.settings.direct, verb)
         };
         let place = text!("{}", context.view.host.shown(path).display());
         let findings = lists::lint(Some(&text), Some(&text), &place, &judged_by);
@@ -276,19 +272,7 @@ mod tests {
             let list: Vec<&str> = members.base.iter().chain(of_test_drive).map(String::as_str).collect();
             let direct = ["169.254.170.2", "metadata.google.internal"];
             let direct = direct.map(|host| Direct { host: host.to_owned(), of: "a cloud".to_owned() });
-            let context = lists::Context {
-                clients: clients::all().iter().filter(|client| client.reads_environment() && !client.broken).collect(),
-                proxied: true,
-                local: if test_drive { Local::Certain } else { Local::No },
-                cloud: Some("a cloud"),
-                direct: &direct,
-                required: &Needs::get().hosts,
-                curl: None,
-                limit: None,
-                whole: true,
-                wanted: &[],
-                writer: "prepare",
-            };
+            let context = lists::Context::of_environment(local(test_drive), Some("a cloud"), &direct, "prepare");
             let of_place = direct.iter().map(|direct| direct.host.as_str());
             let list = list.into_iter().chain(of_place).collect::<Vec<_>>().join(",");
             let findings = lists::lint(Some(&list), Some(&list), &"x".into(), &context);

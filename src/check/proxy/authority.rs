@@ -1,8 +1,8 @@
 //! Does host and product trust the authority of a proxy that inspects TLS, which somebody names?
 
-use crate::authority::{self, Asked, AuthorityFacts, ContainersFacts, HostFacts, Variable, WrongBundle};
+use crate::authority::{self, Asked, AuthorityFacts, ContainersFacts, Elsewhere, HostFacts, WrongBundle, anew};
 use crate::check::prelude::*;
-use crate::context::AuthoritySpec;
+use crate::context::{AuthoritySpec, left};
 use crate::text::{Foreign, quoted};
 
 pub(crate) struct Authority;
@@ -17,12 +17,13 @@ impl Check for Authority {
     );
 
     fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&Self::Facts>) -> Self::Facts {
-        let pem = &look.spec.authority.as_ref()?.pem;
-        Some(authority::observe_pem(look.host, look.platform?, &look.spec.home, pem))
+        let named = look.spec.authority.as_ref().filter(|named| named.unfit.is_none())?;
+        Some(authority::observe_pem(look.host, look.platform?, &look.spec.home, &named.pem))
     }
 
     fn judge(&self, facts: &Self::Facts, spec: &CheckSpec) -> Vec<Finding> {
         match (facts, &spec.authority) {
+            (_, Some(AuthoritySpec { file, unfit: Some(why), .. })) => vec![left(file, why.clone(), "prepare")],
             (Some(facts), Some(named)) => judge(facts, named),
             _ => Vec::new(),
         }
@@ -75,7 +76,7 @@ fn of_host(facts: &AuthorityFacts, named: &AuthoritySpec) -> Finding {
             Finding::warn(ids::PROXY_CA_HOST, title)
                 .observed(text!("openssl verify: {}", words))
                 .cause("programs that look certificates up by their names read links beside the bundle")
-                .advise(text!("have them made anew: {}", as_root(fresh(program)))),
+                .advise(text!("have them made anew: {}", as_root(text!("{}", own(anew(program).join(" ")))))),
         );
     }
     if missing.is_empty() || (facts.host.placed && facts.host.planned) {
@@ -105,15 +106,6 @@ fn of_host(facts: &AuthorityFacts, named: &AuthoritySpec) -> Finding {
     )
 }
 
-/// The program as it makes all links anew.
-fn fresh(program: &str) -> Text {
-    if program == "update-ca-certificates" {
-        "update-ca-certificates --fresh".into()
-    } else {
-        text!("{}", own(program))
-    }
-}
-
 fn of_daemon() -> Finding {
     Finding::warn(ids::PROXY_CA_DAEMON, "the Docker daemon has not read the authority")
         .expected("a daemon that was started after the authority was placed")
@@ -128,17 +120,17 @@ fn of_containers(facts: &AuthorityFacts, containers: &ContainersFacts, named: &A
         let title = text!("the product's containers are given the authority of {}", origin);
         return Finding::pass(ids::PROXY_CA_CONTAINERS, title).expected(expected).observed(whose(&facts.subjects));
     }
-    if containers.is_by_hand() {
-        return by_hand(&containers.variables, named).expected(expected);
+    if let Some((file, line, why)) = &containers.unknown {
+        let title = text!("it is not known whether the product's containers trust the authority of {}", origin);
+        let place = if *line == 0 { text!("{}", own(file)) } else { text!("{}:{}", own(file), line) };
+        return Finding::warn(ids::PROXY_CA_CONTAINERS, title)
+            .expected(expected)
+            .observed(text!("{}: {}", place, why))
+            .cause("what services get cannot be told from that, so nothing is edited")
+            .advise(text!("mend it by hand, then: {}", ics_setup(run("reconfigure", named))));
     }
     let title = text!("the product's containers do not trust the authority of {}", origin);
     let finding = Finding::warn(ids::PROXY_CA_CONTAINERS, title).expected(expected);
-    if let Some((file, line, why)) = &containers.unknown {
-        return finding
-            .observed(text!("{}:{}: {}", own(file), own(line), why))
-            .cause("what services get cannot be told from that file, so nothing of it is edited")
-            .advise(text!("mend it by hand, then: {}", ics_setup(run("reconfigure", named))));
-    }
     if containers.bundle == Some(WrongBundle::NoRoots) {
         return finding
             .observed("this host has no bundle of public roots that could be given to them with the authority")
@@ -147,6 +139,12 @@ fn of_containers(facts: &AuthorityFacts, containers: &ContainersFacts, named: &A
                 "install ca-certificates on this host, then: {}",
                 ics_setup(run("reconfigure", named))
             ));
+    }
+    if !containers.elsewhere.is_empty() {
+        return mounted_elsewhere(containers, named).expected(expected);
+    }
+    if containers.is_by_hand() {
+        return by_hand(containers, named).expected(expected);
     }
     finding
         .observed(lacking(containers))
@@ -172,20 +170,47 @@ fn lacking(containers: &ContainersFacts) -> Text {
     Text::join(all, "; ")
 }
 
+/// Somebody has other files mounted: those stay.
+fn mounted_elsewhere(containers: &ContainersFacts, named: &AuthoritySpec) -> Finding {
+    let unique = |of: fn(&Elsewhere) -> &str| {
+        let mut all: Vec<&str> = Vec::new();
+        containers.elsewhere.iter().for_each(|own| {
+            if !all.contains(&of(own)) {
+                all.push(of(own))
+            }
+        });
+        all.join(", ")
+    };
+    let (services, inside) = (unique(|own| &own.service), unique(|own| &own.inside));
+    let title = text!("{} mounts another file at {}, which was left", Foreign::new(services), own(inside));
+    let mounts = containers.elsewhere.iter().map(|own| text!("{} in {}", &own.source, Foreign::new(&own.service)));
+    let rest = ContainersFacts { elsewhere: Vec::new(), ..containers.clone() };
+    let lacking = (!rest.is_right() && !rest.is_by_hand()).then(|| lacking(&rest));
+    Finding::warn(ids::PROXY_CA_CONTAINERS, title)
+        .observed(Text::join(mounts.chain(set_by_hand(containers)).chain(lacking), "; "))
+        .cause("clients in those containers find that file, and it has not what they need to trust what the proxy signs")
+        .advise(text!("take the mount out, then have it made: {}", ics_setup(run("reconfigure", named))))
+        .advise("or see to it that the file has the authority, and the public roots where variables lead to it, and leave it")
+}
+
+/// The lines by which somebody leads clients elsewhere.
+fn set_by_hand(containers: &ContainersFacts) -> impl Iterator<Item = Text> {
+    containers.variables.iter().filter_map(|variable| {
+        let (file, line) = variable.at.as_ref()?;
+        Some(match &variable.value {
+            Some(value) => text!("{}:{}: {}", own(file), line, value),
+            None => text!("{}:{}", own(file), line),
+        })
+    })
+}
+
 /// Somebody leads clients elsewhere: that is not overwritten.
-fn by_hand(variables: &[Variable], named: &AuthoritySpec) -> Finding {
-    let names: Vec<&str> = variables.iter().map(|own| own.name.as_str()).collect();
+fn by_hand(containers: &ContainersFacts, named: &AuthoritySpec) -> Finding {
+    let names: Vec<&str> = containers.variables.iter().map(|own| own.name.as_str()).collect();
     let title =
         text!("{} in the product's containers names other certificates, which were left", own(names.join(", ")));
-    let seen = variables.iter().map(|own| {
-        let (file, line) = own.at.clone().unwrap_or_default();
-        match &own.value {
-            Some(value) => text!("{}:{}: {}", crate::text::own(file), line, value),
-            None => text!("{}:{}", crate::text::own(file), line),
-        }
-    });
     Finding::warn(ids::PROXY_CA_CONTAINERS, title)
-        .observed(Text::join(seen, "; "))
+        .observed(Text::join(set_by_hand(containers), "; "))
         .cause("somebody has set it; where that file has not the authority too, clients that read it refuse what the proxy signs")
         .advise(text!("take the line out, then have it set: {}", ics_setup(run("reconfigure", named))))
         .advise("or see to it that the file has the public roots and the authority, and leave it")
@@ -194,9 +219,16 @@ fn by_hand(variables: &[Variable], named: &AuthoritySpec) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authority::Variable;
 
     fn named() -> AuthoritySpec {
-        AuthoritySpec { file: "/x/ca.pem".into(), origin: "--proxy-ca".into(), remembered: false, pem: String::new() }
+        AuthoritySpec {
+            file: "/x/ca.pem".into(),
+            origin: "--proxy-ca".into(),
+            remembered: false,
+            pem: String::new(),
+            unfit: None,
+        }
     }
 
     fn facts() -> AuthorityFacts {

@@ -155,9 +155,9 @@ impl Service {
             && files(self) == files(other)
     }
 
-    /// Do its containers have something mounted there?
-    pub(crate) fn mounts(&self, inside: &str) -> bool {
-        self.volumes.iter().any(|(_, own)| own == inside)
+    /// What its containers have mounted there: a path of the host, or the name of a volume.
+    pub(crate) fn mounted_at(&self, inside: &str) -> Option<&Path> {
+        self.volumes.iter().rev().find(|(_, own)| own == inside).map(|(source, _)| source.as_path())
     }
 
     /// Do its containers mount this file of the host?
