@@ -253,3 +253,73 @@ fn look_at_variables(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::host::MemoryHost;
+    use crate::net::testing::authority;
+
+    const BOTH: &str = "    volumes:\n    - ./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n    - SITE:/etc/ssl/proxy_ca_bundle.crt\n";
+
+    fn of(name: &str) -> Certificates {
+        Certificates::of_bundle(authority(name).pem().as_bytes())
+    }
+
+    /// A host whose containers have what they need, by this source of the bundle.
+    fn host(site: &str) -> MemoryHost {
+        let services = format!("services:\n  worker:\n    image: a:1\n    env_file: prod.env\n{BOTH}");
+        let env: String = variables().map(|name| format!("{name}={}\n", BUNDLE.1)).collect();
+        MemoryHost::default()
+            .with("/divvycloud/docker-compose.yml", services.replace("SITE", site))
+            .with("/divvycloud/prod.env", env)
+    }
+
+    fn look(host: &MemoryHost, own: &Certificates, roots: &Certificates) -> ContainersFacts {
+        observe(host, Path::new("/divvycloud"), own, roots).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_unknown_and_what_is_not_there_is_none() {
+        let (own, roots) = (of("Inspector"), of("Public"));
+        let known = || {
+            host("./proxy_ca_bundle.crt")
+                .with("/divvycloud/proxy_cert.crt", own.pem())
+                .with("/divvycloud/proxy_ca_bundle.crt", roots.and(&own).pem())
+        };
+        assert!(look(&known(), &own, &roots).is_right());
+        for path in
+            ["/divvycloud", "/divvycloud/proxy_cert.crt", "/divvycloud/proxy_ca_bundle.crt", "/divvycloud/prod.env"]
+        {
+            let facts = look(&known().with_error(path, ErrorKind::PermissionDenied), &own, &roots);
+            let (file, ..) = facts.unknown.unwrap_or_default();
+            assert_eq!(file, path);
+        }
+        assert_eq!(observe(&MemoryHost::default(), Path::new("/divvycloud"), &own, &roots), None);
+    }
+
+    #[test]
+    fn a_mount_counts_by_what_is_mounted() {
+        let (own, roots) = (of("Inspector"), of("Public"));
+        let host = |site: &str| {
+            let host = host(site).with("/divvycloud/proxy_cert.crt", own.pem());
+            host.with("/divvycloud/proxy_ca_bundle.crt", roots.and(&own).pem())
+        };
+        for (site, content, is_there) in [
+            ("/opt/site.crt", roots.pem(), false),
+            ("/opt/site.crt", own.pem(), false),
+            ("/opt/site.crt", roots.and(&own).pem(), true),
+            ("/opt/absent.crt", Vec::new(), false),
+            ("volume", Vec::new(), false),
+            ("../divvycloud/proxy_ca_bundle.crt", Vec::new(), true),
+            ("/opt/link", Vec::new(), true),
+        ] {
+            let host = host(site).with("/opt/site.crt", content);
+            host.put_link("/opt/link", "/divvycloud/proxy_ca_bundle.crt", 0);
+            let facts = look(&host, &own, &roots);
+            assert_eq!((facts.is_right(), facts.has_other_bundle()), (is_there, !is_there), "{site}: {facts:?}");
+        }
+    }
+}

@@ -76,6 +76,11 @@ impl Doing<'_, '_> {
         ended
     }
 
+    /// Somebody has started the Docker daemon in this run: it reads the system's roots as they are now.
+    pub(crate) fn daemon_was_started(&mut self) {
+        self.context.took_up = false;
+    }
+
     /// Restarts the Docker daemon where it has not read what its files say.
     ///
     /// # Errors

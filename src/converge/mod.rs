@@ -120,7 +120,7 @@ pub(crate) struct RunContext {
     pub(crate) restart: bool,
     /// The Docker daemon was restarted, and has read all of its files.
     pub(crate) restarted: bool,
-    /// What lay in the host's store was taken up when everything was written, and the Docker daemon may not have read it.
+    /// This run had what lay in the host's store taken up, and the Docker daemon was not started since.
     took_up: bool,
     /// What was wanted.
     pub(crate) settings: Option<Settings>,
@@ -278,6 +278,8 @@ impl Converge<'_> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
+        // Whoever is started or restarted in this run is to read it.
+        trust::take_up(self.host, context)?;
         self.around.before(&mut Doing {
             session: &session,
             context,
@@ -334,9 +336,8 @@ impl Converge<'_> {
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
         let is_down = self.around.is_down();
-        let ready = trust::take_up(self.host, context)
-            .and_then(|()| prove::restart(self.host, context))
-            .and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
+        let ready =
+            prove::restart(self.host, context).and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
         if let Err(problem) = ready {
             return Err(self.give_up(session, context, problem));
         }

@@ -107,7 +107,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
     systemctl(host, "try-restart", &unit).map_err(|problem| {
         problem.hint("then run the same command again: it restarts a daemon that has not read its proxy")
     })?;
-    context.restarted = true;
+    (context.restarted, context.took_up) = (true, false);
     Ok(true)
 }
 
@@ -118,7 +118,7 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
 pub(super) fn restart_as_before(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
     let Some(unit) = consumers::installed_docker(host, release).filter(|_| systemd_runs(host)) else { return Ok(()) };
-    context.restarted = false;
+    (context.restarted, context.took_up) = (false, false);
     systemctl(host, "restart", &format!("{unit}.service"))
 }
 

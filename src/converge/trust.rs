@@ -8,7 +8,7 @@ use crate::context::{AuthoritySpec, Named};
 use crate::finding::{Finding, Status};
 use crate::host::{HostRead, View};
 use crate::plan::PlannedHost;
-use crate::problem::{HostState, Problem};
+use crate::problem::Problem;
 use crate::targets::docker_reads_roots;
 
 /// What is to be said of it once the plan is carried out.
@@ -25,11 +25,10 @@ pub(super) fn waits(host: &dyn HostRead, context: &RunContext) -> bool {
 /// Has the system's program take it up. The Docker daemon, which may have been started before, is to read it then.
 ///
 /// # Errors
-/// The program failed.
+/// The program failed; nothing has changed.
 pub(super) fn take_up(host: &dyn HostRead, context: &mut RunContext) -> Result<(), Problem> {
     let Some(platform) = context.platform.as_ref().filter(|_| waits(host, context)) else { return Ok(()) };
-    let state = if context.run.is_some() { HostState::Changed } else { HostState::AsItWas };
-    refresh(host, Store::of(platform).folder, false).map_err(|problem| problem.leaving(state))?;
+    refresh(host, Store::of(platform).folder, false)?;
     if let Some(unit) = installed_docker(host, platform.systemd()).filter(|_| !context.restart) {
         context.plan.next_steps.push(docker_reads_roots(unit));
     }

@@ -160,7 +160,24 @@ fn each_form_names_what_the_variables_do_not_reach() {
 #[test]
 fn on_a_task_nothing_is_changed_and_status_says_where_settings_are() {
     let task = [("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/x")];
-    for verb in [&["prepare", "--proxy", "http://h:1"][..], &["reconfigure", "--proxy", "http://h:1"], &["revert"]] {
+    let all = [
+        &["prepare", "--proxy", "http://h:1"][..],
+        &["install", "--proxy", "http://h:1"],
+        &["reconfigure", "--proxy", "http://h:1"],
+        &["revert"],
+        &["prune", "--images"],
+    ];
+    let texts = [include_str!("../../README.md").to_owned(), run(&["check", "--explain", "ecs"], &[], "").ok().stdout];
+    for text in texts {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (said, _) = text.split_once(" refuse (exit 4)").or(text.split_once(" refuse there")).unwrap();
+        let said = said.rsplit(". ").next().unwrap();
+        // Without a terminal the wizard asks nothing anywhere.
+        for verb in all.iter().map(|verb| verb[0]).chain(["wizard"]) {
+            assert!(said.contains(verb), "{verb}: {said}");
+        }
+    }
+    for verb in all {
         let ran = run(&[verb, &["--yes", "--dry-run"]].concat(), &task, "");
         assert_eq!(ran.code, 4, "{verb:?}: {}", ran.stderr);
         assert!(ran.stderr.contains("this is a task of Amazon ECS"), "{}", ran.stderr);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::root::Root;
+use crate::root::{Root, STATE_FILE};
 
 /// A certificate authority, as PEM.
 pub fn authority(name: &str) -> (String, String) {
@@ -32,6 +32,21 @@ fn finding<'j>(json: &'j Value, id: &str) -> &'j Value {
 fn is(json: &Value, id: &str, status: &str, words: &str) {
     let found = finding(json, id);
     assert!(found["status"] == status && found.to_string().contains(words), "{id} {status} {words}: {json:#}");
+}
+
+/// No printed command would mend it, as one who runs it would learn.
+fn has_advice_alone(json: &Value, id: &str) {
+    let found = finding(json, id);
+    let fix = found["fix"].as_array().map_or(0, Vec::len);
+    assert!(fix == 0 && found["advice"].as_array().is_some_and(|all| !all.is_empty()), "{json:#}");
+}
+
+/// An authority whose days are over.
+fn expired() -> String {
+    let mut old = rcgen::CertificateParams::default();
+    old.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    old.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    old.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
 }
 
 /// Names of the files that runs have placed.
@@ -160,10 +175,6 @@ fn what_is_no_authority_is_refused_by_name() {
     host(&root, BUNDLE);
     let (ca, key) = authority("Inspector");
     let leaf = rcgen::generate_simple_self_signed(["proxy.corp.example".to_owned()]).unwrap().cert.pem();
-    let mut old = rcgen::CertificateParams::default();
-    old.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    old.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    let old = old.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem();
     let before = root.picture();
     for (content, words) in [
         (format!("{ca}{key}").into_bytes(), "it holds a private key"),
@@ -171,14 +182,15 @@ fn what_is_no_authority_is_refused_by_name() {
         (b"hello\n".to_vec(), "it holds no certificate as PEM"),
         (ca.as_bytes()[..ca.len() - 60].to_vec(), "damaged or cut"),
         (leaf.into_bytes(), "may not sign others"),
-        (old.into_bytes(), "has expired"),
+        (expired().into_bytes(), "has expired"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         std::fs::write(&path, content).unwrap();
         let file = path.display().to_string();
-        for verb in ["prepare", "reconfigure"] {
-            let (code, json) = root.json(&[&[verb], &PROXY[..], &[&file]].concat());
+        // A check that took it would print a command that does not.
+        for verb in [&["prepare"][..], &["reconfigure"], &["check", "proxy"]] {
+            let (code, json) = root.json(&[verb, &PROXY[..], &[&file]].concat());
             assert_eq!((code, json["error"]["id"].as_str()), (3, Some("setting-invalid")), "{json:#}");
             let said = json["error"].to_string();
             assert!(said.contains(words) && said.contains("--proxy-ca"), "{words}: {said}");
@@ -229,4 +241,92 @@ fn what_somebody_has_set_is_not_overwritten_and_what_cannot_be_mounted_is_not_po
     let (_, json) = root.json(&["reconfigure", "--proxy-ca", &root.at("ca.pem").display().to_string()]);
     is(&json, "proxy-ca-containers", "warn", "no bundle of public roots");
     assert!(!root.get("divvycloud/prod.env").contains("SSL_CERT_FILE"));
+}
+
+#[test]
+fn what_the_last_run_was_given_and_no_run_takes_any_more_is_told_by_check_and_run_alike() {
+    let root = Root::ubuntu();
+    host(&root, BUNDLE);
+    root.put("ca.pem", authority("Inspector").0);
+    root.run(&[&["prepare"], &PROXY[..], &[&root.at("ca.pem").display().to_string()]].concat()).ok();
+    let folder = "usr/local/share/ca-certificates";
+    for name in placed(&root, folder) {
+        std::fs::remove_file(root.at(folder).join(name)).unwrap();
+    }
+    let mut state: Value = serde_json::from_str(&root.get(STATE_FILE)).unwrap();
+    for (content, forgets, words) in [("", false, "neither the file nor"), (&expired(), true, "has expired")] {
+        root.put("ca.pem", content);
+        if forgets {
+            let told = state.as_object_mut().unwrap().values_mut().find_map(Value::as_object_mut).unwrap();
+            assert!(told.remove("proxy.ca_sha256").is_some(), "{told:?}");
+            root.put(STATE_FILE, state.to_string());
+        }
+        for verb in [&["check", "proxy"][..], &["prepare"]] {
+            let (_, json) = root.json(verb);
+            is(&json, "proxy-ca-host", "warn", words);
+            is(&json, "proxy-ca-host", "warn", "was left as it is");
+            is(&json, "proxy-ca-host", "warn", "prepare --proxy-ca <FILE>");
+            has_advice_alone(&json, "proxy-ca-host");
+            assert_eq!(finding(&json, "proxy-ca-containers"), &Value::Null, "{json:#}");
+        }
+    }
+}
+
+#[test]
+fn an_authority_in_other_words_is_not_written_anew() {
+    let root = Root::ubuntu();
+    host(&root, BUNDLE);
+    let (ca, _) = authority("Inspector");
+    root.put("ca.pem", &ca);
+    let by_hand = format!("# from the proxy team\r\n{}", ca.replace('\n', "\r\n"));
+    root.put("divvycloud/proxy_cert.crt", &by_hand);
+    let file = root.at("ca.pem").display().to_string();
+    for outcome in ["changed", "unchanged"] {
+        let (code, json) = root.json(&["reconfigure", "--proxy-ca", &file]);
+        assert_eq!((code, json["outcome"].as_str()), (0, Some(outcome)), "{json:#}");
+        is(&json, "proxy-ca-containers", "pass", "are given the authority");
+        assert_eq!(root.get("divvycloud/proxy_cert.crt"), by_hand);
+    }
+}
+
+#[test]
+fn a_file_that_somebody_mounts_there_is_not_led_to() {
+    let (ca, _) = authority("Inspector");
+    let site = authority("Site").0;
+    let mount = |line: &str| COMPOSE.replacen("    volumes:\n", &format!("    volumes:\n      - {line}\n"), 1);
+    let at_bundle = mount("/opt/site.crt:/etc/ssl/proxy_ca_bundle.crt:ro");
+    let at_own = mount("/opt/site.crt:/usr/local/share/ca-certificates/proxy_cert.crt");
+    for (compose, content, led, words) in [
+        (&at_bundle, &site, false, Some("mounts another file at /etc/ssl/proxy_ca_bundle.crt")),
+        (&at_bundle, &ca, false, Some("mounts another file at /etc/ssl/proxy_ca_bundle.crt")),
+        (&at_bundle, &format!("{site}{ca}"), true, None),
+        (&at_own, &site, true, Some("mounts another file at /usr/local/share/ca-certificates/proxy_cert.crt")),
+        (&at_own, &format!("{ca}{site}"), true, None),
+    ] {
+        let root = Root::ubuntu();
+        host(&root, BUNDLE);
+        root.put("divvycloud/docker-compose.yml", compose);
+        root.put("opt/site.crt", content);
+        root.put("ca.pem", &ca);
+        let file = root.at("ca.pem").display().to_string();
+        for outcome in [if led { "changed" } else { "unchanged" }, "unchanged"] {
+            let (code, json) =
+                root.json(&["reconfigure", "--proxy-ca", &file, "--target", "prod-env,compose-file,trust"]);
+            let placed = placed(&root, "usr/local/share/ca-certificates").len();
+            assert_eq!((code, placed), (0, 1), "{json:#}");
+            let of_product = json["changes"].to_string().contains("/divvycloud/");
+            assert_eq!(of_product, outcome == "changed", "{json:#}");
+            match words {
+                Some(words) => {
+                    is(&json, "proxy-ca-containers", "warn", words);
+                    is(&json, "proxy-ca-containers", "warn", "/opt/site.crt in interfaceserver");
+                    has_advice_alone(&json, "proxy-ca-containers");
+                }
+                None => is(&json, "proxy-ca-containers", "pass", "are given the authority"),
+            }
+        }
+        assert_eq!(root.get("divvycloud/prod.env").contains("\nSSL_CERT_FILE="), led, "{compose}");
+        let (_, json) = root.json(&["prepare", "--proxy-ca", &file]);
+        assert!(!json["next_steps"].to_string().contains("reconfigure"), "{json:#}");
+    }
 }

@@ -127,7 +127,10 @@ fn of_containers(facts: &AuthorityFacts, containers: &ContainersFacts, named: &A
             .expected(expected)
             .observed(text!("{}: {}", place, why))
             .cause("what services get cannot be told from that, so nothing is edited")
-            .advise(text!("mend it by hand, then: {}", ics_setup(run("reconfigure", named))));
+            .advise(text!(
+                "mend it by hand, or look as root where it could not be read; then: {}",
+                ics_setup(run("reconfigure", named))
+            ));
     }
     let title = text!("the product's containers do not trust the authority of {}", origin);
     let finding = Finding::warn(ids::PROXY_CA_CONTAINERS, title).expected(expected);
@@ -182,7 +185,8 @@ fn mounted_elsewhere(containers: &ContainersFacts, named: &AuthoritySpec) -> Fin
         all.join(", ")
     };
     let (services, inside) = (unique(|own| &own.service), unique(|own| &own.inside));
-    let title = text!("{} mounts another file at {}, which was left", Foreign::new(services), own(inside));
+    let verb = if services.contains(", ") { "mount" } else { "mounts" };
+    let title = text!("{} {} another file at {}", Foreign::new(services), own(verb), own(inside));
     let mounts = containers.elsewhere.iter().map(|own| text!("{} in {}", &own.source, Foreign::new(&own.service)));
     let rest = ContainersFacts { elsewhere: Vec::new(), ..containers.clone() };
     let lacking = (!rest.is_right() && !rest.is_by_hand()).then(|| lacking(&rest));
@@ -220,6 +224,7 @@ fn by_hand(containers: &ContainersFacts, named: &AuthoritySpec) -> Finding {
 mod tests {
     use super::*;
     use crate::authority::Variable;
+    use crate::text::Fix;
 
     fn named() -> AuthoritySpec {
         AuthoritySpec {
@@ -280,7 +285,52 @@ mod tests {
         assert!(found.title.contains("were left") && found.observed.unwrap().contains("prod.env:3"));
         let found = of(ContainersFacts { bundle: Some(WrongBundle::NoRoots), ..ContainersFacts::default() });
         assert!(found.observed.unwrap().contains("no bundle of public roots"));
-        let unknown = Some(("/f".to_owned(), 3, "odd".into()));
-        assert!(of(ContainersFacts { unknown, ..ContainersFacts::default() }).observed.unwrap().contains("/f:3: odd"));
+    }
+
+    #[test]
+    fn what_is_not_known_of_containers_is_not_told_as_distrust() {
+        for (line, seen) in [(3, "/f:3: odd"), (0, "/f: odd")] {
+            let unknown = Some(("/f".to_owned(), line, "odd".into()));
+            // Whatever else was found before the reading ended.
+            let containers = ContainersFacts { unknown, without_authority: true, ..ContainersFacts::default() };
+            let found = of_containers(&facts(), &containers, &named());
+            assert_eq!(
+                found.title.to_string(),
+                "it is not known whether the product's containers trust the authority of --proxy-ca"
+            );
+            assert_eq!((found.observed.unwrap().to_string(), found.status), (seen.to_owned(), Status::Warn));
+        }
+    }
+
+    #[test]
+    fn a_mount_of_another_file_is_named_and_has_no_command_that_would_leave_it() {
+        let at = |service: &str, inside: &str| Elsewhere {
+            service: service.to_owned(),
+            source: "/opt/site.crt".into(),
+            inside: inside.to_owned(),
+        };
+        let containers = ContainersFacts { elsewhere: vec![at("worker", "/in")], ..ContainersFacts::default() };
+        let found = of_containers(&facts(), &containers, &named());
+        assert_eq!(found.title.to_string(), "worker mounts another file at /in");
+        assert_eq!(found.observed.unwrap().to_string(), "/opt/site.crt in worker");
+        assert!(found.fix.iter().all(|fix| matches!(fix, Fix::Advice(_))), "{:?}", found.fix);
+        let elsewhere = vec![at("scheduler", "/in"), at("worker", "/in")];
+        let containers = ContainersFacts { elsewhere, without_authority: true, ..ContainersFacts::default() };
+        let found = of_containers(&facts(), &containers, &named());
+        assert_eq!(found.title.to_string(), "scheduler, worker mount another file at /in");
+        assert!(found.observed.unwrap().contains("no such files"));
+    }
+
+    #[test]
+    fn an_authority_that_no_run_takes_is_told_as_such_and_nothing_else_is() {
+        let spec = CheckSpec {
+            authority: Some(AuthoritySpec { unfit: Some("it has expired".into()), ..named() }),
+            ..CheckSpec::default()
+        };
+        let found = Authority.judge(&None, &spec);
+        let [found] = found.as_slice() else { panic!("{found:?}") };
+        assert!(found.title.contains("/x/ca.pem, was left as it is") && found.status == Status::Warn, "{found:?}");
+        assert!(found.cause.as_ref().unwrap().contains("expired"));
+        assert!(found.fix.iter().all(|fix| matches!(fix, Fix::Advice(_))), "{:?}", found.fix);
     }
 }

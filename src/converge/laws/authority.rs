@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 
 use super::live::{self, Live};
 use super::{Nobody, Nothing, hosts, picture, take_back};
+use crate::authority::bundle_file;
 use crate::context::Inputs;
-use crate::converge::{Converge, Options, RunContext};
+use crate::converge::{Around, Converge, Doing, Options, RunContext};
+use crate::docker::compose::Service;
+use crate::envfile::Dialect;
 use crate::finding::{Ignored, ids};
 use crate::host::{Fault, FaultyHost, HostRead, HostWrite, MemoryHost};
 use crate::net::Certificates;
 use crate::net::testing::authority;
 use crate::problem::{HostState, Problem, id};
+use crate::product::Place;
+use crate::product::templates::BUNDLE;
 use crate::report::Outcome;
 use crate::settings::{Key, Layer, Origin};
 use crate::targets::Phase;
@@ -25,6 +30,7 @@ const COMPOSE: &[&str] = &[
     "services:\n  interfaceserver:\n    image: a:1\n    env_file:\n    - prod.env\n    environment: {SSL_CERT_FILE: /opt/site.pem}\n",
     "services:\n  interfaceserver:\n    image: a:1\n    env_file: prod.env\n    environment: {AWS_CA_BUNDLE: /opt/site.pem}\n  worker:\n    image: a:1\n    env_file: prod.env\n",
     "services:\n  interfaceserver:\n    image: a:1\n    env_file: prod.env\n    volumes:\n    - /opt/ca.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n",
+    "services:\n  interfaceserver:\n    image: a:1\n    env_file: prod.env\n  worker:\n    image: a:1\n    env_file: prod.env\n    volumes:\n    - ./site.crt:/etc/ssl/proxy_ca_bundle.crt\n",
     "include: [more.yml]\nservices: {}\n",
     "services:\n  interfaceserver:\n    image: a:1\n",
     "services: {\n",
@@ -62,6 +68,16 @@ fn run(host: &dyn HostWrite, phase: Phase, file: &str) -> (Result<Outcome, Probl
 }
 
 fn run_with(host: &dyn HostWrite, phase: Phase, file: &str, restart: bool) -> (Result<Outcome, Problem>, RunContext) {
+    run_around(host, phase, file, restart, &mut Nothing)
+}
+
+fn run_around(
+    host: &dyn HostWrite,
+    phase: Phase,
+    file: &str,
+    restart: bool,
+    around: &mut dyn Around,
+) -> (Result<Outcome, Problem>, RunContext) {
     let mut flags = Layer::default();
     if restart {
         flags.insert(Key::Restart.spec(), "true".to_owned(), Origin::Flag("--restart".to_owned())).unwrap();
@@ -71,7 +87,7 @@ fn run_with(host: &dyn HostWrite, phase: Phase, file: &str, restart: bool) -> (R
     let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
     let mut context = RunContext::default();
     let inputs = Inputs::alone(flags);
-    let converge = Converge { host, inputs, phase, options, interface: &mut Nobody, around: &mut Nothing };
+    let converge = Converge { host, inputs, phase, options, interface: &mut Nobody, around };
     (converge.run(&mut context), context)
 }
 
@@ -96,6 +112,7 @@ fn a_second_run_has_nothing_to_do_and_the_way_back_is_whole() {
                 assert_eq!(picture(&host), before, "host {number}, {phase:?}: {first:?}");
                 continue;
             }
+            no_client_is_led_to_another_file(&host);
             told += usize::from(context.findings.iter().any(|own| own.id == ids::PROXY_CA_CONTAINERS));
             let (second, context) = run(&host, phase, &path);
             let paths: Vec<_> = context.plan.changes.iter().map(|change| (&change.path, &change.reasons)).collect();
@@ -107,8 +124,46 @@ fn a_second_run_has_nothing_to_do_and_the_way_back_is_whole() {
     assert!(told > 40, "{told}");
 }
 
+/// Whoever reads the variables finds the file there that runs have made for them.
+fn no_client_is_led_to_another_file(host: &MemoryHost) {
+    let (home, env) = (Path::new("/divvycloud"), Path::new("/divvycloud/prod.env"));
+    let text = host.read(env).unwrap().unwrap_or_default();
+    if !String::from_utf8_lossy(&text).contains(BUNDLE.1) {
+        return;
+    }
+    let services = Place::look(host, home).read_services(host, home).unwrap();
+    for service in services.iter().filter(|service| service.reads(env)) {
+        assert_eq!(service.mounted_at(BUNDLE.1), Some(bundle_file(home).as_path()), "{}", service.name);
+    }
+    assert!(host.read(&bundle_file(home)).unwrap().is_some());
+}
+
+#[test]
+fn what_one_service_is_given_by_hand_keeps_no_other_from_getting_it() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    let [one, two] = [
+        "  interfaceserver:\n    image: a:1\n    env_file: prod.env\n    environment: {AWS_CA_BUNDLE: /opt/site.pem}\n",
+        "  worker:\n    image: a:1\n    env_file: prod.env\n",
+    ];
+    for services in [[one, two], [two, one]] {
+        let host = host(2, &roots);
+        host.put("/divvycloud/docker-compose.yml", format!("services:\n{}", services.concat()).as_bytes());
+        run(&host, Phase::Reconfigure, &path).0.unwrap();
+        let home = Path::new("/divvycloud");
+        let services = Place::look(&host, home).read_services(&host, home).unwrap();
+        let gets = |service: &Service| service.gets(&host, Dialect::ComposeV2, &["AWS_CA_BUNDLE"]).unwrap();
+        for service in &services {
+            let wanted = if service.name == "worker" { BUNDLE.1 } else { "/opt/site.pem" };
+            assert_eq!(gets(service)["AWS_CA_BUNDLE"].value, Ok(wanted.to_owned()), "{}", service.name);
+        }
+    }
+}
+
+/// Content by name, as far as it is no process'.
 fn names(host: &MemoryHost) -> Vec<(PathBuf, Vec<u8>)> {
-    picture(host).into_iter().map(|(path, (bytes, _))| (path, bytes)).collect()
+    let files = picture(host).into_iter().filter(|(path, _)| !path.starts_with("/proc"));
+    files.map(|(path, (bytes, _))| (path, bytes)).collect()
 }
 
 #[test]
@@ -155,6 +210,36 @@ fn the_bundle_is_as_the_files_are_also_behind_a_link() {
             }
             let now = names(&bare);
             assert!(now == names(&old) || now == names(&whole), "effect {at}, link: {is_link}");
+        }
+    }
+}
+
+#[test]
+fn a_program_that_fails_for_good_does_not_keep_an_interrupted_run_from_being_taken_back() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    let fresh = || {
+        let host = started(&roots);
+        host.put(live::BROKEN, b"");
+        host
+    };
+    let old = fresh();
+    Live::new(&old);
+    for at in 1.. {
+        let bare = fresh();
+        let live = Live::new(&bare);
+        let host = FaultyHost::new(live, at, Fault::Fails(ErrorKind::StorageFull));
+        let _ = run(&host, Phase::Prepare, &path);
+        let struck = host.struck();
+        let problem = run(&Live::new(&bare), Phase::Prepare, &path).0.unwrap_err();
+        assert_eq!(
+            (problem.id, problem.host_state),
+            (id::TRUST_FAILED, HostState::Restored),
+            "effect {at}: {problem:?}"
+        );
+        assert!(names(&bare) == names(&old), "effect {at}");
+        if !struck {
+            break;
         }
     }
 }
@@ -219,4 +304,33 @@ fn a_daemon_that_runs_since_before_the_bundle_was_made_is_restarted_behind_it() 
         let again = context.plan.next_steps.iter().any(|step| step.to_string().contains("Docker daemon"));
         assert!(live.restarts() == 0 && !again, "{:?}", context.plan.next_steps);
     }
+}
+
+/// Restarts the daemon while files are written, as an installation does.
+struct Restarts<'h>(&'h dyn HostRead);
+
+impl Around for Restarts<'_> {
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    fn before_commit(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
+        let bundle = self.0.read(Path::new(live::BUNDLE)).unwrap().unwrap_or_default();
+        assert!(Certificates::of_bundle(&bundle).has(doing.context.plan.authority.as_ref().unwrap()));
+        assert!(doing.restart_daemon(self.0)?);
+        assert!(!doing.daemon_has_read_other(self.0));
+        Ok(())
+    }
+}
+
+#[test]
+fn a_daemon_that_is_restarted_within_a_run_finds_the_bundle_made() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    let host = started(&roots);
+    // An image that is booted.
+    run(&host, Phase::Prepare, &path).0.unwrap();
+    let live = Live::new(&host);
+    run_around(&live, Phase::Prepare, &path, false, &mut Restarts(&live)).0.unwrap();
+    assert_eq!(live.restarts(), 1);
 }

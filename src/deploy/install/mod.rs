@@ -70,6 +70,9 @@ impl<'h> Install<'h> {
             let ensured = found.insert(task(host, calm.as_ref(), doing, work)?);
             let mut detail = ensured.detail.clone();
             let mut changed = ensured.changed;
+            if ensured.started {
+                doing.daemon_was_started();
+            }
             // One that was started just now has read them; its containers were down until then.
             let behind = if ensured.started { doing.daemon_has_read_other(host) } else { ready.daemon_behind };
             let may = ensured.started || ensured.server.running == 0 || ready.restart == Some(true);

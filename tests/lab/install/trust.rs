@@ -173,6 +173,13 @@ fn host_and_containers_reach_what_is_decrypted_and_what_is_not() {
     site.healthy();
     assert_eq!(of_host(&site), ("0 0".to_owned(), "trusted trusted".to_owned()));
     assert_eq!(of_container(&site, "SSL_CERT_FILE"), "trusted trusted");
+    // The first is trusted nowhere any more, and nothing is left to do.
+    let body = |file: &str| site.read(file).lines().nth(1).unwrap().to_owned();
+    let bundle = site.read("/divvycloud/proxy_ca_bundle.crt");
+    assert!(bundle.contains(&body(&second)) && !bundle.contains(&body(&first)), "{bundle}");
+    let ids = site.container_ids();
+    let json = ics_setup(&site, &["reconfigure", "--no-probe", "--proxy-ca", &second]).expect(0).json();
+    assert_eq!((json["outcome"].as_str(), site.container_ids() == ids), (Some("unchanged"), true), "{json:#}");
 
     // Back, run by run.
     ics_setup(&site, &["revert"]).expect(0);
