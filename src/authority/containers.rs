@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::docker::compose::Service;
+use crate::docker::compose::{Relabel, Service};
 use crate::envfile::Dialect;
 use crate::host::HostRead;
 use crate::net::Certificates;
@@ -63,10 +63,18 @@ pub(crate) fn mounts() -> [Mount; 2] {
     ]
 }
 
+impl Mount {
+    /// The item with the label by which SELinux lets every container have the file.
+    pub(crate) fn labelled(&self) -> String {
+        let between = if self.item.matches(':').count() > 1 { ',' } else { ':' };
+        format!("{}{between}{}", self.item, Relabel::Shared.as_str())
+    }
+}
+
 /// Is it a line of a compose file that mounts one of them?
 pub(crate) fn is_mount_line(line: &str) -> bool {
     let item = line.trim().trim_start_matches(['#', ' ']).strip_prefix("- ").map(|item| item.trim_matches(['"', '\'']));
-    item.is_some_and(|item| mounts().iter().any(|mount| mount.item == item))
+    item.is_some_and(|item| mounts().iter().any(|mount| mount.item == item || mount.labelled() == item))
 }
 
 /// What is seen of them.

@@ -33,6 +33,8 @@ const METADATA: Duration = Duration::from_secs(1);
 pub(super) struct Question<'a> {
     /// The product's folder.
     pub(super) home: &'a Path,
+    /// SELinux may confine containers: what is mounted gets a label.
+    pub(super) labels: bool,
     /// The image.
     pub(super) image: &'a str,
     /// The project's network; the engine's own bridge serves where there is none yet.
@@ -107,8 +109,9 @@ fn run(host: &dyn HostRead, question: &Question<'_>, network: Option<&str>, meta
     let mounted = [AUTHORITY, BUNDLE].into_iter().filter(|(name, inside)| {
         matches!(host.lstat(&question.home.join(name)), Ok(Some(_))) && is_mounted(host, question.home, inside)
     });
+    let options = if question.labels { "ro,z" } else { "ro" };
     let mounts: Vec<String> =
-        mounted.map(|(name, inside)| format!("{}:{inside}:ro", question.home.join(name).display())).collect();
+        mounted.map(|(name, inside)| format!("{}:{inside}:{options}", question.home.join(name).display())).collect();
     let (endpoint, port) = question.endpoint;
     let port = port.to_string();
     let name = format!("ics-setup-probe-{}", std::process::id());
@@ -261,7 +264,7 @@ mod tests {
     fn asked(host: &Double) -> Vec<Finding> {
         let home = Path::new("/divvycloud");
         let endpoint = ("backoffice.divvycloud.com", 443);
-        ask(host, &Question { home, image: "ics:v1", network: None, endpoint }, false)
+        ask(host, &Question { home, labels: false, image: "ics:v1", network: None, endpoint }, false)
     }
 
     fn output(code: i32, stdout: &str, stderr: &str) -> Output {

@@ -217,13 +217,26 @@ pub(crate) fn containers(host: &dyn HostRead, time: Time) -> Result<Containers, 
 /// # Errors
 /// It could not be run, or not to its end.
 pub(crate) fn run(host: &dyn HostRead, time: Time, arguments: &[&str]) -> Result<Output, NoDocker> {
+    within(time, arguments, |command| host.run(command))
+}
+
+/// The same for what depends on no file that a plan may change.
+pub(super) fn query(host: &dyn HostRead, time: Time, arguments: &[&str]) -> Result<Output, NoDocker> {
+    within(time, arguments, |command| host.query(command))
+}
+
+fn within(
+    time: Time,
+    arguments: &[&str],
+    run: impl FnOnce(&Command) -> std::io::Result<Output>,
+) -> Result<Output, NoDocker> {
     let deadline = time.left().saturating_sub(Duration::from_millis(300)).mul_f32(0.9);
     let argv = std::iter::once("docker").chain(arguments.iter().copied());
     let command = Command { deadline, ..Command::new(argv) };
     if deadline.is_zero() {
         return Err(NoDocker::Late { millis: 0 });
     }
-    host.run(&command).map_err(|error| match error.kind() {
+    run(&command).map_err(|error| match error.kind() {
         ErrorKind::NotFound => NoDocker::Absent,
         ErrorKind::TimedOut => NoDocker::Late { millis: crate::text::millis(deadline) },
         ErrorKind::PermissionDenied => NoDocker::Denied { why: "the docker program may not be run".into() },

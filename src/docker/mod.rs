@@ -25,7 +25,7 @@ pub(crate) mod text;
 pub(crate) use engine::{Container, ContainerState, NoDocker, Published, containers, repository_and_tag, run};
 pub(crate) use podman::podman;
 pub(crate) use programs::{
-    ARCHITECTURES, ComposeProgram, Generation, Server, Versions, compose_program, compose_programs, serving,
-    this_architecture, versions,
+    ARCHITECTURES, ComposeProgram, Generation, Server, Versions, compose_program, compose_programs, security_options,
+    serving, this_architecture, versions,
 };
 pub(crate) use release::release;

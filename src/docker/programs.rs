@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::engine::{Container, NoDocker, refused, run};
+use super::engine::{Container, NoDocker, query, refused, run};
 use crate::host::{Command, HostRead};
 use crate::net::Time;
 
@@ -91,6 +91,19 @@ pub(crate) fn versions(host: &dyn HostRead, time: Time) -> Result<Versions, NoDo
 fn info(host: &dyn HostRead, time: Time) -> Result<Info, NoDocker> {
     let output = run(host, time, &["info", "--format", INFO])?;
     serde_json::from_slice(&output.stdout).map_err(|_| refused(&output))
+}
+
+/// What keeps containers in their place, by the server's word: `name=seccomp,profile=default`, `name=selinux`. No file that a
+/// plan may change alters it while the server runs.
+///
+/// # Errors
+/// There is no docker command, or no server that answers.
+pub(crate) fn security_options(host: &dyn HostRead, time: Time) -> Result<Vec<String>, NoDocker> {
+    let output = query(host, time, &["info", "--format", "{{json .SecurityOptions}}"])?;
+    match serde_json::from_slice::<Option<Vec<String>>>(&output.stdout) {
+        Ok(options) if output.code == Some(0) => Ok(options.unwrap_or_default()),
+        _ => Err(refused(&output)),
+    }
 }
 
 /// Which Compose reads the files, and how containers are named.

@@ -15,7 +15,7 @@ use crate::text;
 use crate::text::{Text, first_line, own};
 
 pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
-pub(crate) use options::{unknown_option, values, verdict};
+pub(crate) use options::{switch, unknown_option, values, verdict};
 
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;

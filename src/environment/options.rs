@@ -159,6 +159,19 @@ pub(crate) fn values(arguments: &[String], names: &[&str]) -> Vec<String> {
     given.into_iter().filter(|(name, _)| names.contains(&name.as_str())).filter_map(|(_, value)| value).collect()
 }
 
+/// What a switch says among the daemon's options; `None`: it is not among them, or the daemon refuses them. Of several the last
+/// one counts.
+pub(crate) fn switch(arguments: &[String], name: &str) -> Option<bool> {
+    let given = Options::get().given(arguments, None).ok()?;
+    let (_, value) = given.into_iter().rev().find(|(own, _)| own == name)?;
+    // Go's ParseBool.
+    match value.as_deref() {
+        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Some(true),
+        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Some(false),
+        Some(_) => None,
+    }
+}
+
 /// Options that stand alone, beside switches.
 fn is_bare(name: &str) -> bool {
     matches!(name, "help" | "version" | "validate" | "restart")

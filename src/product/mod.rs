@@ -10,7 +10,9 @@
 //! | `containers` | which services are up, ended, restarting, unhealthy; of which versions are their images? |
 //! | `environment` | do the containers see what prod.env says? |
 //! | `interface` | what does `/Status` on the interface's port answer? |
+//! | `ways` | by which ports of this host are its services reached? |
 //! | `queues` | how long are its lists in Redis? |
+//! | `mounts` | what do its services mount from the host, and may confined containers use it? |
 //! | `logs` | which known lines stand in its logs? |
 //! | `images` | nothing: which image a release has, from `assets/images.toml` |
 //! | `templates` | nothing: files for a host that has none |
@@ -21,10 +23,13 @@ pub(crate) mod images;
 pub(crate) mod interface;
 mod known;
 pub(crate) mod logs;
+pub(crate) mod mounts;
 mod own;
+
 mod place;
 pub(crate) mod queues;
 pub(crate) mod templates;
+pub(crate) mod ways;
 
 pub(crate) use known::{Known, Line};
 pub(crate) use own::{Found, containers as own_containers, is_product, service_of, serving as own_serving};

@@ -1,5 +1,6 @@
 //! Files of the product where nobody has any: made from what is known of the vendor's, and saying so in their first line.
 
+use crate::docker::compose::Relabel;
 use crate::redact::is_secret_name;
 use crate::vendor::{Generation, Vendor};
 
@@ -33,6 +34,25 @@ pub(crate) fn is_own(file: &[u8]) -> bool {
 pub(crate) fn mounting(file: &[u8]) -> Vec<u8> {
     let mount = format!("- ./{}:", AUTHORITY.0);
     String::from_utf8_lossy(file).replace(&format!("#{mount}"), &mount).into()
+}
+
+/// The compose file with every mount labelled, for hosts on which SELinux confines containers: what services share for all of
+/// them, the data of the database for its container alone.
+pub(crate) fn labelled(file: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(file).split_inclusive('\n').map(labelled_line).collect::<String>().into()
+}
+
+/// A line of it; those that mount nothing, and those that say a label, stay.
+fn labelled_line(line: &str) -> String {
+    let text = line.trim_end();
+    let item = text.trim_start_matches([' ', '#']).strip_prefix("- ").unwrap_or_default();
+    let is_mount = item.trim_matches('"').starts_with("./") && item.matches(':').count() == 1;
+    if !is_mount {
+        return line.to_owned();
+    }
+    let relabel = if item.contains("./data/") { Relabel::Private } else { Relabel::Shared };
+    let (head, quote) = text.strip_suffix('"').map_or((text, ""), |head| (head, "\""));
+    format!("{head}:{}{quote}{}", relabel.as_str(), &line[text.len()..])
 }
 
 /// `prod.env`, with the names that a generation of the product reads.
@@ -73,7 +93,8 @@ pub(crate) fn unit(start: &str, stop: &str, seconds: u64) -> String {
 pub(crate) fn is_line(line: &str) -> bool {
     let line = line.trim();
     let is_password = line.split_once('=').is_some_and(|(name, _)| is_secret_name(name));
-    let is_own = |own: &str| own == line || own.strip_prefix('#') == Some(line);
+    let is_same = |own: &str| own == line || own.strip_prefix('#') == Some(line);
+    let is_own = |own: &str| is_same(own) || is_same(&labelled_line(own));
     let has = |file: &&str| file.lines().any(|own| is_own(own.trim()) && !own.contains('{'));
     !is_password && [PRODUCTION, TEST_DRIVE, PROD_ENV, MYSQL_ENV, UNIT].iter().any(has)
 }
@@ -93,6 +114,11 @@ mod tests {
             let mounted = String::from_utf8(mounting(compose_file(test_drive).as_bytes())).unwrap();
             assert_eq!(mounted.lines().filter(|line| !line.contains('#') && line.contains(AUTHORITY.1)).count(), 2);
             assert!(mounted.lines().all(is_line) && compose_file(test_drive).lines().all(is_line));
+            let labelled = String::from_utf8(labelled(mounted.as_bytes())).unwrap();
+            assert!(
+                labelled.lines().all(is_line) && labelled.contains("      - \"./plugins:/plugins:z\"\n"),
+                "{labelled}"
+            );
         }
         let older = prod_env(Generation::Older);
         assert!(older.contains("DIVVY_SECURE_MYSQL_DB_NAME=divvykeys\n") && !older.contains("DIVVY_DB_"), "{older}");

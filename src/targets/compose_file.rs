@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::roles::{self, Split, Wanted};
 use super::{Context, Phase, compose_path, mysql_env};
+use crate::consumers::labels_mounts;
 use crate::docker::compose::edit::{Edit, edited, without};
 use crate::docker::compose::outline::{Outline, outline};
 use crate::docker::compose::valid::refused as refused_by_compose;
@@ -64,6 +65,11 @@ pub(super) fn plan(context: &Context<'_>, draft: &mut Draft<'_>) -> Result<(), P
     if present.is_none() && templates::is_own(&bytes) && draft.snapshot(&authority)?.is_some() {
         bytes = templates::mounting(&bytes);
         reasons.push(text!("mount {}, the authority of the proxy", context.view.host.shown(&authority)));
+    }
+    let is_ours = present.is_none() && templates::is_own(&bytes);
+    if is_ours && labels_mounts(context.view, &context.settings.home, context.platform.systemd()) {
+        bytes = templates::labelled(&bytes);
+        reasons.push("label what is mounted (:z, :Z), since SELinux may confine containers here".into());
     }
     let Some((new, services)) = wishes.applied(bytes, &shown, draft, &mut reasons)? else { return Ok(()) };
     if wishes.installs {

@@ -9,8 +9,8 @@ use std::path::Path;
 use super::prod_env::read_again;
 use super::{Context, Phase, compose_path};
 use crate::authority::{self, Bundle, Store, bundle_file, mounts, observe, product_file, variables};
-use crate::consumers::installed_docker;
 use crate::consumers::judge::restart_command;
+use crate::consumers::{installed_docker, labels_mounts};
 use crate::context::{Named, left, sum_of};
 use crate::docker::compose::edit::{Edit as ComposeEdit, edited};
 use crate::envfile::{Edit, Syntax, edit};
@@ -166,10 +166,12 @@ fn mount(context: &Context<'_>, facts: &authority::ContainersFacts, draft: &mut 
     }
     let path = compose_path(&PlannedHost::new(context.view, &draft.plan.changes), context.settings);
     let Some(Ok(text)) = content(context, draft, &path)?.map(String::from_utf8) else { return Ok(false) };
+    let is_labelled = labels_mounts(context.view, &context.settings.home, context.platform.systemd());
     let mut edits: Vec<(&str, ComposeEdit)> = Vec::new();
     for (service, inside) in &facts.unmounted {
         for mount in mounts().into_iter().filter(|mount| mount.inside == inside) {
-            edits.push((service.as_str(), ComposeEdit::Item { list: "volumes", item: mount.item.to_owned() }));
+            let item = if is_labelled { mount.labelled() } else { mount.item.to_owned() };
+            edits.push((service.as_str(), ComposeEdit::Item { list: "volumes", item }));
         }
     }
     // What keeps it from being edited is told by whoever looks at the containers.

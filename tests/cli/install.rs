@@ -119,6 +119,29 @@ fn a_bare_host_gets_every_file_and_a_second_run_changes_nothing() {
 }
 
 #[test]
+fn where_selinux_may_confine_containers_the_authority_is_mounted_with_a_label() {
+    let root = bare(Root::ubuntu);
+    root.put("etc/selinux/config", "SELINUX=enforcing\n");
+    root.put("ca.crt", crate::trust::authority("Inspector").0);
+    root.put("etc/ssl/certs/ca-certificates.crt", crate::trust::authority("Public").0);
+    let here = root.at("ca.crt").display().to_string();
+    let (code, json) = root.json(&with(TEST_DRIVE, &["--proxy-ca", &here]));
+    assert_eq!(code, 0, "{json:#}");
+    let compose = root.get(COMPOSE);
+    for mount in [
+        "- \"./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt:z\"\n",
+        "- \"./proxy_ca_bundle.crt:/etc/ssl/proxy_ca_bundle.crt:ro,z\"\n",
+        "- \"./plugins:/plugins:z\"\n",
+    ] {
+        assert_eq!(compose.matches(mount).count(), 3, "{compose}");
+    }
+    assert_eq!((compose.matches(":Z\"").count(), compose.matches("#-").count()), (1, 0), "{compose}");
+    assert_eq!(root.json(&["install"]).1["outcome"], "unchanged");
+    let (_, found) = root.json(&["check", "--only", "selinux"]);
+    assert_eq!(found["findings"][0]["status"], "pass", "{found:#}");
+}
+
+#[test]
 fn the_authority_that_is_there_is_mounted_and_so_is_one_that_is_named() {
     const MOUNT: &str = "      - ./proxy_cert.crt:/usr/local/share/ca-certificates/proxy_cert.crt\n";
     let root = bare(Root::ubuntu);

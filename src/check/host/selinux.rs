@@ -1,111 +1,285 @@
-//! Does SELinux keep containers from the product's folder?
+//! Does SELinux keep containers from what they mount from the product's folder?
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use super::argument;
 use crate::check::prelude::*;
-use crate::system::Seen;
+use crate::consumers::{self, DaemonSwitch};
+use crate::envfile::unit::Release;
+use crate::platform::Platform;
+use crate::product::mounts::{self, FOR_CONTAINERS, Mounted, MountsFacts, is_for_containers};
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
-use crate::text::of_host;
-
-/// Types that containers may read and write: today's name, and CentOS 7's.
-const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
+use crate::text::{of_host, quoted};
 
 pub(super) struct Selinux;
 
+/// What was seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Facts {
+    #[serde(flatten)]
+    selinux: SelinuxFacts,
+    /// Does the Docker daemon have it confine containers?
+    #[serde(default = "of_older")]
+    confines: DaemonSwitch,
+    #[serde(default)]
+    mounts: MountsFacts,
+}
+
+fn of_older() -> DaemonSwitch {
+    DaemonSwitch::Unknown("these facts were saved by an older release".into())
+}
+
 impl Check for Selinux {
-    type Facts = SelinuxFacts;
+    type Facts = Facts;
 
     const META: Meta = Meta::new("selinux", Group::Host, &[ids::SELINUX]);
 
-    fn collect(&self, look: &Look<'_>, _time: Time, _earlier: Option<&SelinuxFacts>) -> SelinuxFacts {
-        selinux::observe(look.host, &look.spec.home)
+    fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
+        let seen = selinux::observe(look.host, &look.spec.home);
+        let release = look.platform.map_or(Release::UNKNOWN, Platform::systemd);
+        let half = time.left() / 2;
+        // Nobody asks the daemon of a host without SELinux.
+        let confines = match seen.is_enforcing() {
+            true => consumers::confines(look.host, release, half),
+            false => DaemonSwitch::Unknown("nobody asks while SELinux forbids nothing".into()),
+        };
+        Facts { selinux: seen, confines, mounts: mounts::observe(look.host, &look.spec.home) }
     }
 
-    fn judge(&self, facts: &SelinuxFacts, spec: &CheckSpec) -> Vec<Finding> {
+    fn judge(&self, facts: &Facts, spec: &CheckSpec) -> Vec<Finding> {
         vec![judge_selinux(facts, spec)]
     }
 }
 
-fn judge_selinux(facts: &SelinuxFacts, spec: &CheckSpec) -> Finding {
-    let now = facts.running.now(|mode| match mode {
+fn judge_selinux(facts: &Facts, spec: &CheckSpec) -> Finding {
+    let Facts { selinux, confines, mounts } = facts;
+    let now = selinux.running.now(|mode| match mode {
         None => "the kernel has none",
         Some(true) => "enforcing",
         Some(false) => "permissive",
     });
-    let configured = facts.configured.as_deref().unwrap_or("nothing");
-    let home = &spec.home;
-    let mode = match configured {
-        "enforcing" | "permissive" | "disabled" | "nothing" => text!("{}", own(configured)),
-        other => text!("{}", other),
+    let configured = selinux.configured.as_deref().unwrap_or("nothing");
+    let mode = match (configured, &selinux.unread) {
+        (_, Some(why)) => text!("what the next boot brings is not known, since {}", why.clone()),
+        ("enforcing" | "permissive" | "disabled" | "nothing", _) => {
+            text!("{} says {} for the next boot", own(CONFIG), own(configured))
+        }
+        (other, _) => text!("{} says {} for the next boot", own(CONFIG), other),
     };
-    let seen = text!("now: {}; {} says {} for the next boot", now, own(CONFIG), mode);
-    // Without SELinux in the kernel a configuration that is left over means nothing.
-    let enforcing = match facts.running {
-        Seen::Is(None) => false,
-        Seen::Is(Some(true)) => true,
-        _ => configured == "enforcing",
-    };
-    let labelled = facts.label.as_deref().is_some_and(|label| FOR_CONTAINERS.iter().any(|name| label.contains(name)));
-    let expected = text!("SELinux lets containers use what they mount from {}", home);
-    if !enforcing {
+    let expected = text!("SELinux lets containers use what they mount from {}", &spec.home);
+    let seen = text!("now: {}; {}", now, mode);
+    if !selinux.is_enforcing() {
         return Finding::pass(ids::SELINUX, "SELinux does not stand in the way of containers")
             .expected(expected)
             .observed(seen);
     }
-    if labelled {
-        let label = facts.label.clone().unwrap_or_default();
-        return Finding::pass(ids::SELINUX, text!("SELinux is enforcing, and {} is labelled for containers", home))
+    let daemon = match confines {
+        DaemonSwitch::On => "the Docker daemon has it confine containers (selinux-enabled)".into(),
+        DaemonSwitch::Off => "the Docker daemon has it confine none (selinux-enabled is off)".into(),
+        DaemonSwitch::NoDaemon => "whether the Docker daemon will have it confine containers is not known yet".into(),
+        DaemonSwitch::Unknown(why) => {
+            text!("whether the Docker daemon has it confine containers is not known: {}", why.clone())
+        }
+    };
+    let seen = text!("{}; {}", seen, daemon);
+    if *confines == DaemonSwitch::Off {
+        return Finding::pass(ids::SELINUX, "SELinux is enforcing, and containers are not confined by it")
             .expected(expected)
-            .observed(text!("{}; {} is {}", seen, home, label))
-            .evidence("label", label);
+            .observed(seen);
     }
-    let folder = argument(home);
-    let make = if facts.home { Text::default() } else { text!("mkdir -p {} && ", of_host(home)) };
+    let known = match confines {
+        DaemonSwitch::On => "yes",
+        _ => "unknown",
+    };
+    let finding = match mounts.has_file {
+        false => of_folder(selinux, spec, seen),
+        true => of_mounts(mounts, spec, seen),
+    };
+    finding.expected(expected).evidence("confines", own(known))
+}
+
+/// The label of the product's folder, which files that are made in it get, where there is no compose file yet.
+fn of_folder(selinux: &SelinuxFacts, spec: &CheckSpec, seen: Text) -> Finding {
+    let home = &spec.home;
+    let observed = match &selinux.label {
+        Some(label) => text!("{}; {} is {}", seen, home, label),
+        None => seen,
+    };
+    if let Some(label) = selinux.label.as_ref().filter(|label| is_for_containers(label)) {
+        return Finding::pass(ids::SELINUX, text!("SELinux is enforcing, and {} is labelled for containers", home))
+            .observed(observed)
+            .evidence("label", label.clone());
+    }
+    let make = if selinux.home { Text::default() } else { text!("mkdir -p {} && ", of_host(home)) };
     Finding::warn(ids::SELINUX, text!("SELinux is enforcing, and {} is not labelled for containers", home))
-        .expected(expected)
-        .observed(match &facts.label {
-            Some(label) => text!("{}; {} is {}", seen, home, label),
-            None => seen,
-        })
-        .cause(
-            "where the Docker daemon runs with selinux-enabled (docker info shows name=selinux), containers get \"permission \
-             denied\" on folders mounted into them",
-        )
-        .fix(as_root(text!("{}chcon -Rt {} {}", make, own(FOR_CONTAINERS[0]), of_host(home))))
-        .advise(text!(
-            "make it last: semanage fcontext -a -t {} '{}(/.*)?' && restorecon -R {}",
-            own(FOR_CONTAINERS[0]),
-            home,
-            folder
-        ))
-        .advise("label it per volume in docker-compose.yml: - ./plugins:/plugins:z")
-        .evidence("label", facts.label.clone())
+        .observed(observed)
+        .cause(DENIED)
+        .fix(as_root(text!("{}{} {}", make, relabel(), of_host(home))))
+        .advise(lasting(home))
+        .advise("install labels what its own compose file mounts (:z, :Z) where containers are confined; in a file of your own, add that")
+        .evidence("label", selinux.label.clone())
+}
+
+const DENIED: &str =
+    "a container that SELinux confines gets \"permission denied\" on what it mounts and nobody has labelled for it";
+
+/// The command, without its paths.
+fn relabel() -> Text {
+    text!("chcon -R -t {} -l s0", own(FOR_CONTAINERS[0]))
+}
+
+fn lasting(path: &Path) -> Text {
+    let pattern = own(quoted(&format!("{}(/.*)?", path.display())));
+    text!(
+        "make it last when the file system is labelled anew: semanage fcontext -a -t {} {} && restorecon -R {}",
+        own(FOR_CONTAINERS[0]),
+        pattern,
+        argument(path)
+    )
+}
+
+/// What is wrong with one thing that is mounted.
+enum Wrong {
+    /// One service takes from the others what they share.
+    Taken,
+    /// It has no label that containers may use.
+    Unlabelled,
+    /// Its label could not be read.
+    Unread,
+    /// It is none of the product's: labelling it for containers takes it from others.
+    Foreign,
+}
+
+fn wrong(own: &Mounted) -> Option<Wrong> {
+    if own.takers().next().is_some() {
+        return Some(Wrong::Taken);
+    }
+    if own.is_relabelled() || own.is_labelled() {
+        return None;
+    }
+    match &own.label {
+        // Much of the system may be read by containers; what may not, only its policy knows.
+        _ if !own.is_own => own.uses.iter().any(|own| !own.is_read_only).then_some(Wrong::Foreign),
+        Err(_) => Some(Wrong::Unread),
+        Ok(_) => Some(Wrong::Unlabelled),
+    }
+}
+
+fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
+    let wrong: Vec<(&Mounted, Wrong)> = facts.mounted.iter().filter_map(|own| Some((own, wrong(own)?))).collect();
+    let told = wrong.iter().map(|(own, wrong)| {
+        let source = &own.source;
+        match (wrong, &own.label) {
+            (Wrong::Taken, _) => {
+                let takers = own.takers().map(|taker| text!("{}", &taker.service));
+                text!("{} takes {} for itself (:Z), and others mount it too", Text::join(takers, ", "), source)
+            }
+            (Wrong::Unread, Err(why)) => text!("the label of {} could not be read: {}", source, why.clone()),
+            (_, Ok(Some(label))) => text!("{} is {}", source, label),
+            _ if own.is_there => text!("{} has no label", source),
+            _ => text!("{} is not there yet", source),
+        }
+    });
+    let observed = Text::join([seen].into_iter().chain(facts.unknown.clone()).chain(told), "; ");
+    let home = &spec.home;
+    let Some((first, _)) = wrong.first() else {
+        return match &facts.unknown {
+            None => Finding::pass(ids::SELINUX, "SELinux is enforcing, and containers may use what they mount")
+                .observed(observed),
+            Some(_) => Finding::warn(ids::SELINUX, "SELinux is enforcing, and what containers mount is not known")
+                .observed(observed)
+                .cause(DENIED)
+                .advise(text!(
+                    "see that every file and folder of {} in volumes: has :z, or a label for containers",
+                    home
+                )),
+        };
+    };
+    let title = match (wrong.iter().any(|(_, wrong)| matches!(wrong, Wrong::Taken)), wrong.len()) {
+        (true, _) => "SELinux is enforcing, and a service takes from others what they share".into(),
+        (_, 1) => text!("SELinux is enforcing, and {} is not labelled for containers", &first.source),
+        (_, more) => text!("SELinux is enforcing, and {} of what containers mount is not labelled for them", more),
+    };
+    let mut finding = Finding::warn(ids::SELINUX, title).observed(observed).cause(DENIED);
+    let is_mended = |(own, wrong): &(&Mounted, Wrong)| matches!(wrong, Wrong::Unlabelled) && own.is_there;
+    if facts.unknown.is_none() && wrong.iter().all(is_mended) {
+        let paths = Text::join(wrong.iter().map(|(own, _)| of_host(&own.source)), " ");
+        finding = finding.fix(as_root(text!("{} {}", relabel(), paths)));
+    }
+    for (own, wrong) in &wrong {
+        finding = match wrong {
+            Wrong::Foreign => finding.advise(text!(
+                "leave the label of {} as it is, which others go by: give {} security_opt: [\"label=disable\"], or a copy in {}",
+                &own.source,
+                Text::join(own.uses.iter().map(|one| text!("{}", &one.service)), ", "),
+                home
+            )),
+            _ => said(finding, own),
+        };
+    }
+    match wrong.iter().find(|(own, _)| own.is_own) {
+        Some((own, _)) if wrong.len() == 1 => finding.advise(lasting(&own.source)),
+        Some(_) => finding.advise(lasting(home)),
+        None => finding,
+    }
+}
+
+/// The lines that are to be written, each once.
+fn said(finding: Finding, mounted: &Mounted) -> Finding {
+    let mut places: Vec<(&Path, usize)> = Vec::new();
+    mounted.uses.iter().fold(finding, |finding, one| {
+        if one.relabel == Some(mounted.fitting()) || places.contains(&(&one.file, one.line)) {
+            return finding;
+        }
+        places.push((&one.file, one.line));
+        finding.advise(text!("write in {}:{}: - \"{}\"", &one.file, own(one.line), &one.wanted))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Live, checked, production};
     use super::*;
+    use crate::docker::double::Double;
     use crate::host::MemoryHost;
+    use crate::system::Seen;
     use crate::system::selinux::ENFORCE;
+
+    fn facts(running: Seen<Option<bool>>, configured: Option<&str>, label: Option<&str>) -> Facts {
+        let (configured, label) = (configured.map(str::to_owned), label.map(str::to_owned));
+        let selinux = SelinuxFacts { running, configured, unread: None, home: label.is_some(), label };
+        Facts { selinux, confines: DaemonSwitch::On, mounts: MountsFacts::default() }
+    }
+
+    const GOOD: &str = "system_u:object_r:container_file_t:s0";
+    const OTHER: &str = "unconfined_u:object_r:default_t:s0";
 
     #[test]
     fn modes_and_labels() {
-        let good = Some("system_u:object_r:container_file_t:s0");
-        let other = Some("unconfined_u:object_r:default_t:s0");
         let enforcing = Some("enforcing");
         for (running, configured, label, status) in [
             (Seen::Is(None), enforcing, None, Status::Pass),
-            (Seen::Is(Some(false)), Some("permissive"), other, Status::Pass),
-            (Seen::Is(Some(false)), enforcing, other, Status::Warn),
-            (Seen::Is(Some(true)), Some("disabled"), other, Status::Warn),
-            (Seen::Is(Some(true)), enforcing, good, Status::Pass),
+            (Seen::Is(Some(false)), Some("permissive"), Some(OTHER), Status::Pass),
+            (Seen::Is(Some(false)), enforcing, Some(OTHER), Status::Warn),
+            (Seen::Is(Some(true)), Some("disabled"), Some(OTHER), Status::Warn),
+            (Seen::Is(Some(true)), enforcing, Some(GOOD), Status::Pass),
             (Seen::Image, enforcing, None, Status::Warn),
             (Seen::Image, None, None, Status::Pass),
         ] {
-            let (configured, label) = (configured.map(str::to_owned), label.map(str::to_owned));
-            let facts = SelinuxFacts { running, configured, home: label.is_some(), label };
-            assert_eq!(judge_selinux(&facts, &production()).status, status);
+            let facts = facts(running, configured, label);
+            let found = judge_selinux(&facts, &production());
+            assert_eq!(found.status, status, "{found:?}");
+            let found = judge_selinux(&Facts { confines: DaemonSwitch::Off, ..facts.clone() }, &production());
+            assert_eq!(found.status, Status::Pass, "{found:?}");
+            for unknown in [DaemonSwitch::NoDaemon, of_older()] {
+                let found = judge_selinux(&Facts { confines: unknown, ..facts.clone() }, &production());
+                assert_eq!(found.status, status, "what is not known is not taken for off: {found:?}");
+            }
         }
+        let unread = SelinuxFacts { unread: Some("x".into()), ..facts(Seen::Image, None, None).selinux };
+        assert!(unread.is_enforcing());
     }
 
     #[test]
@@ -116,6 +290,45 @@ mod tests {
         assert_eq!(status(&host), Status::Warn);
         assert_eq!(status(&Live(host.clone())), Status::Pass, "the kernel has none");
         host.put(ENFORCE, b"1");
+        assert_eq!(status(&Live(host.clone())), Status::Warn);
+        host.put("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd\n");
+        assert_eq!(status(&Live(host.clone())), Status::Pass, "docker-ce as it comes");
+        host.put("/etc/docker/daemon.json", b"{\"selinux-enabled\": true}");
         assert_eq!(status(&Live(host)), Status::Warn);
+    }
+
+    #[test]
+    fn mounts_are_judged_one_by_one_and_the_lines_are_said() {
+        let judged = |volumes: &str| {
+            let host = Double::installed();
+            host.files.put(CONFIG, b"SELINUX=enforcing\n");
+            host.files.put(ENFORCE, b"1");
+            host.files.put("/divvycloud/plugins/x", b"");
+            let compose = format!(
+                "services:\n  interfaceserver:\n    volumes:\n    - {volumes}\n  scheduler:\n    volumes:\n    - ./plugins:/plugins\n"
+            );
+            host.files.put("/divvycloud/docker-compose.yml", compose.as_bytes());
+            let host = host.prints("docker info", "[\"name=selinux\"]");
+            checked(&Selinux, &host, &production()).remove(0)
+        };
+        let found = judged("./plugins:/plugins");
+        assert_eq!((found.status, found.evidence["confines"].as_str()), (Status::Warn, Some("yes")), "{found:?}");
+        let lines: Vec<&str> = found.fix.iter().map(|fix| &**fix).collect();
+        assert!(lines[0].contains("chcon -R -t container_file_t -l s0 /divvycloud/plugins"), "{lines:?}");
+        assert_eq!(lines[1], "write in /divvycloud/docker-compose.yml:4: - \"./plugins:/plugins:z\"");
+        assert_eq!(lines[2], "write in /divvycloud/docker-compose.yml:7: - \"./plugins:/plugins:z\"");
+        assert!(lines[3].contains("semanage fcontext") && lines.len() == 4, "{lines:?}");
+        assert_eq!(judged("./plugins:/plugins:z").status, Status::Pass);
+        let taken = judged("./plugins:/plugins:Z");
+        assert_eq!((taken.status, &*taken.fix[0]), (Status::Warn, lines[1]), "{taken:?}");
+        let socket = judged("/var/run/docker.sock:/var/run/docker.sock\n    - ./plugins:/plugins:z");
+        assert!(socket.fix.iter().all(|fix| !fix.contains("docker.sock:z")), "{socket:?}");
+        assert!(socket.fix[0].contains("label=disable"), "{socket:?}");
+        assert_eq!(judged("/etc/localtime:/etc/localtime:ro\n    - ./plugins:/plugins:z").status, Status::Pass);
+        let odd = judged("${HOME}/x:/x\n    - ./plugins:/plugins:z");
+        assert_eq!((odd.status, odd.fix.len()), (Status::Warn, 1), "{odd:?}");
+        for found in [found, taken, socket, odd] {
+            assert!(found.fix.iter().all(|fix| !fix.contains(":Z")), "{found:?}");
+        }
     }
 }

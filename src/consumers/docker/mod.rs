@@ -7,6 +7,7 @@
 //! | `go_json` | JSON as Go takes it |
 //! | `others` | podman, and daemons of users |
 //! | `profile` | them as consumers |
+//! | `switch` | whether a switch of the daemon is on |
 //! | `validate` | `dockerd --validate` |
 
 mod client;
@@ -14,6 +15,7 @@ mod containers;
 mod go_json;
 mod others;
 mod profile;
+mod switch;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,7 @@ use crate::version::Version;
 
 pub(super) use client::client_gives;
 pub(super) use profile::{CLIENT, CONTAINER, DAEMON};
+pub(crate) use switch::{DaemonSwitch, confines, daemon_switch, labels_mounts};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.

@@ -24,6 +24,7 @@ use super::made::Made;
 use super::product::{Product, called_off, goes_on, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
+use crate::consumers::labels_mounts;
 use crate::converge::{Around, Doing, RunContext};
 use crate::host::HostWrite;
 use crate::plan::{Change, Stage, StageId, StageState};
@@ -108,6 +109,7 @@ impl<'h> Install<'h> {
         let network = format!("{name}_default");
         let question = probe_container::Question {
             home: &ready.settings.home,
+            labels: labels_mounts(self.host, home, ready.platform.systemd()),
             image,
             network: Some(&network),
             endpoint: (&endpoint, 443),

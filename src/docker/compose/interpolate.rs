@@ -2,6 +2,11 @@
 //!
 //! Sources: docker-compose 1.29.2 `compose/config/interpolation.py`; compose-spec/compose-go `template/template.go`.
 
+use std::path::{Path, PathBuf};
+
+use super::yaml::Node;
+use crate::envfile::Dialect;
+
 /// What becomes of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Filled {
@@ -76,6 +81,38 @@ fn reference(
 fn name_length(text: &str) -> usize {
     let is_name = |(at, c): (usize, char)| c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit());
     text.char_indices().find(|one| !is_name(*one)).map_or(text.len(), |(at, _)| at)
+}
+
+/// Where a service stands, and how references in it are answered.
+pub(super) struct Around<'a> {
+    pub(super) path: &'a Path,
+    /// What relative paths begin at.
+    pub(super) folder: &'a Path,
+    pub(super) dialect: Dialect,
+    pub(super) lookup: &'a dyn Fn(&str) -> Result<Option<String>, &'static str>,
+}
+
+/// A text with its references filled in; `None`: it is none, or cannot be told.
+pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
+    match fill(node.text()?, around.lookup) {
+        Filled::Text(text) => Some(text),
+        Filled::Unknown(_) => None,
+    }
+}
+
+/// Without `.` and `..`: env files are compared by their paths.
+pub(super) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! | `yaml` | a document as a tree with lines |
 //! | `interpolate` | `${name:-word}` |
 //! | `project` | which files there are, services merged from them |
+//! | `mount` | what a service mounts |
 //! | `service` | what a service is made from, what its containers get |
 //! | `outline` | what one file alone says of services, for who edits it |
 //! | `edit` | edits that leave every other byte as it is |
@@ -19,6 +20,7 @@
 mod ask;
 pub(crate) mod edit;
 mod interpolate;
+mod mount;
 pub(crate) mod outline;
 mod project;
 mod service;
@@ -33,6 +35,7 @@ use crate::envfile::Dialect;
 use crate::text::Text;
 
 pub(crate) use ask::{Asked, PROGRAMS, ask};
+pub(crate) use mount::Relabel;
 pub(crate) use project::{Project, project_name, services};
 pub(crate) use yaml::Odd;
 
@@ -126,4 +129,21 @@ pub(crate) fn published(ports: &[String], container: u16) -> Option<(Option<Stri
         let address = parts.next().filter(|address| !address.is_empty() && *address != "0.0.0.0");
         Some((address.map(str::to_owned), port))
     })
+}
+
+/// The ways of `ports:` that lead from this host to its containers by TCP: at which address (`None`: at all), by which port.
+///
+/// # Errors
+/// The one that is not understood: a range, say.
+pub(crate) fn ways(ports: &[String]) -> Result<Vec<(Option<String>, u16)>, &str> {
+    let mut ways = Vec::new();
+    for mapping in ports.iter().filter(|mapping| !mapping.ends_with("/udp") && !mapping.ends_with("/sctp")) {
+        let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':').skip(1);
+        // A port of the container alone gets whichever is free.
+        let Some(port) = parts.next() else { return Err(mapping) };
+        let port = port.parse().map_err(|_| mapping.as_str())?;
+        let address = parts.next().map(|address| address.trim_matches(['[', ']']));
+        ways.push((address.filter(|address| !["", "0.0.0.0", "::"].contains(address)).map(str::to_owned), port));
+    }
+    Ok(ways)
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::service::{Around, OF_CALLER, Service, text_of};
+use super::interpolate::{Around, text_of};
+use super::service::{OF_CALLER, Service};
 use super::yaml::{self, Node};
 use super::{Stop, names};
 use crate::envfile::{Dialect, Reading, Seen};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::interpolate::{Filled, fill};
+use super::interpolate::{Around, Filled, fill, normal, text_of};
+use super::mount::Mount;
 use super::yaml::{Node, Odd, odd};
 use super::{At, Stop};
 use crate::envfile::{Dialect, Seen, Syntax, find};
@@ -58,8 +59,10 @@ pub(crate) struct Service {
     pub(super) profiles: Vec<String>,
     environment: BTreeMap<String, (Assigned, At)>,
     env_files: Vec<EnvFile>,
-    /// What its containers mount: a file or folder of the host, or the name of a volume; and where they have it.
-    volumes: Vec<(PathBuf, String)>,
+    /// What its containers mount.
+    pub(crate) mounts: Vec<Mount>,
+    /// Lines of `volumes:` of which that cannot be told.
+    pub(crate) odd_mounts: Vec<At>,
     /// The services that it waits for, or has links to: 1.x makes containers anew where they change.
     tied_to: Vec<String>,
 }
@@ -101,15 +104,6 @@ pub(crate) struct Got {
     pub(crate) at: At,
 }
 
-/// Where a service stands, and how references in it are answered.
-pub(super) struct Around<'a> {
-    pub(super) path: &'a Path,
-    /// What relative paths begin at.
-    pub(super) folder: &'a Path,
-    pub(super) dialect: Dialect,
-    pub(super) lookup: &'a dyn Fn(&str) -> Result<Option<String>, &'static str>,
-}
-
 impl Service {
     /// A service of which the name alone is known.
     pub(crate) fn named(name: &str) -> Self {
@@ -149,20 +143,22 @@ impl Service {
         };
         let files =
             |service: &Self| -> Vec<PathBuf> { service.env_files.iter().map(|file| file.path.clone()).collect() };
-        (&self.image, &self.ports, self.network, &self.command, &self.volumes, &self.tied_to)
-            == (&other.image, &other.ports, other.network, &other.command, &other.volumes, &other.tied_to)
+        (&self.image, &self.ports, self.network, &self.command, &self.tied_to)
+            == (&other.image, &other.ports, other.network, &other.command, &other.tied_to)
+            && self.mounts.len() == other.mounts.len()
+            && self.mounts.iter().zip(&other.mounts).all(|(own, other)| own.makes_same(other))
             && values(self) == values(other)
             && files(self) == files(other)
     }
 
     /// What its containers have mounted there: a path of the host, or the name of a volume.
     pub(crate) fn mounted_at(&self, inside: &str) -> Option<&Path> {
-        self.volumes.iter().rev().find(|(_, own)| own == inside).map(|(source, _)| source.as_path())
+        self.mounts.iter().rev().find(|mount| mount.inside == inside).map(|mount| mount.source.as_path())
     }
 
     /// Do its containers mount this file of the host?
     pub(crate) fn mounts_file(&self, file: &Path) -> bool {
-        self.volumes.iter().any(|(own, _)| own == file)
+        self.mounts.iter().any(|mount| mount.source == file)
     }
 
     /// Do its containers get what stands in this file?
@@ -270,8 +266,12 @@ impl Service {
                 }
                 "env_file" => service.env_files = env_files(value, around)?,
                 "volumes" => {
-                    service.volumes =
-                        value.items().unwrap_or_default().iter().filter_map(|one| volume(one, around)).collect()
+                    for one in value.items().unwrap_or_default() {
+                        match Mount::read(one, around) {
+                            Ok(mount) => service.mounts.extend(mount),
+                            Err(at) => service.odd_mounts.push(at),
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -298,7 +298,15 @@ impl Service {
             profiles: list(self.profiles, &base.profiles),
             environment,
             env_files: [base.env_files.as_slice(), &self.env_files].concat(),
-            volumes: [base.volumes.as_slice(), &self.volumes].concat(),
+            // What lies at the same place in containers is laid over it.
+            mounts: base
+                .mounts
+                .iter()
+                .filter(|mount| !self.mounts.iter().any(|own| own.inside == mount.inside))
+                .chain(&self.mounts)
+                .cloned()
+                .collect(),
+            odd_mounts: [base.odd_mounts.as_slice(), &self.odd_mounts].concat(),
             tied_to: list(self.tied_to, &base.tied_to),
         }
     }
@@ -313,14 +321,6 @@ pub(crate) const OF_CALLER: &str = "it is taken from the environment of whoever 
 /// compose-go 2.4, which came with it, is the first that takes `format:`; others refuse the project (release notes of Compose 2.30.0
 /// of October 2024). Which release starts the containers no file tells.
 const RAW: &str = "format: raw is known to Compose 2.30 and newer alone, and others refuse the project";
-
-/// A text with its references filled in; `None`: it is none, or cannot be told.
-pub(super) fn text_of(node: &Node, around: &Around<'_>) -> Option<String> {
-    match fill(node.text()?, around.lookup) {
-        Filled::Text(text) => Some(text),
-        Filled::Unknown(_) => None,
-    }
-}
 
 fn number(node: &Node, around: &Around<'_>) -> Option<u32> {
     text_of(node, around)?.parse().ok()
@@ -359,21 +359,6 @@ fn port(node: &Node, around: &Around<'_>) -> Option<String> {
     let part = |name: &str| text_of(node.get(name).ok()??, around);
     let address = part("host_ip").map(|address| format!("{address}:")).unwrap_or_default();
     Some(format!("{address}{}:{}", part("published")?, part("target")?))
-}
-
-/// `SOURCE:TARGET[:MODE]`, also of the long form.
-fn volume(node: &Node, around: &Around<'_>) -> Option<(PathBuf, String)> {
-    let (source, target) = match text_of(node, around) {
-        Some(text) => {
-            let (source, rest) = text.split_once(':')?;
-            (source.to_owned(), rest.split(':').next()?.to_owned())
-        }
-        None => {
-            let part = |name: &str| text_of(node.get(name).ok()??, around);
-            (part("source")?, part("target")?)
-        }
-    };
-    Some((if source.starts_with(['.', '/']) { normal(&around.folder.join(source)) } else { source.into() }, target))
 }
 
 fn environment(node: &Node, around: &Around<'_>) -> Result<BTreeMap<String, (Assigned, At)>, Odd> {
@@ -439,21 +424,6 @@ fn env_files(node: &Rc<Node>, around: &Around<'_>) -> Result<Vec<EnvFile>, Odd> 
         None if node.is_null() => Ok(Vec::new()),
         None => Ok(vec![one(node)?]),
     }
-}
-
-/// Without `.` and `..`: env files are compared by their paths.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                normal.pop();
-            }
-            part => normal.push(part),
-        }
-    }
-    normal
 }
 
 /// Do YAML 1.1 and 1.2 both take this plain word for the text that it is? Decimal numbers come out as they stand there.

@@ -1,0 +1,256 @@
+//! What the services of the compose file mount from the host, and how SELinux sees it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::known::Known;
+use super::place::Place;
+use crate::docker::compose::{Relabel, Service};
+use crate::host::HostRead;
+use crate::text;
+use crate::text::{Text, clean, own};
+
+/// Types of files that containers may read and write: today's name, and that of container-selinux before 2.0 (CentOS 7), which
+/// today's policy knows besides (`container_selinux(8)`).
+pub(crate) const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
+
+/// What was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MountsFacts {
+    /// Is there a compose file?
+    pub(crate) has_file: bool,
+    /// Why not all that is mounted can be told.
+    pub(crate) unknown: Option<Text>,
+    /// Each file or folder of the host.
+    pub(crate) mounted: Vec<Mounted>,
+}
+
+/// A file or folder of the host that services mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mounted {
+    /// Which.
+    pub(crate) source: PathBuf,
+    /// Does it lie in the product's folder?
+    pub(crate) is_own: bool,
+    /// Is it there?
+    pub(crate) is_there: bool,
+    /// Its label, or why it could not be read.
+    pub(crate) label: Result<Option<String>, Text>,
+    /// Can only one container come to have it, or a part of it, or what it is a part of?
+    pub(crate) is_of_one: bool,
+    /// Who mounts it.
+    pub(crate) uses: Vec<Use>,
+}
+
+/// A service that mounts it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Use {
+    /// The service.
+    pub(crate) service: String,
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Its line.
+    pub(crate) line: usize,
+    /// How it is labelled when a container is made.
+    pub(crate) relabel: Option<Relabel>,
+    /// Containers cannot write to it.
+    pub(crate) is_read_only: bool,
+    /// The item with the label that it should have.
+    pub(crate) wanted: String,
+}
+
+impl Mounted {
+    /// The label that fits.
+    pub(crate) fn fitting(&self) -> Relabel {
+        if self.is_of_one { Relabel::Private } else { Relabel::Shared }
+    }
+
+    /// Is it labelled when its containers are made, as it has to be?
+    pub(crate) fn is_relabelled(&self) -> bool {
+        let fits = |relabel| relabel == Relabel::Shared || self.is_of_one;
+        self.uses.iter().any(|own| own.relabel.is_some_and(fits))
+    }
+
+    /// The services that take from the others what they share.
+    pub(crate) fn takers(&self) -> impl Iterator<Item = &Use> {
+        self.uses.iter().filter(|own| own.relabel == Some(Relabel::Private) && !self.is_of_one)
+    }
+
+    /// Has it a label that every container may use?
+    pub(crate) fn is_labelled(&self) -> bool {
+        matches!(&self.label, Ok(Some(label)) if is_for_containers(label))
+    }
+}
+
+/// Is it a label that every container may use: of such a type, and without the categories that `:Z` gives?
+/// `system_u:object_r:container_file_t:s0`, with categories `…:s0:c1,c2`.
+pub(crate) fn is_for_containers(label: &str) -> bool {
+    let mut parts = label.splitn(4, ':').skip(2);
+    let of_type = parts.next().is_some_and(|own| FOR_CONTAINERS.contains(&own));
+    of_type && parts.next().is_none_or(|level| !level.contains(':'))
+}
+
+/// Looks at the compose file of the product's folder, and at what its services mount.
+pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> MountsFacts {
+    let place = Place::look(host, home);
+    if let Some(why) = &place.unreadable {
+        let unknown = Some(text!("{} could not be listed: {}", host.shown(home), why));
+        return MountsFacts { has_file: true, unknown, ..MountsFacts::default() };
+    }
+    if place.compose.is_empty() {
+        return MountsFacts::default();
+    }
+    let services = match place.read_services(host, home) {
+        Ok(services) => services,
+        Err(stop) => {
+            let (path, line) = (host.shown(&stop.at.path), own(stop.at.line));
+            let unknown = Some(text!("{}:{}: {}", path, line, stop.why));
+            return MountsFacts { has_file: true, unknown, ..MountsFacts::default() };
+        }
+    };
+    let odd = services.iter().flat_map(|service| &service.odd_mounts).next();
+    let unknown =
+        odd.map(|at| text!("what {}:{} mounts cannot be told from the files", host.shown(&at.path), own(at.line)));
+    let mut mounted: Vec<Mounted> = Vec::new();
+    for mount in services.iter().flat_map(|service| &service.mounts).filter(|mount| mount.is_bind) {
+        if !mounted.iter().any(|known| known.source == mount.source) {
+            mounted.push(looked_at(host, home, &mount.source, &services));
+        }
+    }
+    MountsFacts { has_file: true, unknown, mounted }
+}
+
+fn looked_at(host: &dyn HostRead, home: &Path, source: &Path, services: &[Service]) -> Mounted {
+    // What cannot be looked at may be there; then its label cannot be read either.
+    let is_there = !matches!(host.lstat(source), Ok(None));
+    let label = match is_there.then(|| host.label(source)) {
+        None => Ok(None),
+        Some(Ok(label)) => Ok(label.map(|label| clean(&label, 200))),
+        Some(Err(error)) => Err(text!("{}", error)),
+    };
+    let is_of_one = is_of_one(source, services);
+    let mut found = Mounted {
+        source: source.to_path_buf(),
+        is_own: source.starts_with(home),
+        is_there,
+        label,
+        is_of_one,
+        uses: Vec::new(),
+    };
+    let fitting = found.fitting();
+    for service in services {
+        found.uses.extend(service.mounts.iter().filter(|mount| mount.source == source).map(|mount| Use {
+            service: service.name.clone(),
+            file: host.shown(&mount.at.path),
+            line: mount.at.line,
+            relabel: mount.relabel(),
+            is_read_only: mount.is_read_only(),
+            wanted: mount.labelled(fitting),
+        }));
+    }
+    found
+}
+
+/// Can one container alone come to have it? The product's own services may have several at any time.
+fn is_of_one(source: &Path, services: &[Service]) -> bool {
+    let touches = |service: &&Service| {
+        let meets = |own: &Path| own.starts_with(source) || source.starts_with(own);
+        service.mounts.iter().any(|mount| mount.is_bind && meets(&mount.source))
+    };
+    let is_of_product = |service: &Service| {
+        Known::get().service_of(&service.name, service.command()).is_some_and(|known| known.product)
+    };
+    let mut all = services.iter().filter(touches);
+    match (all.next(), all.next()) {
+        (Some(only), None) => only.scale() <= 1 && !is_of_product(only),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+    use crate::product::templates;
+
+    fn of(compose: &str) -> MountsFacts {
+        let host = Double::installed();
+        host.files.put("/divvycloud/docker-compose.yml", compose.as_bytes());
+        observe(&host, Path::new("/divvycloud"))
+    }
+
+    #[test]
+    fn what_services_share_is_never_given_to_one() {
+        let facts =
+            of("services:\n  interfaceserver: {image: a, volumes: [\"./plugins:/plugins\", \"./one:/one\"]}\n  \
+             scheduler: {image: a, volumes: [\"./plugins:/plugins:Z\"]}\n  \
+             mysql:\n    image: m\n    volumes:\n    - ./data/db:/var/lib/mysql\n    - named:/x\n    - /anonymous\n  \
+             backup: {image: b, volumes: [\"./dumps/new:/d\"]}\n  other: {image: b, volumes: [\"./dumps:/d:ro,Z\"]}\n  \
+             cache: {image: c, scale: 2, volumes: [\"./cache:/c\"]}\n");
+        let wanted = |source: &str| {
+            let one = facts.mounted.iter().find(|own| own.source == Path::new("/divvycloud").join(source)).unwrap();
+            (one.uses[0].wanted.clone(), one.takers().count(), one.is_relabelled())
+        };
+        assert_eq!(wanted("plugins"), ("./plugins:/plugins:z".to_owned(), 1, false));
+        assert_eq!(wanted("one"), ("./one:/one:z".to_owned(), 0, false), "the product's services may have several");
+        assert_eq!(wanted("data/db"), ("./data/db:/var/lib/mysql:Z".to_owned(), 0, false));
+        assert_eq!(wanted("dumps"), ("./dumps:/d:ro,z".to_owned(), 1, false), "a part of it is another's");
+        assert_eq!(wanted("dumps/new"), ("./dumps/new:/d:z".to_owned(), 0, false));
+        assert_eq!(wanted("cache"), ("./cache:/c:z".to_owned(), 0, false));
+        assert_eq!((facts.mounted.len(), facts.unknown), (6, None));
+    }
+
+    #[test]
+    fn a_file_that_is_laid_over_says_what_is_mounted_in_the_same_place() {
+        let host = Double::installed();
+        let file =
+            |options: &str| format!("services:\n  a: {{image: a, volumes: [\"./plugins:/plugins{options}\"]}}\n");
+        host.files.put("/divvycloud/docker-compose.yml", file("").as_bytes());
+        host.files.put("/divvycloud/docker-compose.override.yml", file(":z").as_bytes());
+        let facts = observe(&host, Path::new("/divvycloud"));
+        assert!(facts.mounted.len() == 1 && facts.mounted[0].uses.len() == 1 && facts.mounted[0].is_relabelled());
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_said() {
+        for odd in
+            ["services:\n  a: {volumes: [\"~/x:/x\"]}\n", "services:\n  a: {volumes: [\"${HOME}/x:/x\"]}\n", "a: [\n"]
+        {
+            let facts = of(odd);
+            assert!(facts.has_file && facts.unknown.is_some(), "{odd}");
+        }
+        let long = "services:\n  a:\n    volumes:\n    - {type: bind, source: ./x, target: /x, read_only: true, bind: {selinux: z}}\n    - {type: tmpfs, target: /t}\n";
+        let facts = of(long);
+        assert_eq!((facts.unknown, facts.mounted.len()), (None, 1));
+        assert!(facts.mounted[0].is_relabelled() && facts.mounted[0].uses[0].is_read_only);
+    }
+
+    #[test]
+    fn labels_with_categories_are_of_one_container() {
+        for (label, is_for_all) in [
+            ("system_u:object_r:container_file_t:s0", true),
+            ("system_u:object_r:svirt_sandbox_file_t:s0", true),
+            ("system_u:object_r:container_file_t:s0:c12,c34", false),
+            ("unconfined_u:object_r:default_t:s0", false),
+            ("container_file_t", false),
+        ] {
+            assert_eq!(is_for_containers(label), is_for_all, "{label}");
+        }
+    }
+
+    #[test]
+    fn templates_for_hosts_that_confine_containers_label_all_that_they_mount() {
+        for test_drive in [false, true] {
+            let plain = templates::mounting(templates::compose_file(test_drive).as_bytes());
+            let labelled = templates::labelled(&plain);
+            let facts = of(std::str::from_utf8(&labelled).unwrap());
+            assert_eq!(facts.mounted.len(), if test_drive { 3 } else { 2 });
+            for own in &facts.mounted {
+                let all_fit = own.uses.iter().all(|one| one.relabel == Some(own.fitting()));
+                assert!(own.is_relabelled() && own.takers().count() == 0 && all_fit, "{own:#?}");
+            }
+            assert_eq!(templates::labelled(&labelled), labelled);
+        }
+    }
+}
