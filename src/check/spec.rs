@@ -27,6 +27,9 @@ pub struct CheckSpec {
     /// Where the web interface answers, where somebody said so; `None`: on its usual port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// At which address of this host, where somebody said so; `None`: at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bind: Option<String>,
     /// Is this host to have the web interface, where somebody said what it is for?
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<bool>,
@@ -226,6 +229,7 @@ impl Default for CheckSpec {
             release: None,
             home: PathBuf::from("/divvycloud"),
             port: None,
+            bind: None,
             interface: None,
             http_proxy: None,
             https_proxy: None,
@@ -319,6 +323,7 @@ impl CheckSpec {
             release: settings.release.clone(),
             home: settings.home.clone(),
             port: settings.text(Key::Port).and_then(|port| port.parse().ok()),
+            bind: settings.text(Key::Bind).map(str::to_owned),
             interface: settings.said(Key::Role).map(|list| Role::of_list(list).contains(&Role::Interface)),
             proxy_found: !wanted.asked,
             http_proxy: wanted.http,

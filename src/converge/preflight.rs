@@ -33,6 +33,9 @@ const DOCKER: Duration = Duration::from_secs(20);
 /// What counts of a container that a run leaves as it is.
 const OF_CONTAINER: [FindingId; 3] = [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, ids::REDIS_LOGIN];
 
+/// What of the host is judged by the compose file that it is going to have.
+const OF_PLAN: [FindingId; 2] = [ids::SELINUX, ids::FIREWALL];
+
 /// The proxy that is to be asked when everything is written.
 pub(super) struct Probe {
     spec: CheckSpec,
@@ -182,8 +185,12 @@ fn host_and_proxy(look: &Look<'_>, planned: &PlannedHost<'_>, served: &[Who], en
     let host: Vec<&dyn AnyCheck> = of(Group::Host).filter(|check| !is_of_runs(check) && !is_of_disk(check)).collect();
     let is_dial = |check: &&dyn AnyCheck| check.meta().name == Dial::META.name;
     let (dial, files): (Vec<_>, Vec<_>) = of(Group::Proxy).partition(is_dial);
+    let as_planned = Look { host: planned, ..*look };
+    let is_of_plan = |check: &&dyn AnyCheck| check.meta().ids.iter().any(|id| OF_PLAN.contains(id));
+    let (of_plan, host): (Vec<_>, Vec<_>) = host.into_iter().partition(is_of_plan);
     let mut findings = in_turn(&host, look, end);
-    let over_planned = in_turn(&files, &Look { host: planned, ..*look }, end).into_iter();
+    findings.extend(in_turn(&of_plan, &as_planned, end));
+    let over_planned = in_turn(&files, &as_planned, end).into_iter();
     // A container that runs reads no file, whatever is planned.
     let is_served = |who| served.contains(&who) || (who == Who::Container && look.host.is_live());
     findings.extend(over_planned.filter_map(|finding| match Who::of(finding.id) {

@@ -10,6 +10,7 @@
 //! | `compose` | docker-compose, and what root's crontab calls |
 //! | `disk` | size, free space and inodes |
 //! | `ecs` | is this a task of ECS, or a host that tasks run on? |
+//! | `firewall` | ufw and firewalld, and whom they let reach a port |
 //! | `forwarding` | forwarding of packets, default routes |
 //! | `hardware` | cores, memory |
 //! | `mounts` | the mounts that some places lie on |
@@ -29,6 +30,7 @@ pub(crate) mod cloud;
 pub(crate) mod compose;
 pub(crate) mod disk;
 pub(crate) mod ecs;
+pub(crate) mod firewall;
 pub(crate) mod forwarding;
 pub(crate) mod hardware;
 pub(crate) mod mounts;

@@ -108,3 +108,107 @@ fn compose_in_another_folder_than_the_crontabs_is_found_with_the_link_that_mends
     let link = format!("ln -sfn /usr/bin/docker-compose {}", root.at("usr/local/bin/docker-compose").display());
     assert_eq!(one["fix"][0], link, "{one:#}");
 }
+
+const CONFINED: &str = "services:\n  interfaceserver:\n    image: a:1\n    ports: [\"8001:8001\"]\n    volumes:\n      - ./plugins:/plugins\n  \
+    scheduler:\n    image: a:1\n    volumes:\n      - ./plugins:/plugins\n  mysql:\n    image: m:1\n    volumes:\n      - ./data/db:/var/lib/mysql\n";
+
+#[test]
+fn mounts_of_an_image_are_judged_by_its_daemon_and_its_compose_file() {
+    let root = Root::ubuntu();
+    root.put("etc/selinux/config", "SELINUX=enforcing\n");
+    root.put("divvycloud/docker-compose.yml", CONFINED);
+    let look = || {
+        let (_, found) = root.json(&["check", "--only", "selinux", "--fail-on", "never"]);
+        finding(&found, "selinux").clone()
+    };
+    let unknown = look();
+    assert_eq!((unknown["status"].as_str(), unknown["evidence"]["confines"].as_str()), (Some("warn"), Some("unknown")));
+    root.put("usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n");
+    let off = look();
+    assert_eq!(off["status"], "pass", "{off:#}");
+    assert!(off["observed"].as_str().unwrap().contains("selinux-enabled is off"), "{off:#}");
+    root.put("etc/docker/daemon.json", "{\"selinux-enabled\": true}\n");
+    let confined = look();
+    assert_eq!((confined["status"].as_str(), confined["evidence"]["confines"].as_str()), (Some("warn"), Some("yes")));
+    let advice: Vec<&str> = confined["advice"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    let file = root.at("divvycloud/docker-compose.yml").display().to_string();
+    for line in [
+        format!("write in {file}:6: - \"./plugins:/plugins:z\""),
+        format!("write in {file}:10: - \"./plugins:/plugins:z\""),
+        format!("write in {file}:14: - \"./data/db:/var/lib/mysql:Z\""),
+    ] {
+        assert!(advice.contains(&line.as_str()), "{line} in {advice:#?}");
+    }
+    root.put(
+        "divvycloud/docker-compose.yml",
+        CONFINED.replace("/plugins\n", "/plugins:z\n").replace("/var/lib/mysql", "/var/lib/mysql:Z"),
+    );
+    assert_eq!(look()["status"], "pass");
+    // What two services share, one of them takes for itself.
+    root.put(
+        "divvycloud/docker-compose.yml",
+        CONFINED.replace("/plugins\n", "/plugins:Z\n").replace("/var/lib/mysql", "/var/lib/mysql:Z"),
+    );
+    let taken = look();
+    assert!(taken["title"].as_str().unwrap().contains("takes from others"), "{taken:#}");
+    assert!(!taken["advice"].to_string().contains("/plugins:Z"), "{taken:#}");
+}
+
+#[test]
+fn a_firewall_of_an_image_is_held_against_what_the_compose_file_publishes() {
+    let root = Root::ubuntu();
+    let titles = |more: &[&str]| {
+        let words = [&["check", "--only", "firewall", "--fail-on", "never"], more].concat();
+        let (_, found) = root.json(&words);
+        let all = found["findings"].as_array().unwrap().iter();
+        all.map(|one| format!("{} {}", one["status"].as_str().unwrap(), one["title"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(titles(&[]), ["pass neither ufw nor firewalld is on"]);
+    root.put("etc/ufw/ufw.conf", "ENABLED=yes\n");
+    root.put("etc/default/ufw", "DEFAULT_INPUT_POLICY=\"DROP\"\n");
+    assert_eq!(titles(&[]), ["warn ufw is on, and keeps nobody from port 8001"], "before anything is installed");
+    root.put("divvycloud/docker-compose.yml", CONFINED.replace("8001:8001", "9001:8001"));
+    assert_eq!(titles(&[]), ["warn ufw is on, and keeps nobody from port 9001"]);
+    root.put("divvycloud/docker-compose.yml", CONFINED.replace("8001:8001", "127.0.0.1:8001:8001"));
+    assert_eq!(titles(&[]), ["warn ufw keeps users from port 443, the server in front of the product"]);
+    root.put("etc/ufw/user.rules", "### tuple ### allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in\n");
+    assert_eq!(titles(&[]), ["pass ufw lets users reach port 443, the server in front of the product"]);
+}
+
+#[test]
+fn an_installation_labels_what_its_own_compose_file_mounts_and_tells_what_the_firewall_makes_of_its_port() {
+    let plan = |root: &Root, more: &[&str]| {
+        let words = [&["install", "--deployment", "test-drive", "--dry-run", "--workers", "1"], more].concat();
+        root.json(&words).1
+    };
+    let root = Root::ubuntu();
+    let compose = |json: &Value| {
+        let changes = json["changes"].as_array().unwrap();
+        let is_it = |one: &&Value| one["path"].as_str().unwrap().ends_with("docker-compose.yml");
+        changes.iter().find(is_it).unwrap_or_else(|| panic!("no compose file: {json:#}")).clone()
+    };
+    let plain = compose(&plan(&root, &[]));
+    assert!(plain["diff"].as_str().unwrap().contains("+      - \"./plugins:/plugins\"\n"), "{plain:#}");
+    root.put("etc/selinux/config", "SELINUX=enforcing\n");
+    root.put("etc/ufw/ufw.conf", "ENABLED=yes\n");
+    let json = plan(&root, &[]);
+    let labelled = compose(&json);
+    let diff = labelled["diff"].as_str().unwrap();
+    assert!(diff.contains("+      - \"./plugins:/plugins:z\"\n"), "{diff}");
+    assert!(diff.contains("+      - \"./data/db:/var/lib/mysql:Z\"\n"), "{diff}");
+    assert!(labelled["reasons"].to_string().contains("SELinux may confine containers here"), "{labelled:#}");
+    let of = |json: &Value, id: &str| {
+        let all = json["findings"].as_array().unwrap().iter();
+        let is_bad = |one: &&Value| one["id"] == id && one["status"] == "warn";
+        all.filter(is_bad).map(|one| one["title"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // As it is going to be, the host is right; and whom the firewall keeps from what, is told.
+    assert_eq!(of(&json, "selinux"), Vec::<String>::new(), "{json:#}");
+    assert_eq!(of(&json, "firewall"), ["ufw is on, and keeps nobody from port 8001"]);
+    let behind = plan(&root, &["--bind", "127.0.0.1", "--reverse-proxy"]);
+    assert_eq!(of(&behind, "firewall"), ["ufw keeps users from port 443, the server in front of the product"]);
+    // A daemon that certainly confines none.
+    root.put("usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
+    assert_eq!(compose(&plan(&root, &[]))["diff"], plain["diff"]);
+}

@@ -4,6 +4,7 @@ mod booted;
 mod bundle;
 mod failures;
 mod fetch;
+mod firewall;
 mod lab;
 mod over;
 mod production;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::assets;
 use crate::finding::Status;
+use crate::version::Version;
 
 /// The whole file; its comments say what each key means.
 #[derive(Debug, Deserialize)]
@@ -18,6 +19,7 @@ pub(super) struct Data {
     pub(super) ports: Vec<Port>,
     pub(super) owners: Owners,
     pub(super) compose: Compose,
+    pub(super) firewall: Firewall,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,6 +80,24 @@ pub(super) struct Owners {
 #[serde(deny_unknown_fields)]
 pub(super) struct Compose {
     pub(super) crontabs: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Firewall {
+    pub(super) docker: String,
+    pub(super) ufw: String,
+    pub(super) firewalld: String,
+    pub(super) older_engine: String,
+    #[allow(dead_code)] // for readers of the file
+    reload: String,
+    #[allow(dead_code)] // for readers of the file
+    strict: String,
+    #[allow(dead_code)] // for readers of the file
+    date: String,
+    /// The first engine that has a zone of its own.
+    pub(super) zone_since: Version,
+    pub(super) front: (u16, String),
 }
 
 impl Data {

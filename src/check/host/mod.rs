@@ -9,7 +9,8 @@
 //! | `ports` | who listens on the product's ports |
 //! | `clock` | the clock against the `Date` of somebody else's HTTP |
 //! | `name` | does the host know its own name? |
-//! | `selinux` | does SELinux keep containers from the product's folder? |
+//! | `selinux` | does SELinux keep containers from what they mount? |
+//! | `firewall` | whom ufw and firewalld let reach the product |
 //! | `mounts` | places that nothing may be started in, or written to |
 //! | `files` | files that say what the settings are, and could not be read |
 //! | `forwarding` | can containers reach anything through this host? |
@@ -26,6 +27,7 @@ mod data;
 mod disk;
 mod ecs;
 mod files;
+mod firewall;
 mod forwarding;
 mod hardware;
 mod mounts;
@@ -55,6 +57,7 @@ pub(crate) const CHECKS: &[&dyn AnyCheck] = &[
     &clock::Clock,
     &name::Name,
     &selinux::Selinux,
+    &firewall::Firewall,
     &forwarding::Forwarding,
     &pools::Pools,
     &sudo::Sudo,

@@ -42,6 +42,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("clock-skew", Words),
     ("hostname", Lab),
     ("selinux", Not("chcon sets labels in a kernel with SELinux alone")),
+    ("firewall", Words),
     ("ip-forward", Here(forwarding)),
     ("ipv4-route", Words),
     ("docker-networks", Words),

@@ -177,6 +177,11 @@ impl Outside {
         host.write("etc/hosts", format!("{text}{ADDRESS} {REGISTRIES}\n{ORIGIN} {ORIGINS}\n"));
     }
 
+    /// Does it get a connection to that port? What is dropped is waited for a while.
+    pub fn reaches(&self, address: &str, port: u16) -> bool {
+        self.guest.run(&["timeout", "10", "bash", "-c", &format!(": </dev/tcp/{address}/{port}")]).code == Some(0)
+    }
+
     /// A file of the origin: https://files.corp.example/NAME.
     pub fn put(&self, name: &str, content: impl AsRef<[u8]>) {
         self.guest.write(&format!("srv/{name}"), content);

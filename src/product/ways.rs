@@ -1,0 +1,103 @@
+//! The ports of this host by which the services of the compose file are reached.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::interface::is_interface;
+use super::known::Known;
+use super::place::Place;
+use crate::docker::compose::{self, Network};
+use crate::host::HostRead;
+use crate::text;
+use crate::text::{Text, own};
+
+/// What was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WaysFacts {
+    /// The compose file; `None`: there is none.
+    pub(crate) file: Option<PathBuf>,
+    /// Why not all of them can be told.
+    pub(crate) unknown: Option<Text>,
+    pub(crate) ways: Vec<Way>,
+}
+
+/// A port of this host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Way {
+    /// Whose.
+    pub(crate) service: String,
+    /// At this address of the host; `None`: at all.
+    pub(crate) address: Option<String>,
+    pub(crate) port: u16,
+    /// It is that of the web interface.
+    pub(crate) interface: bool,
+    /// It is listened on in the host's own network, and published by nobody.
+    pub(crate) in_host: bool,
+}
+
+impl Way {
+    /// Does it serve this host alone?
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address = self.address.as_deref().unwrap_or_default();
+        address == "localhost" || address.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Looks at the compose file of the product's folder.
+pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
+    let place = Place::look(host, home);
+    if place.compose.is_empty() && place.unreadable.is_none() {
+        return WaysFacts::default();
+    }
+    let mut facts = WaysFacts { file: Some(host.shown(&place.compose_file(home))), ..WaysFacts::default() };
+    let services = match place.read_services(host, home) {
+        _ if place.unreadable.is_some() => {
+            facts.unknown = place.unreadable.map(|why| text!("{} could not be listed: {}", host.shown(home), why));
+            return facts;
+        }
+        Ok(services) => services,
+        Err(stop) => {
+            facts.unknown = Some(text!("{}:{}: {}", host.shown(&stop.at.path), own(stop.at.line), stop.why));
+            return facts;
+        }
+    };
+    for service in &services {
+        let interface = is_interface(&service.name, service.command());
+        let way = |address, port, in_host| Way { service: service.name.clone(), address, port, interface, in_host };
+        match (service.network(), compose::ways(&service.ports)) {
+            (Network::Host, _) if interface => facts.ways.push(way(None, Known::get().health.port, true)),
+            (Network::Host, _) => {}
+            (_, Ok(ways)) => facts.ways.extend(ways.into_iter().map(|(address, port)| way(address, port, false))),
+            (_, Err(odd)) => facts.unknown = Some(text!("what ports: {} of {} opens", odd, &service.name)),
+        }
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+
+    #[test]
+    fn ports_lead_to_addresses_or_are_not_told() {
+        let of = |ports: &str| {
+            let host = Double::installed();
+            let compose = format!("services:\n  interfaceserver: {{image: a, ports: [{ports}]}}\n");
+            host.files.put("/divvycloud/docker-compose.yml", compose.as_bytes());
+            let facts = observe(&host, Path::new("/divvycloud"));
+            let ways = facts.ways.iter().map(|way| (way.port, way.address.clone(), way.is_loopback()));
+            (ways.collect::<Vec<_>>(), facts.unknown.is_some())
+        };
+        let at = |port, address: Option<&str>, is_loopback| (port, address.map(str::to_owned), is_loopback);
+        assert_eq!(of("'8001:8001'"), (vec![at(8001, None, false)], false));
+        assert_eq!(of("'0.0.0.0:80:8001/tcp', '53:53/udp'"), (vec![at(80, None, false)], false));
+        assert_eq!(of("'[::1]:8001:8001'"), (vec![at(8001, Some("::1"), true)], false));
+        assert_eq!(of("'127.0.0.1:8001:8001'"), (vec![at(8001, Some("127.0.0.1"), true)], false));
+        assert_eq!(of("'10.0.0.5:8001:8001'"), (vec![at(8001, Some("10.0.0.5"), false)], false));
+        for odd in ["'8001'", "'8000-8010:8000-8010'"] {
+            assert_eq!(of(odd), (Vec::new(), true), "{odd}");
+        }
+    }
+}
