@@ -154,6 +154,7 @@ pub(crate) mod id {
         TRUST_FAILED = "trust-failed",
         UNKNOWN_CHECK = "unknown-check",
         UNREADABLE = "unreadable",
+        UPGRADE_HOSTS = "upgrade-hosts",
         UNHEALTHY = "unhealthy",
         USAGE = "usage",
         VALUE_NOT_PORTABLE = "value-not-portable",

@@ -3,6 +3,7 @@
 //! With `--create-databases` what is missing is made by the administrator that the settings name; without it, it is told. What
 //! was made stays, whatever becomes of the run: a database is never dropped.
 
+use super::hosts::Hosts;
 use crate::check::backends::Mysql;
 use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, USUAL_USER, is_published};
 use crate::context::{Inputs, Named, roots};
@@ -120,29 +121,11 @@ impl<'a> Databases<'a> {
         }
     }
 
-    /// Addresses of other hosts that use these databases at this moment, as far as the product's user sees them; `None`: nobody
-    /// tells.
-    pub(super) fn neighbours(&self) -> Option<Vec<String>> {
-        let mysql = self.spec.mysql.as_ref().filter(|_| self.not_here.is_none())?;
-        let databases = [mysql.database.as_str(), &mysql.secret_database];
-        let target = Target {
-            host: &mysql.at.host,
-            port: mysql.at.port,
-            tls: mysql.tls,
-            account: Some(Account {
-                user: mysql.user.as_deref().unwrap_or(USUAL_USER),
-                password: self.secrets.mysql.as_ref().map(Secret::expose).unwrap_or_default(),
-            }),
-            databases,
-            roots: &self.roots,
-        };
-        let mut found = None;
-        mysql::look_and(&target, self.host, self.time(), &mut |connection, about| {
-            let escapes = mysql::sql::has_escapes(&about.variables);
-            found = mysql::neighbours(connection, databases, escapes)?;
-            Ok(())
-        });
-        found
+    /// How the server is asked about the other hosts that use it; `None`: it is not known, or cannot be asked.
+    pub(super) fn hosts(&self) -> Option<Hosts> {
+        let mysql = self.spec.mysql.clone().filter(|_| self.not_here.is_none())?;
+        let (password, roots, limits) = (self.secrets.mysql.clone(), self.roots.clone(), self.spec.limits);
+        Some(Hosts { mysql, password, roots, limits })
     }
 
     /// Makes what is missing, or tells it. `tell` hears of each thing that is made.

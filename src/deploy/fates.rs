@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::product::{ids, in_order, stale};
+use super::product::{ids, in_order, is_product, stale};
 use super::upgrade::Moved;
 use crate::docker::{Container, compose::Service, repository_and_tag};
 use crate::host::{HostRead, View};
@@ -47,6 +47,18 @@ impl Services {
     pub(super) fn gets_scheduler(&self) -> bool {
         let is_it = |own: &Service| Known::get().is_scheduler(&own.name, own.command());
         self.edited && !self.before.iter().flatten().any(is_it) && self.after.iter().flatten().any(is_it)
+    }
+
+    /// The scheduler that the plan, or an earlier run that came no further, brings to a product that has none. `there`: all of
+    /// its containers.
+    pub(super) fn new_scheduler(&self, there: &[Container]) -> Option<Moved> {
+        let is_it = |name: &str, command: &str| Known::get().is_scheduler(name, command);
+        if !there.iter().any(is_product) || there.iter().any(|one| is_it(service_of(one), &one.command)) {
+            return None;
+        }
+        let own = self.planned().iter().find(|own| is_it(&own.name, own.command()))?;
+        let image = own.image.clone()?;
+        Some(Moved { service: own.name.clone(), from: image.clone(), to: image, is_written: !self.gets_scheduler() })
     }
 
     /// Does the plan bring this service to a host whose others are there already?

@@ -18,7 +18,7 @@ const STEADY: u32 = 2;
 const LASTING: Duration = Duration::from_secs(3);
 /// A container that was started again meanwhile, and all of a product that is brought back or has no interface that would speak
 /// for them, have more to prove: so long Docker itself takes no run for a good one.
-const PROVEN: Duration = Duration::from_secs(10);
+pub(super) const PROVEN: Duration = Duration::from_secs(10);
 
 /// The line of whoever waits for the database's schema, by its name in `assets/runtime.toml`.
 pub(super) const SCHEMA_WAITING: &str = "schema-waiting";
@@ -35,6 +35,8 @@ pub(crate) struct Poll {
     pub(crate) status: Option<u16>,
     /// Does this host run the interface?
     pub(crate) has_interface: bool,
+    /// Is this host to run no scheduler?
+    pub(crate) no_scheduler: bool,
     /// What the compose file asks for.
     pub(crate) wanted: Vec<Wanted>,
     /// What there is.
@@ -47,11 +49,6 @@ pub(crate) struct Poll {
 }
 
 impl Poll {
-    /// Is this host to run nothing of that service, as far as its files say?
-    pub(crate) fn lacks(&self, service: &str) -> bool {
-        !self.wanted.is_empty() && !self.wanted.iter().any(|own| own.service.eq_ignore_ascii_case(service))
-    }
-
     /// Does a container say that it can do no work, on a host without an interface that would say so?
     fn is_idle(&self) -> bool {
         self.log.iter().any(|(name, _)| Known::get().log.iter().any(|line| line.name == *name && line.idle))
@@ -77,7 +74,7 @@ impl State {
         Text::from(match self {
             Self::Starting if !poll.has_interface => "waiting until all containers run and do their work",
             Self::Starting => "waiting for the product to answer",
-            Self::Migrating if poll.lacks("scheduler") => {
+            Self::Migrating if poll.no_scheduler => {
                 "the schema of the database is not that of this release; waiting for the scheduler of another host"
             }
             Self::Migrating => "the scheduler upgrades the schema of the database; the others wait for it",
@@ -390,6 +387,7 @@ mod tests {
     fn without_an_interface_steady_containers_that_do_not_wait_are_well() {
         let alone = |log: &[&str]| Poll {
             has_interface: false,
+            no_scheduler: true,
             log: log.iter().map(|name| ((*name).to_owned(), 1)).collect(),
             ..poll(None, one("running", 0))
         };
@@ -404,7 +402,7 @@ mod tests {
         let waiting = alone(&[SCHEMA_WAITING]);
         assert_eq!(health.see(at(0), &waiting), Ok(State::Starting));
         assert_eq!(health.see(at(7199), &waiting), Ok(State::Migrating));
-        assert!(waiting.lacks("scheduler") && State::Migrating.sentence(&waiting).contains("of another host"));
+        assert!(State::Migrating.sentence(&waiting).contains("of another host"));
         assert_eq!(health.see(at(7199), &alone(&[])), Ok(State::Answering));
         assert_eq!(health.see(at(7199), &alone(&[])), Ok(State::Healthy));
         let mut health = Health::new(LIMITS, &[], Start::On);

@@ -7,6 +7,7 @@
 //! | `remove` | what `revert` does to the product: containers go, or run again with the files of before; `--purge` |
 //! | `product` | its containers: stop, start, wait until they are well, what became of them |
 //! | `databases` | databases, user and rights on MySQL |
+//! | `hosts` | the other hosts that use its databases, and what they say of themselves |
 //! | `fates` | what becomes of the containers of each service |
 //! | `health` | is it healthy, will it be, or not any more? |
 //! | `upgrade` | another image of the product: which way it goes, and what the databases are brought back from |
@@ -34,6 +35,7 @@ pub(crate) mod engine;
 mod fates;
 pub(crate) mod fetch;
 mod health;
+mod hosts;
 mod install;
 mod made;
 mod marker;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::bundle::Manifest;
 use super::databases::Databases;
 use super::fates::Services;
-use super::upgrade::Upgrade;
 use crate::docker;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
@@ -35,13 +34,14 @@ pub(super) fn findings(
 }
 
 /// A host that gets the scheduler, while others use its databases: what they run, nobody tells.
-pub(super) fn other_scheduler(databases: &Databases<'_>, services: &Services) -> Option<Finding> {
+pub(super) fn other_scheduler(host: &dyn HostRead, databases: &Databases<'_>, services: &Services) -> Option<Finding> {
     if !services.gets_scheduler() {
         return None;
     }
-    let others = databases.neighbours().filter(|others| !others.is_empty())?;
+    let others = databases.hosts()?.look(host).filter(|others| !others.is_empty())?;
+    let others: Vec<&str> = others.iter().map(|one| one.address.as_str()).collect();
     let (title, whose) = match others.as_slice() {
-        [one] => (text!("another host ({}) uses these databases already", Foreign::new(one)), "it runs"),
+        [one] => (text!("another host ({}) uses these databases already", Foreign::new(*one)), "it runs"),
         several => {
             (text!("other hosts ({}) use these databases already", Foreign::new(several.join(", "))), "they run")
         }
@@ -55,19 +55,6 @@ pub(super) fn other_scheduler(databases: &Databases<'_>, services: &Services) ->
             )
             .advise("where another host has the scheduler, leave it out here: --role interface,worker")
             .advise("to move it, take it away there first: --role interface,worker, there"),
-    )
-}
-
-/// An upgrade of the schema while other hosts use the databases: what they run, nobody tells. Those that wait for it with the new
-/// image are welcome.
-pub(super) fn others_at_upgrade(databases: &Databases<'_>, upgrade: &Upgrade) -> Option<Finding> {
-    let others = Some(databases).filter(|_| upgrade.has_scheduler())?.neighbours().filter(|all| !all.is_empty())?;
-    Some(
-        Finding::warn(ids::UPGRADE_HOSTS, text!("other hosts ({}) use these databases", Foreign::new(others.join(", "))))
-            .expected("no host that runs the old image while the schema is upgraded")
-            .observed("what they run cannot be seen from here")
-            .cause("what they write after the backup is lost where that is brought back, and an old image does not work with the new schema")
-            .advise("give them the new image first, by reconfigure with the same image there: they wait for this scheduler"),
     )
 }
 

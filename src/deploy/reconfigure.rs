@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::databases::Databases;
 use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
+use super::hosts::Hosts;
 use super::install::moved;
 use super::product::{Product, called_off, goes_on, is_product, stays_as_it_is, take_back};
 use super::upgrade::{Question, Upgrade};
@@ -18,7 +19,7 @@ use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, PlannedHost};
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_containers;
-use crate::settings::{Deployment, First, Key, Settings};
+use crate::settings::{Deployment, First, Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own};
@@ -52,11 +53,22 @@ impl<'h> Reconfigure<'h> {
         settings: &Settings,
         services: &Services,
     ) -> Result<Option<Finding>, Problem> {
-        let Some(platform) = context.platform.as_ref().filter(|_| services.gets_scheduler()) else { return Ok(None) };
+        let Some(found) = self.found(context, settings)?.filter(|_| services.gets_scheduler()) else { return Ok(None) };
+        Ok(preflight::other_scheduler(self.host, &Databases::of(self.host, settings, &found)?, services))
+    }
+
+    /// What `prod.env` is going to have.
+    fn found(&self, context: &RunContext, settings: &Settings) -> Result<Option<Found>, Problem> {
+        let Some(platform) = &context.platform else { return Ok(None) };
         let view = View::new(self.host);
         let planned = PlannedHost::new(&view, &context.plan.changes);
-        let found = found(&View::new(&planned), platform, &settings.home, First::Product)?;
-        Ok(preflight::other_scheduler(&Databases::of(self.host, settings, &found)?, services))
+        found(&View::new(&planned), platform, &settings.home, First::Product).map(Some)
+    }
+
+    /// The hosts that share the databases of a production.
+    fn hosts(&self, context: &RunContext, settings: &Settings) -> Result<Option<Hosts>, Problem> {
+        let found = self.found(context, settings)?.filter(|_| settings.deployment == Deployment::Production);
+        Ok(found.map(|found| Databases::of(self.host, settings, &found)).transpose()?.and_then(|own| own.hosts()))
     }
 
     /// Images that the planned compose file names and that are not here.
@@ -74,32 +86,29 @@ impl<'h> Reconfigure<'h> {
 
     /// Whether the product gets another image, by its containers and by the plan. `there`: all of its containers.
     fn upgrade(&self, context: &mut RunContext, there: &[Container]) -> Result<Option<Upgrade>, Problem> {
-        let (Some(settings), Some(platform)) = (context.settings.clone(), context.platform.clone()) else {
-            return Ok(None);
-        };
+        let Some(settings) = context.settings.clone() else { return Ok(None) };
         let services = Services::look(self.host, &settings.home, &context.plan);
         let moved = services.moved(there);
-        if moved.is_empty() && !services.is_blind() {
+        let scheduler = services.new_scheduler(there);
+        if moved.is_empty() && scheduler.is_none() && !services.is_blind() {
             return Ok(None);
         }
-        let (view, changes) = (View::new(self.host), context.plan.changes.clone());
-        let planned = PlannedHost::new(&view, &changes);
-        let found = found(&View::new(&planned), &platform, &settings.home, First::Product)?;
+        let Some(found) = self.found(context, &settings)? else { return Ok(None) };
         let question = Question {
             host: self.host,
             settings: &settings,
             found: &found,
             moved: &moved,
+            scheduler: scheduler.as_ref(),
             services: services.planned(),
             is_blind: services.is_blind(),
             there,
             is_left: settings.switch(Key::Restart) == Some(false),
         };
-        let upgrade = Upgrade::foresee(&question, context)?;
-        if let Some(upgrade) = upgrade.as_ref().filter(|_| settings.deployment == Deployment::Production) {
-            context
-                .findings
-                .extend(preflight::others_at_upgrade(&Databases::of(self.host, &settings, &found)?, upgrade));
+        let mut upgrade = Upgrade::foresee(&question, context)?;
+        if let Some(upgrade) = upgrade.as_mut().filter(|_| settings.deployment == Deployment::Production) {
+            let hosts = self.hosts(context, &settings)?;
+            context.findings.extend(upgrade.look_around(self.host, hosts, there));
         }
         Ok(upgrade)
     }
@@ -181,7 +190,8 @@ impl Around for Reconfigure<'_> {
         }
         context.containers = fates(self.host, &home, &context.plan, &services, &there);
         let runs_on = |change: &ContainerChange| services.leaves_others(change);
-        self.stops = was_stopped || wanted == Some(true) || !context.containers.iter().all(runs_on);
+        self.stops =
+            was_stopped || wanted == Some(true) || self.upgrade.is_some() || !context.containers.iter().all(runs_on);
         let is_other = |change: &ContainerChange| change.fate != Fate::Keep || services.is_scaled(&change.service);
         if !self.stops && !context.containers.iter().any(is_other) {
             return Ok(());
@@ -193,6 +203,7 @@ impl Around for Reconfigure<'_> {
         }
         let mut running = Product::look(self.host, &home, limits)?;
         running.upgrade = self.upgrade.take();
+        running.hosts = self.hosts(context, &settings)?;
         running.remounted = remounted(self.host, &home, &context.plan);
         self.address = running.address(self.host);
         self.running = Some(running);

@@ -12,7 +12,7 @@
 //! | `facts` | what was seen, as it is saved |
 //! | `product` | makes and versions |
 //! | `grants` | `SHOW GRANTS` |
-//! | `neighbours` | which other hosts use the databases at this moment |
+//! | `neighbours` | which other hosts use the databases at this moment, and which of them say that they wait |
 //! | `sql` | names and texts in statements |
 //! | `provision` | databases, user and rights, made by an administrator |
 //!
@@ -34,7 +34,7 @@ pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
 pub(crate) use grants::{Grant, has_reload, missing, roles, writes_read_only};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
-pub(crate) use neighbours::neighbours;
+pub(crate) use neighbours::{Neighbour, Waits, neighbours, say};
 pub(crate) use product::{Make, Product, advertised, real};
 pub(crate) use provision::{CANNOT_USER, Missing, Need, Step, Stopped};
 pub(crate) use session::{Account, Target, look, look_and};

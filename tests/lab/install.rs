@@ -5,6 +5,7 @@ mod bundle;
 mod failures;
 mod fetch;
 mod firewall;
+mod hosts;
 mod lab;
 mod over;
 mod production;

@@ -275,6 +275,7 @@ impl Around for Install<'_> {
         product.calm = self.calm.take();
         product.remember(host).map_err(written)?;
         product.upgrade = ready.upgrade.take();
+        product.hosts = ready.hosts.take();
         let started = product.back_up(host, doing).and_then(|()| product.start(host, doing, Start::On));
         if let Err(problem) = started {
             if goes_on(&problem) {

@@ -9,6 +9,7 @@ use crate::converge::RunContext;
 use crate::deploy::databases::Databases;
 use crate::deploy::fates::{Services, fates};
 use crate::deploy::health::Limits;
+use crate::deploy::hosts::Hosts;
 use crate::deploy::upgrade::{Question, Upgrade};
 use crate::deploy::{LOOK, accounts, boot, bundle, engine, fetch, no_answer, preflight};
 use crate::docker::{Container, NoDocker, compose};
@@ -48,6 +49,8 @@ pub(super) struct Ready {
     pub(super) was_behind: bool,
     /// The product that is there gets another image; the stage `start` takes it.
     pub(super) upgrade: Option<Upgrade>,
+    /// The hosts that share the databases of a production.
+    pub(super) hosts: Option<Hosts>,
     /// Nothing is to be done.
     pub(super) is_idle: bool,
 }
@@ -87,6 +90,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
             settings,
             found,
             moved,
+            scheduler: None,
             services: services.planned(),
             is_blind: false,
             there: &[],
@@ -140,22 +144,26 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let planned_view = View::new(&planned);
     let found = found(&planned_view, &platform, &home, First::Product)?;
     let databases = Databases::of(host, &settings, &found)?;
+    let scheduler = services.new_scheduler(&there);
     let question = Question {
         host,
         settings: &settings,
         found: &found,
         moved: &services.moved(&there),
+        scheduler: scheduler.as_ref(),
         services: services.planned(),
         is_blind: services.is_blind(),
         there: &there,
         is_left: false,
     };
-    let upgrade = Upgrade::foresee(&question, context)?;
+    let mut upgrade = Upgrade::foresee(&question, context)?;
     let here = facts.server().map(|server| server.arch.as_str());
+    let mut hosts = None;
     if settings.deployment == Deployment::Production {
-        context.findings.extend(preflight::other_scheduler(&databases, &services));
-        let upgrade = upgrade.as_ref();
-        context.findings.extend(upgrade.and_then(|upgrade| preflight::others_at_upgrade(&databases, upgrade)));
+        context.findings.extend(preflight::other_scheduler(host, &databases, &services));
+        hosts = databases.hosts();
+        let upgrade = upgrade.as_mut();
+        context.findings.extend(upgrade.and_then(|upgrade| upgrade.look_around(host, hosts.clone(), &there)));
     }
     context.findings.extend(preflight::findings(
         host,
@@ -200,6 +208,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         daemon_behind,
         was_behind,
         upgrade,
+        hosts,
         is_idle,
     }))
 }

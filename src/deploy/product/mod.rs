@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::compose::Compose;
 use super::health::{Health, Limits, Start};
+use super::hosts::Hosts;
 use super::made::{Made, push};
 use super::pulse::Pulse;
 use super::upgrade::{ByHand, Upgrade};
@@ -16,6 +17,7 @@ use crate::apply::{revert, runs};
 use crate::converge::Doing;
 use crate::docker::text::{first_line, seconds_of};
 use crate::docker::{self, Container};
+use crate::finding::Ignored;
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::{Time, seconds};
 use crate::plan::{ContainerChange, Fate, StageId, StageState};
@@ -47,6 +49,8 @@ pub(super) struct Product {
     pub(super) calm: Option<Uninterrupted>,
     /// It gets another image.
     pub(super) upgrade: Option<Upgrade>,
+    /// The hosts that it shares its databases with; `None`: it has them alone, or nobody can be asked.
+    pub(super) hosts: Option<Hosts>,
 }
 
 impl Limits {
@@ -76,6 +80,7 @@ impl Product {
             stopped: None,
             calm: None,
             upgrade: None,
+            hosts: None,
         })
     }
 
@@ -168,6 +173,10 @@ impl Product {
     /// It did not start, or will not be well.
     pub(super) fn start(&self, host: &dyn HostWrite, doing: &mut Doing<'_, '_>, way: Start) -> Result<(), Problem> {
         let started = self.up(host, doing, way);
+        if let Some(upgrade) = self.upgrade.as_ref().filter(|_| started.is_ok() && way == Start::On) {
+            // Without the record its containers say it, as long as they are there.
+            let _ = upgrade.end(host);
+        }
         if started.as_ref().err().is_none_or(goes_on) {
             // It runs. That the marker stays is told by the next run.
             let _ = marker::clear(host);
@@ -193,7 +202,7 @@ impl Product {
 
     /// Has all containers started. Of an upgrade the scheduler, which moves the schema, comes last: the others wait for it, and
     /// what keeps them from starting is seen before.
-    fn launch(&self, host: &dyn HostWrite, way: Start) -> Result<(), Problem> {
+    fn launch(&self, host: &dyn HostWrite, way: Start, ignored: &Ignored) -> Result<(), Problem> {
         self.remove_taken_out(host)?;
         if !self.remounted.is_empty() {
             let services = self.remounted.iter().map(String::as_str);
@@ -204,6 +213,7 @@ impl Product {
             if !waiting.is_empty() {
                 self.compose(host, &[&["up", "-d"][..], &waiting].concat())?;
             }
+            upgrade.is_alone(host, ignored)?;
             upgrade.begin(host)?;
         }
         self.compose(host, &["up", "-d"])
@@ -215,7 +225,8 @@ impl Product {
         let mut pulse = Pulse::new(host, &self.home, self.stopped);
         doing.stage(StageId::Start, |doing| {
             doing.tell(&"starting the product".into());
-            pulse.during(|| self.launch(host, way))?;
+            let ignored = doing.ignored;
+            pulse.during(|| self.launch(host, way, ignored))?;
             Ok((StageState::Changed, text!("{}", self.command("up -d"))))
         })?;
         doing.stage(StageId::Healthy, |doing| {
@@ -317,12 +328,14 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
-/// The product is as it was: the dump of an upgrade that came to nothing goes, or is named.
+/// The product is as it was: the dump of an upgrade that came to nothing goes, or is named, and so is what other hosts wait for.
 pub(super) fn called_off(host: &dyn HostWrite, upgrade: Option<&Upgrade>, problem: Problem) -> Problem {
-    match upgrade.map(|upgrade| upgrade.call_off(host)) {
-        Some(Err(second)) => problem.hint(text!("the dump of this run stays: {}", second.sentence())),
-        Some(Ok(())) | None => problem,
-    }
+    let Some(upgrade) = upgrade else { return problem };
+    let problem = match upgrade.call_off(host) {
+        Err(second) => problem.hint(text!("the dump of this run stays: {}", second.sentence())),
+        Ok(()) => problem,
+    };
+    upgrade.on_other_hosts().fold(problem, Problem::hint)
 }
 
 /// Where files of before would start an image that waits for its schema for ever, or would move it without a backup, the run
@@ -342,13 +355,13 @@ pub(super) fn stays_as_it_is(
         return Err(problem.hint_command(as_root(product.command("ps"))).leaving(HostState::Changed));
     }
     if upgrade.is_written {
-        return Err(problem
+        let problem = problem
             .hint(
                 "the product stays stopped: its files name the new image since an earlier run, and nothing was started",
             )
             .hint("go on: run the same command again, once that is mended")
-            .hint(text!("or take back that run, which starts the old image: {}", ics_setup("revert")))
-            .leaving(HostState::Changed));
+            .hint(text!("or take back that run, which starts the old image: {}", ics_setup("revert")));
+        return Err(upgrade.on_other_hosts().fold(problem, Problem::hint).leaving(HostState::Changed));
     }
     Ok(problem)
 }

@@ -8,14 +8,17 @@ use super::Product;
 use crate::converge::Doing;
 use crate::deploy::compose::Compose;
 use crate::deploy::health::{Failure, Health, Poll, SCHEMA_WAITING, State};
+use crate::deploy::hosts::Saying;
 use crate::deploy::pulse::{ASK, Pulse};
 use crate::deploy::{LOOK, no_answer};
-use crate::docker;
 use crate::docker::text::seconds_of;
+use crate::docker::{self, compose};
 use crate::host::{HostRead, HostWrite};
+use crate::mysql::Waits;
 use crate::net::{Time, seconds};
 use crate::problem::{HostState, Problem, id};
-use crate::product::{Known, Line, containers, is_product, logs, own_containers};
+use crate::product::images::{Step, step};
+use crate::product::{Known, Line, Place, containers, is_product, logs, own_containers};
 use crate::redact::Redactor;
 use crate::settings::STATE;
 use crate::signals::Uninterrupted;
@@ -59,6 +62,11 @@ impl Product {
         let (began, mut told) = (Instant::now(), None);
         let mut lines = Lines { hits: Vec::new(), next: SILENT };
         let mut looked: Option<(Instant, bool)> = None;
+        let services = Place::look(host, &self.home).services(host, &self.home);
+        let waits = self.waits(services.as_deref(), doing.context.run.clone());
+        let no_scheduler = self.has_no_scheduler(services.as_deref());
+        // Once it has waited, it has the image of those that wait, to the end.
+        let mut saying: Option<Saying> = None;
         loop {
             pulse.ask();
             let is_well = pulse.is_well();
@@ -71,6 +79,7 @@ impl Product {
                     lines = Lines { hits: self.read_logs(host, since, speaks), next: began.elapsed() + LOGS };
                 }
                 let (at, mut poll) = (began.elapsed(), self.poll(host, pulse, &lines)?);
+                poll.no_scheduler = no_scheduler;
                 let state = health.see(at, &poll).map_err(|failure| {
                     poll.log = self.read_logs(host, since, true);
                     let problem = unhealthy(&failure, &poll, &self.compose);
@@ -80,6 +89,9 @@ impl Product {
                     }
                 })?;
                 if told.replace(state) != Some(state) {
+                    if saying.is_none() && no_scheduler && state == State::Migrating {
+                        saying = self.hosts.as_ref().zip(waits.clone()).map(|(hosts, waits)| hosts.say(waits));
+                    }
                     doing.tell(&text!("{} ({})", state.sentence(&poll), own(seconds(began.elapsed()))));
                 }
                 if state == State::Healthy {
@@ -109,7 +121,25 @@ impl Product {
             services: seen.services,
             log: lines.hits.clone(),
             took: began.elapsed(),
+            ..Poll::default()
         })
+    }
+
+    /// Is this host to run no scheduler, as far as its files say, or what ran before?
+    fn has_no_scheduler(&self, services: Option<&[compose::Service]>) -> bool {
+        let known = Known::get();
+        match services {
+            Some(services) => !services.iter().any(|own| known.is_scheduler(&own.name, own.command())),
+            None => !self.before.is_empty() && !self.before.keys().any(|name| known.is_scheduler(name, "")),
+        }
+    }
+
+    /// What it says of itself while it waits for the scheduler of another host; `None`: its services have several images.
+    fn waits(&self, services: Option<&[compose::Service]>, run: Option<String>) -> Option<Waits> {
+        let own = Known::get().of_product(services?, |own| (&own.name, own.image.as_deref()));
+        let mut images = own.into_iter().filter_map(|own| own.image.as_deref());
+        let image = images.next()?;
+        images.all(|other| step(image, other) == Step::Same).then(|| Waits { run, image: image.to_owned() })
     }
 
     /// Known lines of the logs since then, by name, and how often each; `all`, or those alone after which a container has said
@@ -217,7 +247,7 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
         Failure::Late { state: State::Migrating, .. } => problem
             .hint("its containers were left running: an upgrade that is ended half way leaves a schema of neither release")
-            .hint(match poll.lacks("scheduler") {
+            .hint(match poll.no_scheduler {
                 false => text!("watch it: {}", as_root(compose.shown("logs --tail 100 -f scheduler"))),
                 true => text!("watch the scheduler on the host that runs it, and the others here: {}", as_root(compose.shown("logs --tail 100 -f"))),
             })

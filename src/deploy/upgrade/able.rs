@@ -73,12 +73,12 @@ pub(super) fn look(
             return Err(problem.hint("bring it up with the old image first, or back the databases up otherwise"));
         }
     };
-    let (runner, programs, is_mariadb) = program(host, container)?;
     let roots = roots(host, Named::of(settings).as_ref())?;
     let asked = ask(host, &CheckSpec { mysql: Some(server.clone()), ..spec }, &secrets, &server, &roots)?;
     if asked.tables == 0 {
         return Ok(None);
     }
+    let (runner, programs, is_mariadb) = program(host, container)?;
     let bytes = asked.bytes + asked.bytes / 2;
     room(host, bytes + SPARE)?;
     let inside = container.filter(|_| !runner.is_empty());

@@ -4,21 +4,30 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | `able` | whether a dump can be made, asked before anything is stopped |
+//! | `back` | what leads back, once the schema may have moved |
 //! | `dump` | a backup that the run makes itself |
+//! | `others` | other hosts that use the databases meanwhile |
 //! | `redis` | an upgrade that asks for a newer Redis |
+//! | `schema` | what this host's containers tell about the schema |
 
 mod able;
+mod back;
 mod dump;
+mod others;
 mod redis;
+mod schema;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+pub(super) use back::{ByHand, taken_back};
+use back::{record, way_back};
 use dump::Dump;
 pub(super) use dump::remove as remove_dump;
+use others::Others;
 
 use super::LOOK;
 use super::fetch::bytes_shown;
-use super::made::{Made, Upgraded};
+use super::made::{Made, Upgraded, push};
 use super::task::task;
 use crate::check::requirements::Crossing;
 use crate::converge::{Doing, RunContext};
@@ -30,11 +39,11 @@ use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, release_of, step};
 use crate::product::{Known, own_containers};
-use crate::settings::{Found, Key, Settings};
+use crate::settings::{Deployment, Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::system::IMAGE;
 use crate::text;
-use crate::text::{Foreign, Text, as_root, ics_setup, own};
+use crate::text::{Foreign, Text, ics_setup, own};
 
 /// A service of the product that gets another image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,12 +64,6 @@ impl Moved {
     }
 }
 
-/// How a person stops and starts the product.
-pub(super) struct ByHand {
-    pub(super) stop: Text,
-    pub(super) start: Text,
-}
-
 /// What is known before anything is written.
 #[derive(Clone, Copy)]
 pub(super) struct Question<'a> {
@@ -70,6 +73,8 @@ pub(super) struct Question<'a> {
     pub(super) found: &'a Found,
     /// The services that get another image.
     pub(super) moved: &'a [Moved],
+    /// A scheduler that comes to a product which has none.
+    pub(super) scheduler: Option<&'a Moved>,
     /// The services of the planned files.
     pub(super) services: &'a [Service],
     /// A compose file is changed, and not understood.
@@ -90,6 +95,8 @@ pub(super) struct Upgrade {
     waiting: Vec<String>,
     has_scheduler: bool,
     backup: Backup,
+    /// The other hosts, where the schema is moved from here and MySQL tells of them.
+    others: Option<Others>,
     /// The file named the new image already.
     pub(super) is_written: bool,
 }
@@ -124,13 +131,16 @@ impl Upgrade {
         all.sort_by_key(|moved| !is_scheduler(&moved.service));
         let has_scheduler = planned.iter().any(|own| is_scheduler(&own.name));
         let worst = |wanted: Step| all.iter().copied().find(|moved| moved.step() == wanted);
-        let (moved, step) = match (worst(Step::Down), worst(Step::Unknown), worst(Step::Up)) {
+        let (moved, step) = match (worst(Step::Down), worst(Step::Unknown), worst(Step::Up), question.new_scheduler()) {
             (Some(moved), ..) => (moved, Step::Down),
-            (_, Some(moved), _) => (moved, Step::Unknown),
-            (.., Some(moved)) => (moved, Step::Up),
+            (_, Some(moved), ..) => (moved, Step::Unknown),
+            (_, _, Some(moved), _) => (moved, Step::Up),
+            (.., Some(moved)) => (moved, Step::Same),
             _ => return Ok(None),
         };
-        context.findings.push(direction(moved, step));
+        if step != Step::Same {
+            context.findings.push(direction(moved, step));
+        }
         if !question.host.is_live() {
             context.findings.push(
                 Finding::skip(ids::UPGRADE_BACKUP, "no backup of the databases was looked for or made")
@@ -149,6 +159,9 @@ impl Upgrade {
             _ if !has_scheduler => Backup::Elsewhere,
             step => question.backup(step)?,
         };
+        if step == Step::Same && matches!(backup, Backup::Needless) {
+            return Ok(None);
+        }
         let title: Text = match &backup {
             Backup::Taken => "a backup of both databases was taken before the upgrade".into(),
             Backup::Own(_) => "both databases are dumped before the upgrade".into(),
@@ -176,7 +189,8 @@ impl Upgrade {
             },
             has_scheduler,
             backup,
-            is_written: all.iter().all(|moved| moved.is_written),
+            others: None,
+            is_written: moved.is_written && all.iter().all(|moved| moved.is_written),
         }))
     }
 
@@ -214,11 +228,6 @@ impl Upgrade {
         self.waiting.iter().map(String::as_str)
     }
 
-    /// Is the schema moved by this host?
-    pub(super) fn has_scheduler(&self) -> bool {
-        self.has_scheduler
-    }
-
     /// Notes that the scheduler of the new image is started now.
     ///
     /// # Errors
@@ -226,6 +235,20 @@ impl Upgrade {
     pub(super) fn begin(&self, host: &dyn HostWrite) -> Result<(), Problem> {
         // Nothing was noted where there is none.
         self.note(host, |own| own.started = true)
+    }
+
+    /// The product is well with the new image: where the scheduler of another host has moved the schema, it has done so.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub(super) fn end(&self, host: &dyn HostWrite) -> Result<(), Problem> {
+        if !matches!(self.backup, Backup::Elsewhere) {
+            return Ok(());
+        }
+        Made::default().note(host, |all| {
+            let own = Upgraded { from: self.from.clone(), to: self.to.clone(), dump: None, started: true };
+            push(&mut all.products.entry(self.home.clone()).or_default().upgrades, own);
+        })
     }
 
     /// Is it certain that no scheduler of the new image was ever started, so that the old image finds its own schema?
@@ -290,7 +313,7 @@ impl Upgrade {
                 .hint(text!(
                     "as long as it has not, this leads back to {}: {}",
                     Foreign::new(&self.from),
-                    ics_setup("revert")
+                    ics_setup(text!("revert --ignore-check {}", ids::SCHEMA_MOVED))
                 ));
         }
         let problem = problem.hint(
@@ -310,7 +333,7 @@ impl Upgrade {
                 dump::restore(&dump)
             ));
         }
-        if let Some(bytes) = size(host, &self.from) {
+        if let Some(bytes) = size(host, &self.from).filter(|_| step(&self.from, &self.to) != Step::Same) {
             steps.push(text!(
                 "the old image {} takes {}; once you are sure of the new one: {}",
                 Foreign::new(&self.from),
@@ -332,6 +355,13 @@ impl Question<'_> {
             return Err(able::missing(why.into()));
         }
         Ok(())
+    }
+
+    /// The scheduler that comes to a product which has none, in production, unless what runs here shows that the schema is that
+    /// of its image already.
+    fn new_scheduler(&self) -> Option<&Moved> {
+        let new = self.scheduler.filter(|_| self.settings.deployment == Deployment::Production)?;
+        Some(new).filter(|new| !schema::is_of(self.host, &self.settings.home, self.there, &new.to))
     }
 
     /// What the databases can be brought back from.
@@ -380,68 +410,14 @@ fn direction(moved: &Moved, step: Step) -> Finding {
     }
 }
 
-/// What keeps a run from being taken back by its files: the image that would go has moved the schema, or may have. `moved`: as the
-/// files of before would move it.
-///
-/// # Errors
-/// The record cannot be read.
-pub(super) fn taken_back(
-    host: &dyn HostRead,
-    home: &Path,
-    moved: &[Moved],
-    there: &[Container],
-    run: Option<&str>,
-    by_hand: impl FnOnce() -> Result<ByHand, Problem>,
-) -> Result<Option<Finding>, Problem> {
-    let Some(moved) = moved.iter().find(|moved| moved.step() != Step::Same) else { return Ok(None) };
-    let made = Made::read(host)?;
-    let upgrades = made.products.get(home).map(|remains| remains.upgrades.as_slice()).unwrap_or_default();
-    let record = upgrades.iter().rfind(|own| own.to == moved.from && own.from == moved.to);
-    // Where nobody has noted a start, a scheduler that still is of the old image says that there was none.
-    let is_old = |one: &Container| is_scheduler(one) && step(&one.image(), &moved.to) == Step::Same;
-    let may_have = record.is_some_and(|own| own.started || !there.iter().any(is_old));
-    if !may_have && !has_begun(there, &moved.from) {
-        return Ok(None);
-    }
-    let title = text!(
-        "the schema of the database may be that of {}, and {} would wait for its own for ever",
-        Foreign::new(&moved.from),
-        Foreign::new(&moved.to)
-    );
-    let finding = Finding::fail(ids::SCHEMA_MOVED, title)
-        .expected("a run that has not started another image")
-        .observed(text!("a scheduler of {} was started on this host, or may have been", Foreign::new(&moved.from)));
-    Ok(Some(way_back(record, &moved.to, run, by_hand()?).into_iter().fold(finding, Finding::advise)))
-}
-
-/// The steps from a moved schema back to the old image, which a run has named another one for.
-fn way_back(record: Option<&Upgraded>, from: &str, run: Option<&str>, by_hand: ByHand) -> [Text; 4] {
-    let restore = match record.and_then(|own| own.dump.as_deref()) {
-        Some(dump) => {
-            text!("bring back the dump {}: {}", dump.join("dump.sql").display(), dump::restore(dump))
-        }
-        None => "bring back the backup of both databases that was taken before".into(),
-    };
-    let run = run.map(|run| format!(" {run}")).unwrap_or_default();
-    let files = ics_setup(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED));
-    [
-        text!("to go back to {}, stop the product: {}", Foreign::new(from), as_root(by_hand.stop)),
-        text!("then {}", restore),
-        text!("then take back the files: {}", files),
-        text!("then start it: {}", as_root(by_hand.start)),
-    ]
-}
-
-/// The record of the upgrade between these images; one that cannot be read names no dump.
-fn record(host: &dyn HostRead, home: &Path, from: &str, to: &str) -> Option<Upgraded> {
-    let made = Made::read(host).ok()?;
-    made.products.get(home)?.upgrades.iter().rfind(|own| own.from == from && own.to == to).cloned()
-}
-
 /// Has a scheduler of this image ever been started here?
 fn has_begun(there: &[Container], image: &str) -> bool {
-    let own = |one: &&Container| is_scheduler(one) && step(&one.image(), image) == Step::Same;
-    there.iter().filter(own).any(|one| one.state.started.is_some() || one.state.status != "created")
+    there.iter().any(|one| is_scheduler(one) && was_started(one, image))
+}
+
+/// Is the container of this image, and was it ever started?
+fn was_started(one: &Container, image: &str) -> bool {
+    step(&one.image(), image) == Step::Same && (one.state.started.is_some() || one.state.status != "created")
 }
 
 fn is_scheduler(container: &Container) -> bool {

@@ -12,7 +12,7 @@ use crate::common::{Compose, Engine, Host, Ran, Site, report, until};
 
 use super::whole::{action, ics_setup, state};
 
-const NEWER: &str = "public.ecr.aws/divvycloud/divvycloud:v22.12.7";
+pub(super) const NEWER: &str = "public.ecr.aws/divvycloud/divvycloud:v22.12.7";
 const COMPOSE: &str = "/divvycloud/docker-compose.yml";
 
 /// Flags that each host gets.
@@ -34,18 +34,18 @@ const WORDS: [&str; 14] = [
     "mysql-version",
 ];
 
-fn words<'w>(more: &[&'w str]) -> Vec<&'w str> {
+pub(super) fn words<'w>(more: &[&'w str]) -> Vec<&'w str> {
     [&["install"], &WORDS[..], more].concat()
 }
 
 /// A run that goes on beside the test.
-struct Running {
-    child: Child,
+pub(super) struct Running {
+    pub(super) child: Child,
     shown: String,
 }
 
 impl Running {
-    fn start(host: &Host, words: &[&str]) -> Self {
+    pub(super) fn start(host: &Host, words: &[&str]) -> Self {
         let all = [&["timeout", "280", "ics-setup"], words, &["--yes", "--format", "json"]].concat();
         let log = File::create(host.path("/root/said")).unwrap();
         let child = host.command(&all).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
@@ -54,7 +54,7 @@ impl Running {
 
     /// Waits until it says so.
     #[track_caller]
-    fn says(&mut self, host: &Host, words: &str) {
+    pub(super) fn says(&mut self, host: &Host, words: &str) {
         until(|| match host.read("/root/said") {
             log if log.contains(words) => Ok(()),
             log if self.child.try_wait().unwrap().is_some() => {
@@ -66,7 +66,7 @@ impl Running {
         });
     }
 
-    fn ends(self, host: &Host) -> Ran {
+    pub(super) fn ends(self, host: &Host) -> Ran {
         let ran = Ran::of(self.shown, self.child.wait_with_output().unwrap());
         Ran { err: host.read("/root/said"), ..ran }
     }
@@ -82,7 +82,7 @@ fn is(all: &[(&str, usize)]) -> Vec<(String, usize)> {
 }
 
 #[track_caller]
-fn finding<'j>(json: &'j Value, id: &str) -> Option<&'j Value> {
+pub(super) fn finding<'j>(json: &'j Value, id: &str) -> Option<&'j Value> {
     json["findings"].as_array().unwrap().iter().find(|one| one["id"] == id)
 }
 
@@ -272,9 +272,10 @@ fn three_hosts_share_the_roles_of_one_production() {
         assert!(backup["title"].as_str().unwrap().contains("host that has the scheduler"), "{backup:#}");
         assert_eq!((action(&json, "worker").as_str(), json["outcome"].as_str()), ("recreate", Some("changed")));
     }
-    // No scheduler of this host has moved anything.
-    let dry = ics_setup(&b, &["revert", "--dry-run"]);
-    assert!(finding(&dry.json(), "schema-moved").is_none(), "{dry}");
-    assert_eq!(ics_setup(&a, &["revert", "--dry-run"]).code, Some(4));
+    // No scheduler of this host has moved anything, and its product works with the new schema all the same.
+    for site in [&a, &b] {
+        let dry = ics_setup(site, &["revert", "--dry-run"]).expect(4).json();
+        assert!(finding(&dry, "schema-moved").is_some(), "{dry:#}");
+    }
     told("another release");
 }

@@ -1,0 +1,187 @@
+//! An upgrade over three hosts that share MySQL and Redis: in which order, killed anywhere, taken back before the schema moves.
+//! Nowhere does an old image work on the new schema.
+
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::common::outside::{REDIS_PASSWORD, further};
+use crate::common::{Engine, Host, Site, child_of, report, until};
+
+use super::roles::{NEWER, Running, finding, words};
+use super::whole::ics_setup;
+
+const OLDER: &str = "v22.3.9";
+const UPGRADE: [&str; 3] = ["reconfigure", "--image", NEWER];
+const WAITS: &str = "waiting for the scheduler of another host";
+
+/// Looks all the time whether a container of the old image runs on this host while the schema is the new one. Its session is in no
+/// database, as that of somebody who watches a server.
+const WATCHER: &str = "
+import pymysql, subprocess, time
+server = pymysql.connect(host='10.9.0.2', user='divvy', password='S3cret-Db', autocommit=True)
+with open('/root/watched', 'w', buffering=1) as file:
+    while True:
+        with server.cursor() as cursor:
+            cursor.execute('select name from divvy.lab_release')
+            schema = cursor.fetchone()[0]
+        images = subprocess.run(['docker', 'ps', '--no-trunc', '--format', '{{.Image}}'], capture_output=True, text=True).stdout
+        if schema != 'v22.3.9':
+            file.write('OLD' if 'v22.3.9' in images else '.')
+        time.sleep(0.1)
+";
+
+/// A session that is kept, as the pool of a product that works keeps some.
+const POOL: &str = "
+import pymysql, time
+server = pymysql.connect(host='10.9.0.2', user='divvy', password='S3cret-Db', database='divvy')
+time.sleep(10000)
+";
+
+fn images(host: &Host) -> String {
+    host.sh("docker ps --no-trunc --format '{{.Image}}'")
+}
+
+/// Is all of the product there that is to be, with this image, and well?
+#[track_caller]
+fn is_well(host: &Host, tag: &str) {
+    let images = images(host);
+    assert!(!images.is_empty() && images.lines().all(|image| image.ends_with(tag)), "{tag}: {images}");
+    until(|| match host.logs("worker") + &host.logs("interfaceserver") {
+        log if log.lines().last().is_some_and(|line| line.ends_with("healthy")) => Ok(()),
+        log => Err(log),
+    });
+}
+
+impl Running {
+    fn waiting(host: &Host) -> Self {
+        let mut run = Self::start(host, &UPGRADE);
+        run.says(host, WAITS);
+        run
+    }
+
+    /// Ends it with this signal, as a person or the kernel would.
+    fn end(mut self, signal: Signal) -> Option<i32> {
+        // Behind nsenter there is `timeout`, whose only child it is.
+        let timeout = child_of(self.child.id()).unwrap();
+        let run = child_of(timeout.parse().unwrap()).unwrap();
+        kill(Pid::from_raw(run.parse().unwrap()), signal).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+/// What is printed behind the last colon of a sentence about the host with this address.
+#[track_caller]
+fn command<'j>(sentences: &'j Value, address: &str) -> &'j str {
+    let mut all = sentences.as_array().unwrap().iter().filter_map(Value::as_str);
+    let sentence = all.find(|one| one.starts_with(address)).unwrap_or_else(|| panic!("{address} in {sentences:#}"));
+    sentence.rsplit_once(": ").unwrap().1
+}
+
+#[test]
+fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
+    let began = Instant::now();
+    let told = |what: &str| report(&format!("  install hosts: {what} after {} ms", began.elapsed().as_millis()));
+    // What watches them is at home in the root of this engine.
+    let [a, b, c] = [Engine::V20_10; 3].map(Site::new);
+    told("engines");
+    let outside = a.backends();
+    outside.product_databases("S3cret-Db");
+    outside.joins(&b, 1);
+    outside.joins(&c, 2);
+    for site in [&a, &b, &c] {
+        site.load_images();
+        site.write("root/db", "S3cret-Db\n");
+        site.write("root/redis", REDIS_PASSWORD);
+    }
+    told("images");
+    let installs = [(&a, "interface,scheduler"), (&b, "worker"), (&c, "worker")].map(|(site, role)| {
+        let roles = ["--role", role, "--workers", "1"];
+        (site, Running::start(site, &words(if role == "worker" { &roles } else { &roles[..2] })))
+    });
+    installs.into_iter().for_each(|(site, run)| drop(run.ends(site).expect(0)));
+    [&a, &b, &c].into_iter().for_each(|site| drop(site.serve(&["python3", "-c", WATCHER])));
+    b.serve(&["python3", "-c", POOL]);
+    let sessions = format!(
+        "select count(*) from information_schema.processlist where db = 'divvy' and command = 'Sleep' and host like '{}:%'",
+        further(1)
+    );
+    until(|| match outside.mysql(&sessions) {
+        count if count.trim() != "0" => Ok(()),
+        count => Err(count),
+    });
+    told("three hosts");
+
+    // The host with the scheduler does not begin while another one works with the old image.
+    let before = (a.container_ids(), a.read("/divvycloud/docker-compose.yml"));
+    let is_refused = || {
+        let refused = ics_setup(&a, &UPGRADE).expect(4).json();
+        let hosts = finding(&refused, "upgrade-hosts").unwrap_or_else(|| panic!("{refused:#}"));
+        assert!(hosts["status"] == "fail" && hosts["title"].as_str().unwrap().contains(&further(1)), "{hosts:#}");
+        let first = hosts["advice"][0].as_str().unwrap().rsplit_once(": ").unwrap().1;
+        assert_eq!(first, format!("sudo ics-setup reconfigure --restart --image {NEWER}"));
+        assert_eq!((a.container_ids(), a.read("/divvycloud/docker-compose.yml")), before);
+    };
+    is_refused();
+
+    // A host of workers is killed where it can be, and waits again by the same command.
+    let all = [&["ics-setup"], &UPGRADE[..], &["--yes"]].concat();
+    for marker in ["stopping ", "starting the product", WAITS] {
+        b.kill_at(&all, marker);
+    }
+    is_refused();
+    let waiting = [Running::waiting(&b), Running::waiting(&c)];
+    told("two hosts wait");
+
+    // What fails before the schema moves brings the old image back, and says how it comes back on the others.
+    a.sh(&format!(
+        "docker tag {NEWER} lab/whole; printf 'FROM lab/whole\\nENTRYPOINT [\"/nothing\"]\\n' | \
+         DOCKER_BUILDKIT=0 docker build -q -t {NEWER} -"
+    ));
+    let failed = ics_setup(&a, &UPGRADE).expect(5).json();
+    assert_eq!((a.status(), &failed["outcome"]), (200, &Value::from("restored")), "{failed:#}");
+    for (site, run, number) in
+        waiting.into_iter().zip([(&b, 1), (&c, 2)]).map(|(run, (site, number))| (site, run, number))
+    {
+        assert_eq!(run.end(Signal::SIGTERM), Some(130));
+        if number == 2 {
+            // A scheduler that comes to a host which waits moves the schema as any: there is a backup first.
+            let role = ics_setup(site, &["reconfigure", "--role", "scheduler,worker", "--dry-run"]).json();
+            let backup = finding(&role, "upgrade-backup").unwrap_or_else(|| panic!("{role:#}"));
+            assert_eq!(backup["title"], "both databases are dumped before the upgrade", "{role:#}");
+        }
+        let back = command(&failed["error"]["try"], &further(number));
+        assert!(back.starts_with("sudo ics-setup revert "), "{back}");
+        site.sh(&format!("{} --yes 2>&1", back.trim_start_matches("sudo ")));
+        is_well(site, OLDER);
+    }
+    told("all of them are back");
+
+    // And on: the scheduler's host killed at each step, a host of workers while the schema moves.
+    a.sh(&format!("docker tag lab/whole {NEWER}"));
+    a.fault(NEWER, &["LAB_MIGRATION=6"]);
+    let [beside, last] = [Running::waiting(&b), Running::waiting(&c)];
+    let moves = "the scheduler upgrades the schema";
+    for marker in ["stopping ", "dumping the databases", "they are dumped", "starting the product", moves] {
+        a.kill_at(&all, marker);
+        told(marker);
+    }
+    beside.end(Signal::SIGKILL);
+    let ended = ics_setup(&a, &UPGRADE).expect(0).json();
+    assert_eq!(a.status(), 200, "{ended:#}");
+    assert_eq!(last.ends(&c).expect(0).json()["outcome"], "changed");
+    ics_setup(&b, &UPGRADE).expect(0);
+    assert_eq!(outside.mysql("select name from divvy.lab_release").trim(), "v22.12.7");
+    for site in [&a, &b, &c] {
+        is_well(site, "v22.12.7");
+        assert_eq!(ics_setup(site, &UPGRADE).expect(0).json()["outcome"], "unchanged");
+        // Files alone lead nowhere, on none of them.
+        let back = ics_setup(site, &["revert", "--dry-run"]).expect(4).json();
+        assert!(finding(&back, "schema-moved").is_some(), "{back:#}");
+        let watched = site.read("/root/watched");
+        assert!(watched.contains('.') && !watched.contains("OLD"), "{watched}");
+    }
+    told("all of them are new");
+}
