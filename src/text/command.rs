@@ -38,6 +38,12 @@ pub(crate) fn ics_setup(arguments: impl Into<Text>) -> CommandLine {
     if changes { as_root(line) } else { CommandLine(line) }
 }
 
+/// A command line of ours that changes another host: it is no call of this run again, and what rights a person has there is not
+/// known.
+pub(crate) fn ics_setup_there(arguments: impl Into<Text>) -> CommandLine {
+    CommandLine(Text::of_marked(format!("sudo ics-setup {}", arguments.into().marked())))
+}
+
 /// A command line that needs root.
 pub(crate) fn as_root(line: impl Into<Text>) -> CommandLine {
     let line = line.into();

@@ -434,3 +434,68 @@ pub(super) fn size(host: &dyn HostRead, image: &str) -> Option<u64> {
         docker::run(host, Time::new(LOOK, LOOK), &["image", "inspect", "--format", "{{.Size}}", image]).ok()?;
     String::from_utf8_lossy(&output.stdout).trim().parse().ok().filter(|_| output.code == Some(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::ContainerState;
+    use crate::docker::double::Double;
+    use crate::finding::Ignored;
+    use crate::settings::{Layers, Origin, SecretSources};
+
+    const IMAGE: &str = "ics/core:v22.12.7";
+
+    fn settings(values: &[(Key, &str)]) -> Settings {
+        let mut layers = Layers::default();
+        for (key, value) in values {
+            layers.flags.insert(key.spec(), (*value).to_owned(), Origin::Flag(key.spec().shown())).unwrap();
+        }
+        let outside = SecretSources { variable: &|_: &str| None, file: &|_| Err(std::io::ErrorKind::NotFound.into()) };
+        let resolved = Settings::resolve(&layers, &Found::default(), &outside, &Ignored::default());
+        resolved.map(|(settings, _)| settings).unwrap_or_else(|_| panic!("{values:?}"))
+    }
+
+    #[test]
+    fn a_scheduler_that_comes_to_a_product_moves_the_schema_as_that_of_another_image() {
+        let (host, found) = (Double::installed(), Found::default());
+        let state = ContainerState {
+            status: "running".to_owned(),
+            repository: "ics/core".to_owned(),
+            tag: "v22.12.7".to_owned(),
+            ..ContainerState::default()
+        };
+        let there = [Container { service: Some("worker".to_owned()), state, ..Container::default() }];
+        let own = |name: &str| {
+            let mut service = Service::named(name);
+            service.image = Some(IMAGE.to_owned());
+            service
+        };
+        let services = [own("scheduler"), own("worker")];
+        let new =
+            Moved { service: "scheduler".to_owned(), from: IMAGE.to_owned(), to: IMAGE.to_owned(), is_written: false };
+        let foresee = |values: &[(Key, &str)], scheduler| {
+            let question = Question {
+                host: &host,
+                settings: &settings(values),
+                found: &found,
+                moved: &[],
+                scheduler,
+                services: &services,
+                is_blind: false,
+                there: &there,
+                is_left: false,
+            };
+            let mut context = RunContext::default();
+            Upgrade::foresee(&question, &mut context).map(|upgrade| (upgrade, context.findings))
+        };
+        assert_eq!(foresee(&[], Some(&new)).unwrap_err().id, id::BACKUP_MISSING);
+        let (upgrade, findings) = foresee(&[(Key::BackupTaken, "true")], Some(&new)).unwrap();
+        let upgrade = upgrade.unwrap();
+        assert!(matches!(upgrade.backup, Backup::Taken) && !upgrade.is_written);
+        assert_eq!(upgrade.waiting().collect::<Vec<_>>(), ["worker"]);
+        assert!(matches!(findings.as_slice(), [one] if one.id == ids::UPGRADE_BACKUP), "{findings:?}");
+        // The database of a Test Drive is its own.
+        assert!(foresee(&[(Key::Deployment, "test-drive")], Some(&new)).unwrap().0.is_none());
+        assert!(foresee(&[], None).unwrap().0.is_none());
+    }
+}

@@ -13,7 +13,7 @@ use crate::mysql::{Neighbour, Waits};
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, step};
 use crate::text;
-use crate::text::{CommandLine, Foreign, Text, ics_setup, own, quoted};
+use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
 
 /// Those that were there when this host was looked at.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Upgrade {
             text!(
                 "{} waits for this upgrade: end the run that waits there (Ctrl-C), then bring its old image back, there: {}",
                 Foreign::new(&one.address),
-                ics_setup(text!("revert{}", own(run)))
+                ics_setup_there(text!("revert{}", own(run)))
             )
         })
     }
@@ -92,7 +92,7 @@ fn waits(one: &Neighbour, to: &str) -> bool {
 
 /// What brings another host to wait, from whatever state of its product.
 fn command(to: &str) -> CommandLine {
-    ics_setup(text!("reconfigure --restart --image {}", Foreign::new(quoted(to))))
+    ics_setup_there(text!("reconfigure --restart --image {}", Foreign::new(quoted(to))))
 }
 
 /// Are there no others but those that wait?
