@@ -68,7 +68,7 @@ impl Running {
 
 /// These hosts are brought to wait.
 #[track_caller]
-fn waiting(hosts: [&Host; 2]) -> [Running; 2] {
+fn waiting<const COUNT: usize>(hosts: [&Host; COUNT]) -> [Running; COUNT] {
     let mut runs = hosts.map(|host| Running::start(host, &UPGRADE));
     runs.iter_mut().zip(hosts).for_each(|(run, host)| run.says(host, WAITS));
     runs
@@ -189,4 +189,54 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
         assert!(watched.contains("new") && !watched.contains("OLD"), "{watched}");
     }
     told("all of them are new");
+}
+
+#[test]
+fn a_scheduler_that_comes_to_a_host_that_waits_has_the_databases_dumped_first() {
+    let site = Site::new(Engine::V20_10);
+    let outside = site.backends();
+    outside.product_databases("S3cret-Db");
+    site.load_images();
+    site.write("root/db", "S3cret-Db\n");
+    site.write("root/redis", REDIS_PASSWORD);
+    ics_setup(&site, &words(&["--workers", "1"])).expect(0);
+    let without = ["reconfigure", "--role", "interface,worker"];
+    ics_setup(&site, &without).expect(0);
+    let [run] = waiting([&site]);
+    assert_eq!(run.end(Signal::SIGTERM), Some(130));
+
+    // Nobody here makes dumps, and nobody has said that there is one.
+    let before = (site.container_ids(), site.read("/divvycloud/docker-compose.yml"));
+    let with = ["reconfigure", "--role", "interface,scheduler,worker"];
+    site.sh("mkdir /kept; mv /usr/bin/mysqldump /usr/bin/mariadb-dump /kept");
+    let refused = ics_setup(&site, &with).expect(3).json();
+    assert!(refused["error"]["id"] == "backup-missing" && refused["error"].to_string().contains("--backup-taken"));
+    assert_eq!((site.container_ids(), site.read("/divvycloud/docker-compose.yml")), before);
+    assert_eq!(outside.mysql("select name from divvy.lab_release").trim(), OLDER);
+    site.sh("mv /kept/* /usr/bin");
+
+    // Killed, it has no scheduler that would start without a dump.
+    let all = [&["ics-setup"], &with[..], &["--yes"]].concat();
+    for marker in ["dumping the databases", "starting the product"] {
+        site.kill_at(&all, marker);
+    }
+    let done = ics_setup(&site, &with).expect(0).json();
+    assert!(
+        finding(&done, "upgrade-backup").is_some() && done["next_steps"].to_string().contains("/restore"),
+        "{done:#}"
+    );
+    assert_eq!(outside.mysql("select name from divvy.lab_release").trim(), "v22.12.7");
+    is_well(&site, "v22.12.7");
+    assert_eq!(site.status(), 200);
+
+    // Where the product works with the schema, the scheduler goes and comes as it likes.
+    ics_setup(&site, &without).expect(0);
+    let beside = site.container_ids();
+    until(|| match ics_setup(&site, &[&with[..], &["--dry-run"]].concat()).expect(0).json() {
+        dry if finding(&dry, "upgrade-backup").is_none() => Ok(()),
+        dry => Err(dry.to_string()),
+    });
+    ics_setup(&site, &with).expect(0);
+    let mut after = site.container_ids();
+    assert!(after.remove("scheduler").is_some() && after == beside, "{beside:?} {after:?}");
 }
