@@ -10,6 +10,8 @@ use crate::host::{HostRead, RealHost};
 use crate::mysql::{self, Account, Neighbour, Target, Waits};
 use crate::net::{Roots, Time};
 use crate::secret::Secret;
+use crate::text;
+use crate::text::{Foreign, Text};
 
 /// One session says it for so long; then comes another one. A server that has gone is noticed by then.
 const SESSION: Duration = Duration::from_secs(120);
@@ -17,6 +19,16 @@ const SESSION: Duration = Duration::from_secs(120);
 const LOGIN: Duration = Duration::from_secs(10);
 /// After a session that came to nothing there is another one so much later.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// So many are named.
+const MOST: usize = 10;
+
+/// Their addresses, for people.
+pub(super) fn names<'n>(all: impl ExactSizeIterator<Item = &'n Neighbour>) -> Text {
+    let more = all.len().saturating_sub(MOST);
+    let names = Foreign::new(all.take(MOST).map(|one| one.address.as_str()).collect::<Vec<_>>().join(", "));
+    if more > 0 { text!("{} and {} more", names, more) } else { text!("{}", names) }
+}
 
 /// How MySQL is asked about them.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::bundle::Manifest;
 use super::databases::Databases;
 use super::fates::Services;
+use super::hosts::names;
 use crate::docker;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
@@ -39,12 +40,10 @@ pub(super) fn other_scheduler(host: &dyn HostRead, databases: &Databases<'_>, se
         return None;
     }
     let others = databases.hosts()?.look(host).filter(|others| !others.is_empty())?;
-    let others: Vec<&str> = others.iter().map(|one| one.address.as_str()).collect();
+    let names = names(others.iter());
     let (title, whose) = match others.as_slice() {
-        [one] => (text!("another host ({}) uses these databases already", Foreign::new(*one)), "it runs"),
-        several => {
-            (text!("other hosts ({}) use these databases already", Foreign::new(several.join(", "))), "they run")
-        }
+        [_] => (text!("another host ({}) uses these databases already", names), "it runs"),
+        _ => (text!("other hosts ({}) use these databases already", names), "they run"),
     };
     Some(
         Finding::warn(ids::SCHEDULER_ELSEWHERE, title)

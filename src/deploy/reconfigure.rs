@@ -108,7 +108,7 @@ impl<'h> Reconfigure<'h> {
         let mut upgrade = Upgrade::foresee(&question, context)?;
         if let Some(upgrade) = upgrade.as_mut().filter(|_| settings.deployment == Deployment::Production) {
             let hosts = self.hosts(context, &settings)?;
-            context.findings.extend(upgrade.look_around(self.host, hosts, there));
+            context.findings.extend(upgrade.look_around(self.host, hosts));
         }
         Ok(upgrade)
     }

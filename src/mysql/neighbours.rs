@@ -12,16 +12,13 @@ use super::sql;
 use crate::net::NetError;
 use crate::stamp::is_run_name;
 
-/// So many are named.
-const MOST: usize = 10;
-
-/// So many rows are read: each host has one of its product, and one for what it says.
+/// So many rows are read: each host has one of its product, and one for what it says. Whether there would be more is not known.
 const ROWS: usize = 200;
 
 /// Processes that come for a moment and go are met in one of so many looks,
-const LOOKS: usize = 40;
+const LOOKS: usize = 12;
 /// with this between them.
-const BETWEEN: Duration = Duration::from_millis(30);
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// The address of a client, as the server has it: `10.0.0.5:41234`.
 const ADDRESS: &str = "SUBSTRING(HOST, 1, CHAR_LENGTH(HOST) - LOCATE(':', REVERSE(HOST)))";
@@ -91,6 +88,9 @@ pub(crate) fn neighbours(
             std::thread::sleep(BETWEEN);
         }
         let Ok(rows) = connection.query(&all)? else { return Ok(None) };
+        if rows.len() >= ROWS {
+            return Ok(None);
+        }
         for row in &rows {
             let Some(address) = cell(row, 0).filter(|address| *address != own && address != "localhost") else {
                 continue;
@@ -100,7 +100,7 @@ pub(crate) fn neighbours(
             *seen = waits.or(seen.take());
         }
     }
-    Ok(Some(found.into_iter().take(MOST).map(|(address, waits)| Neighbour { address, waits }).collect()))
+    Ok(Some(found.into_iter().map(|(address, waits)| Neighbour { address, waits }).collect()))
 }
 
 /// Says it as long as it is so.

@@ -163,7 +163,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
         context.findings.extend(preflight::other_scheduler(host, &databases, &services));
         hosts = databases.hosts();
         let upgrade = upgrade.as_mut();
-        context.findings.extend(upgrade.and_then(|upgrade| upgrade.look_around(host, hosts.clone(), &there)));
+        context.findings.extend(upgrade.and_then(|upgrade| upgrade.look_around(host, hosts.clone())));
     }
     context.findings.extend(preflight::findings(
         host,

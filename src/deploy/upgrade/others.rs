@@ -2,16 +2,19 @@
 //! their schema has moved: each of them waits for the scheduler of this host with the new image, and says so, or is not there.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::{Backup, Upgrade};
 use crate::converge::problem_of;
-use crate::deploy::hosts::Hosts;
-use crate::docker::Container;
+use crate::deploy::LOOK;
+use crate::deploy::hosts::{Hosts, names};
 use crate::finding::{Finding, Ignored, ids};
 use crate::host::HostRead;
 use crate::mysql::{Neighbour, Waits};
+use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, step};
+use crate::product::own_containers;
 use crate::text;
 use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
 
@@ -19,40 +22,31 @@ use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
 #[derive(Debug)]
 pub(super) struct Others {
     hosts: Hosts,
-    /// Addresses of this host's containers: those are no other hosts, where the server sees them.
-    own: Vec<IpAddr>,
     /// Those that wait with the new image.
     waiting: Vec<Neighbour>,
 }
 
-impl Others {
-    fn look(&self, host: &dyn HostRead) -> Option<Vec<Neighbour>> {
-        let is_own = |one: &Neighbour| one.address.parse().is_ok_and(|address| self.own.contains(&address));
-        let mut all = self.hosts.look(host)?;
-        all.retain(|one| !is_own(one));
-        Some(all)
-    }
+/// Those that use the databases. Where the server sees the addresses of this host's containers, those are no other hosts.
+fn look(host: &dyn HostRead, home: &Path, hosts: &Hosts) -> Option<Vec<Neighbour>> {
+    let mut all = hosts.look(host)?;
+    let there = own_containers(host, home, Time::new(LOOK, LOOK)).map(|found| found.own).unwrap_or_default();
+    let own: Vec<IpAddr> = there.iter().flat_map(|one| one.addresses.iter().copied()).collect();
+    all.retain(|one| !one.address.parse().is_ok_and(|address| own.contains(&address)));
+    Some(all)
 }
 
 impl Upgrade {
     /// Looks who uses the databases, where this host's scheduler is to move their schema and has not begun. `hosts`: how to ask;
-    /// `None`: nobody can. `there`: the product's containers.
-    pub(in crate::deploy) fn look_around(
-        &mut self,
-        host: &dyn HostRead,
-        hosts: Option<Hosts>,
-        there: &[Container],
-    ) -> Option<Finding> {
+    /// `None`: nobody can.
+    pub(in crate::deploy) fn look_around(&mut self, host: &dyn HostRead, hosts: Option<Hosts>) -> Option<Finding> {
         if !self.has_scheduler || matches!(self.backup, Backup::Begun) {
             return None;
         }
-        let own = there.iter().flat_map(|one| one.addresses.iter().copied()).collect();
-        let mut others = hosts.map(|hosts| Others { hosts, own, waiting: Vec::new() });
-        let seen = others.as_ref().and_then(|others| others.look(host));
+        let seen = hosts.as_ref().and_then(|hosts| look(host, &self.home, hosts));
         let finding = judge(seen.as_deref(), &self.to);
-        self.others = others.take().zip(seen).map(|(others, mut seen)| {
-            seen.retain(|one| waits(one, &self.to));
-            Others { waiting: seen, ..others }
+        self.others = hosts.zip(seen).map(|(hosts, mut waiting)| {
+            waiting.retain(|one| waits(one, &self.to));
+            Others { hosts, waiting }
         });
         Some(finding)
     }
@@ -64,7 +58,7 @@ impl Upgrade {
     pub(in crate::deploy) fn is_alone(&self, host: &dyn HostRead, ignored: &Ignored) -> Result<(), Problem> {
         let Some(others) = self.others.as_ref().filter(|_| !ignored.covers(ids::UPGRADE_HOSTS)) else { return Ok(()) };
         let problem = |seen| problem_of(&judge(seen, &self.to), id::UPGRADE_HOSTS);
-        let Some(mut seen) = others.look(host) else { return Err(problem(None)) };
+        let Some(mut seen) = look(host, &self.home, &others.hosts) else { return Err(problem(None)) };
         // Whoever has waited once has the new image, whether or not its run has come to an end since.
         let has_waited = |one: &Neighbour| others.waiting.iter().any(|own| own.address == one.address);
         seen.retain(|one| !waits(one, &self.to) && !has_waited(one));
@@ -107,8 +101,7 @@ fn judge(seen: Option<&[Neighbour]>, to: &str) -> Finding {
             .cause(cause)
             .advise(text!("where there are others, first on each of them: {}", command(to)));
     };
-    let names =
-        |all: &[&Neighbour]| Foreign::new(all.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", "));
+    let names = |all: &[&Neighbour]| names(all.iter().copied());
     let (waiting, working): (Vec<&Neighbour>, Vec<&Neighbour>) = seen.iter().partition(|one| waits(one, to));
     let wait = match waiting.as_slice() {
         [] => None,
