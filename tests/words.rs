@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use imports::Crate;
 
 /// Who needs the bytes of a secret, and what for.
-const EXPOSE: [(&str, &str); 14] = [
+const EXPOSE: [(&str, &str); 15] = [
     ("crate::redact", "to know what to mask"),
     ("crate::settings::proxy_url", "to write the URL into files"),
     ("crate::settings::resolve", "to write back-end values into prod.env"),
@@ -19,6 +19,7 @@ const EXPOSE: [(&str, &str); 14] = [
     ("crate::network::proxy::cleaner", "to take it out of what the proxy sends back"),
     ("crate::check::unit", "to hand it to the login at MySQL"),
     ("crate::deploy::databases", "to hand them to logins at MySQL, and what it keeps of one to it"),
+    ("crate::deploy::hosts", "to hand it to the login at MySQL that tells of other hosts"),
     ("crate::deploy::upgrade::dump", "to hand it to the program that dumps, in a file of root's"),
     ("crate::redis::session", "to log in"),
     ("crate::product::queues", "to log in"),
