@@ -159,16 +159,41 @@ pub(crate) fn values(arguments: &[String], names: &[&str]) -> Vec<String> {
     given.into_iter().filter(|(name, _)| names.contains(&name.as_str())).filter_map(|(_, value)| value).collect()
 }
 
-/// What a switch says among the daemon's options; `None`: it is not among them, or the daemon refuses them. Of several the last
-/// one counts.
-pub(crate) fn switch(arguments: &[String], name: &str) -> Option<bool> {
-    let given = Options::get().given(arguments, None).ok()?;
-    let (_, value) = given.into_iter().rev().find(|(own, _)| own == name)?;
+/// What a switch says among the daemon's options; `None`: it is not among them. Of several the last one counts.
+///
+/// # Errors
+/// The option of which nothing is known, whose value may be what looks like the switch, or that hides it: then a word that is the
+/// switch letter by letter counts all the same.
+pub(crate) fn switch(arguments: &[String], name: &str) -> Result<Option<bool>, Text> {
+    let options = Options::get();
+    let foreign = arguments.iter().take_while(|word| *word != "--").find_map(|word| {
+        let long = word.strip_prefix("--")?;
+        let (long, _) = long.split_once('=').unwrap_or((long, ""));
+        options.takes(long).is_none().then_some(long)
+    });
+    let odd = |word: &str| text!("what the daemon makes of its option {} is not known", Foreign::new(word));
+    let value = match options.given(arguments, None) {
+        Ok(given) if foreign.is_none() => given.into_iter().rev().find(|(own, _)| own == name).map(|(_, value)| value),
+        Err(why) if foreign.is_none() => return Err(why),
+        _ => {
+            let words = arguments.iter().take_while(|word| *word != "--").filter_map(|word| word.strip_prefix("--"));
+            let literal = |word: &str| {
+                let (own, value) = word.split_once('=').map_or((word, None), |(own, value)| (own, Some(value)));
+                (own == name).then(|| value.map(str::to_owned))
+            };
+            let last = words.filter_map(literal).last();
+            if let (None, Some(word)) = (&last, foreign) {
+                return Err(odd(&format!("--{word}")));
+            }
+            last
+        }
+    };
     // Go's ParseBool.
-    match value.as_deref() {
-        None | Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Some(true),
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Some(false),
-        Some(_) => None,
+    match value.as_ref().map(Option::as_deref) {
+        None => Ok(None),
+        Some(None | Some("1" | "t" | "T" | "true" | "TRUE" | "True")) => Ok(Some(true)),
+        Some(Some("0" | "f" | "F" | "false" | "FALSE" | "False")) => Ok(Some(false)),
+        Some(Some(_)) => Err(odd(&format!("--{name}"))),
     }
 }
 
@@ -378,6 +403,28 @@ mod tests {
         }
         let line = words("dockerd --data-root /a -g /b --graph=/c -Dg/d");
         assert_eq!(values(&line, &["data-root", "graph"]), ["/a", "/b", "/c", "/d"]);
+    }
+
+    #[test]
+    fn a_switch_counts_whatever_stands_beside_it() {
+        let of = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            switch(&words, "iptables").map_err(|_| "not known")
+        };
+        for (line, found) in [
+            ("dockerd -H fd://", Ok(None)),
+            ("dockerd --iptables=false --debug", Ok(Some(false))),
+            ("dockerd --iptables=false --iptables", Ok(Some(true))),
+            ("dockerd --label --iptables=false", Ok(None)),
+            ("dockerd --later x --iptables=false", Ok(Some(false))),
+            ("dockerd --iptables=false --bip6 x", Ok(Some(false))),
+            ("dockerd --later x", Err("not known")),
+            ("dockerd --iptables=never", Err("not known")),
+            ("dockerd -x", Err("not known")),
+            ("dockerd --debug -- --later --iptables=false", Ok(None)),
+        ] {
+            assert_eq!(of(line), found, "{line}");
+        }
     }
 
     #[test]

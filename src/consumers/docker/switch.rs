@@ -82,9 +82,11 @@ pub(crate) fn daemon_switch(
             (arguments, unit, untold.then(|| text!("the options in {} cannot be told from its files", own(unit))))
         }
     };
-    if let Some(on) = environment::switch(&arguments, name) {
-        return DaemonSwitch::of(on);
-    }
+    let why = match environment::switch(&arguments, name) {
+        Ok(Some(on)) => return DaemonSwitch::of(on),
+        Ok(None) => why,
+        Err(odd) => Some(odd),
+    };
     let said = in_json(host, &json_path(&arguments, unit), name);
     match (said, why) {
         (Ok(Some(on)), _) => DaemonSwitch::of(on),
@@ -139,16 +141,27 @@ mod tests {
         assert_eq!(of(&host), DaemonSwitch::On);
     }
 
-    /// As CentOS 7's own package has it.
+    /// As CentOS 7's own package has it (docker-1.13.1).
     #[test]
-    fn options_of_a_file_of_the_system_are_followed_or_not_known() {
+    fn options_of_a_file_of_the_system_are_followed_also_beside_options_of_the_vendor_alone() {
         let host = MemoryHost::new();
-        let unit =
-            "[Service]\nEnvironmentFile=-/etc/sysconfig/docker\nExecStart=/usr/bin/dockerd-current \\\n  $OPTIONS $X\n";
+        let unit = "[Service]\nEnvironmentFile=-/etc/sysconfig/docker\nExecStart=/usr/bin/dockerd-current \\\n  \
+             --add-runtime docker-runc=/usr/libexec/docker/docker-runc-current \\\n  --default-runtime=docker-runc \\\n  \
+             --exec-opt native.cgroupdriver=systemd \\\n  \
+             --userland-proxy-path=/usr/libexec/docker/docker-proxy-current \\\n  \
+             --init-path=/usr/libexec/docker/docker-init-current \\\n  \
+             --seccomp-profile=/etc/docker/seccomp.json \\\n  $OPTIONS \\\n  $ADD_REGISTRY\n";
         host.put(UNIT, unit.as_bytes());
-        host.put("/etc/sysconfig/docker", b"OPTIONS='--selinux-enabled --log-driver=journald'\n");
-        let found = of(&host);
-        assert!(matches!(found, DaemonSwitch::On | DaemonSwitch::Unknown(_)), "{found:?}");
+        let options = |more: &str| {
+            let line = format!("OPTIONS='{more}--log-driver=journald --signature-verification=false'\n");
+            host.put("/etc/sysconfig/docker", line.as_bytes());
+        };
+        options("--selinux-enabled ");
+        assert_eq!(of(&host), DaemonSwitch::On);
+        options("");
+        assert!(matches!(of(&host), DaemonSwitch::Unknown(_)), "{:?}", of(&host));
+        host.put("/etc/docker/daemon.json", b"{\"selinux-enabled\": true}");
+        assert_eq!(of(&host), DaemonSwitch::On);
     }
 
     #[test]
