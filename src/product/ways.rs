@@ -30,6 +30,8 @@ pub(crate) struct Way {
     /// At this address of the host; `None`: at all.
     pub(crate) address: Option<String>,
     pub(crate) port: u16,
+    /// The port of the container that it leads to.
+    pub(crate) inside: u16,
     /// It is that of the web interface.
     pub(crate) interface: bool,
     /// It is listened on in the host's own network, and published by nobody.
@@ -64,11 +66,15 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
     };
     for service in &services {
         let interface = is_interface(&service.name, service.command());
-        let way = |address, port, in_host| Way { service: service.name.clone(), address, port, interface, in_host };
+        let way = |address, port, inside, in_host| {
+            let service = service.name.clone();
+            Way { service, address, port, inside, interface, in_host }
+        };
+        let own = Known::get().health.port;
         match (service.network(), compose::ways(&service.ports)) {
-            (Network::Host, _) if interface => facts.ways.push(way(None, Known::get().health.port, true)),
+            (Network::Host, _) if interface => facts.ways.push(way(None, own, own, true)),
             (Network::Host, _) => {}
-            (_, Ok(ways)) => facts.ways.extend(ways.into_iter().map(|(address, port)| way(address, port, false))),
+            (_, Ok(ways)) => facts.ways.extend(ways.into_iter().map(|(at, port, inside)| way(at, port, inside, false))),
             (_, Err(odd)) => facts.unknown = Some(text!("what ports: {} of {} opens", odd, &service.name)),
         }
     }

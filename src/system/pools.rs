@@ -45,11 +45,16 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Is it to containers? Docker names its bridges `docker0` and `br-` with twelve digits of the network's id.
+    /// Is it to containers?
     pub(crate) fn is_docker(&self) -> bool {
-        let id = self.interface.strip_prefix("br-").unwrap_or_default();
-        self.interface == "docker0" || (id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        is_bridge(&self.interface)
     }
+}
+
+/// Is that interface a bridge of Docker's? It names them `docker0` and `br-` with twelve digits of the network's id.
+pub(crate) fn is_bridge(interface: &str) -> bool {
+    let id = interface.strip_prefix("br-").unwrap_or_default();
+    interface == "docker0" || (id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A network of IPv4.

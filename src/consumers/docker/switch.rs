@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{UNITS, arguments, docker_unit, is_daemon, is_installed, json_path};
+use super::{UNITS, arguments, docker_json, docker_unit, is_daemon, is_installed, json_path};
 use crate::docker;
 use crate::envfile::unit::Release;
 use crate::environment::{self, Daemon};
@@ -95,7 +95,14 @@ pub(crate) fn daemon_switch(
     }
 }
 
-/// What `daemon.json` says of it.
+/// Does `daemon.json` certainly give a name this text?
+pub(crate) fn daemon_json_says(host: &dyn HostRead, release: Release, name: &str, text: &str) -> bool {
+    let bytes = host.read(&docker_json(host, release)).ok().flatten();
+    let json = bytes.and_then(|bytes| environment::daemon_json(&bytes).ok());
+    json.and_then(|json| Some(json.members.get(name)?.as_str()? == text)).unwrap_or(false)
+}
+
+/// What `daemon.json` says of a switch.
 fn in_json(host: &dyn HostRead, path: &Path, name: &str) -> Result<Option<bool>, Text> {
     let shown = host.shown(path);
     let bytes = match host.read(path) {

@@ -131,19 +131,25 @@ pub(crate) fn published(ports: &[String], container: u16) -> Option<(Option<Stri
     })
 }
 
-/// The ways of `ports:` that lead from this host to its containers by TCP: at which address (`None`: at all), by which port.
+/// The ways of `ports:` that lead from this host to its containers by TCP: at which address (`None`: at all), by which port, to which
+/// port of theirs.
 ///
 /// # Errors
 /// The one that is not understood: a range, say.
-pub(crate) fn ways(ports: &[String]) -> Result<Vec<(Option<String>, u16)>, &str> {
+pub(crate) fn ways(ports: &[String]) -> Result<Vec<(Option<String>, u16, u16)>, &str> {
     let mut ways = Vec::new();
     for mapping in ports.iter().filter(|mapping| !mapping.ends_with("/udp") && !mapping.ends_with("/sctp")) {
-        let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':').skip(1);
+        let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':');
         // A port of the container alone gets whichever is free.
-        let Some(port) = parts.next() else { return Err(mapping) };
-        let port = port.parse().map_err(|_| mapping.as_str())?;
+        let (Some(inside), Some(port)) = (parts.next(), parts.next()) else { return Err(mapping) };
+        let number = |port: &str| port.parse().map_err(|_| mapping.as_str());
+        let (inside, port) = (number(inside)?, number(port)?);
         let address = parts.next().map(|address| address.trim_matches(['[', ']']));
-        ways.push((address.filter(|address| !["", "0.0.0.0", "::"].contains(address)).map(str::to_owned), port));
+        ways.push((
+            address.filter(|address| !["", "0.0.0.0", "::"].contains(address)).map(str::to_owned),
+            port,
+            inside,
+        ));
     }
     Ok(ways)
 }

@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | `ufw` | ufw's files, which it loads as they stand there |
 //! | `firewalld` | firewalld's own word where it runs, else its files |
+//! | `before` | rules in the chain that Docker asks first |
+//! | `xml` | as much of XML as firewalld's files need |
 
+mod before;
 mod firewalld;
 mod ufw;
+mod xml;
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,25 +18,20 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::text as file;
-use crate::host::{Command, HostRead};
+use crate::host::HostRead;
 use crate::text::Text;
 
+pub(crate) use before::Before;
 pub(crate) use firewalld::Firewalld;
 pub(crate) use ufw::Ufw;
-
-/// Where rules before Docker's own are kept for the next boot.
-const KEPT: [&str; 2] = [ufw::AFTER, firewalld::DIRECT];
-
-/// The chain that Docker asks before its own, and leaves to people.
-const CHAIN: &str = "DOCKER-USER";
 
 /// What was seen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct FirewallFacts {
     pub(crate) ufw: Switched<Ufw>,
     pub(crate) firewalld: Switched<Firewalld>,
-    /// Are there rules of somebody's in the chain that Docker asks first?
-    pub(crate) before_docker: Result<bool, Text>,
+    /// Rules of somebody's in the chain that Docker asks first, as far as a firewall is on.
+    pub(crate) before_docker: Result<Before, Text>,
 }
 
 /// A firewall, as far as it is on.
@@ -67,35 +66,13 @@ pub(crate) enum Entry {
 pub(crate) fn observe(host: &dyn HostRead, limit: Duration) -> FirewallFacts {
     let ufw = ufw::look(host);
     let firewalld = firewalld::look(host, limit);
-    let is_on = matches!(ufw, Switched::On(_)) || matches!(firewalld, Switched::On(_));
-    let before_docker = if is_on { before_docker(host, limit) } else { Ok(false) };
+    let kept: [(bool, before::Kept); 2] = [
+        (matches!(ufw, Switched::On(_)), (ufw::AFTER, before::of_rules)),
+        (matches!(firewalld, Switched::On(_)), (firewalld::DIRECT, before::of_direct)),
+    ];
+    let kept: Vec<before::Kept> = kept.into_iter().filter(|(is_on, _)| *is_on).map(|(_, kept)| kept).collect();
+    let before_docker = if kept.is_empty() { Ok(Before::default()) } else { before::look(host, &kept, limit) };
     FirewallFacts { ufw, firewalld, before_docker }
-}
-
-fn before_docker(host: &dyn HostRead, limit: Duration) -> Result<bool, Text> {
-    if host.is_this_machine() {
-        let command = Command { deadline: limit, ..Command::new(["iptables", "-w", "-S", CHAIN]) };
-        if let Ok(output) = host.query(&command)
-            && output.code == Some(0)
-            && String::from_utf8_lossy(&output.stdout).lines().any(is_rule)
-        {
-            return Ok(true);
-        }
-    }
-    // Where it says nothing: the chain comes with the daemon, and what is kept for it is loaded then.
-    for path in KEPT {
-        let kept = file(host, path)?.unwrap_or_default();
-        if kept.lines().any(|line| line.contains(CHAIN) && !line.trim_start().starts_with(['#', ':'])) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Is it a rule that decides something? Docker itself has the last one there.
-fn is_rule(line: &str) -> bool {
-    let rule = line.strip_prefix("-A ").and_then(|rest| rest.strip_prefix(CHAIN)).map(str::trim);
-    rule.is_some_and(|rule| rule != "-j RETURN")
 }
 
 /// The last value that a file of `NAME=value` gives a name, without its quotes.
@@ -107,35 +84,4 @@ fn value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
 /// Is there anything at that path? What cannot be looked at may be there.
 fn may_be_there(host: &dyn HostRead, path: &str) -> bool {
     !matches!(host.lstat(Path::new(path)), Ok(None))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::docker::double::Double;
-    use crate::host::MemoryHost;
-
-    #[test]
-    fn rules_before_dockers_own_are_found_in_the_kernel_and_in_files() {
-        let on = || {
-            let files = MemoryHost::new();
-            files.put("/etc/ufw/ufw.conf", b"ENABLED=yes\n");
-            Double::with(files)
-        };
-        let before = |host: &Double| observe(host, Duration::from_secs(1)).before_docker;
-        let own = "-N DOCKER-USER\n-A DOCKER-USER -j RETURN\n";
-        assert_eq!(before(&on().prints("iptables", own)), Ok(false));
-        assert_eq!(before(&on()), Ok(false), "no such program");
-        let rule = format!("-N DOCKER-USER\n-A DOCKER-USER -i eth0 -j DROP\n{own}");
-        assert_eq!(before(&on().prints("iptables", rule)), Ok(true));
-        for (line, is_rule) in [
-            ("-A DOCKER-USER -j ufw-user-forward", true),
-            ("# -A DOCKER-USER -j X", false),
-            (":DOCKER-USER - [0:0]", false),
-        ] {
-            let host = on().fails("iptables", "Permission denied");
-            host.files.put(ufw::AFTER, format!("*filter\n{line}\nCOMMIT\n").as_bytes());
-            assert_eq!(before(&host), Ok(is_rule), "{line}");
-        }
-    }
 }

@@ -102,6 +102,15 @@ fn published_ports_pass_a_ufw_that_denies_all_and_what_is_advised_closes_and_ope
         assert_eq!(title(&ruled), "pass ufw is on, and rules in DOCKER-USER decide who reaches port 8001", "{ruled:#}");
         site.sh(&rule.replace("-I DOCKER-USER", "-D DOCKER-USER"));
         assert!(reached(8001));
+        // What is kept for the next boot is loaded with all of ufw's own.
+        let keep = advised(&open, "keep that for the next boot: ");
+        let keep = keep.replace("<INTERFACE>", "out0").replace("<NETWORK-OF-USERS>", "192.0.2.0/24");
+        let after = site.sh("cat /etc/ufw/after.rules");
+        site.sh(&format!("{keep}; ufw reload"));
+        assert!(!reached(8001) && !reached(9000), "{keep}");
+        site.write("etc/ufw/after.rules", after);
+        site.sh("iptables -F DOCKER-USER; ufw reload");
+        assert!(reached(8001));
 
         // Behind a front door: that is what the firewall has to let in.
         site.sh(&format!(
