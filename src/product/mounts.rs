@@ -15,6 +15,15 @@ use crate::text::{Text, clean, own};
 /// today's policy knows besides (`container_selinux(8)`).
 pub(crate) const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
 
+/// Folders with all that is in them that the system has for itself: labelled for containers, they are lost to its services
+/// (docs.docker.com/engine/storage/bind-mounts, "Configure the SELinux label").
+const OF_SYSTEM: [&str; 12] =
+    ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr", "/var/run"];
+
+/// Such folders of which a part may be anybody's.
+const SHARED_BY_SYSTEM: [&str; 11] =
+    ["/", "/home", "/mnt", "/opt", "/root", "/srv", "/tmp", "/var", "/var/lib", "/var/log", "/var/tmp"];
+
 /// What was seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MountsFacts {
@@ -56,14 +65,20 @@ pub(crate) struct Use {
     pub(crate) relabel: Option<Relabel>,
     /// Containers cannot write to it.
     pub(crate) is_read_only: bool,
-    /// The item with the label that it should have.
-    pub(crate) wanted: String,
+    /// The item with the label that it should have, where it can be written.
+    pub(crate) wanted: Option<String>,
 }
 
 impl Mounted {
     /// The label that fits.
     pub(crate) fn fitting(&self) -> Relabel {
         if self.is_of_one { Relabel::Private } else { Relabel::Shared }
+    }
+
+    /// Is it the system's own?
+    pub(crate) fn is_of_system(&self) -> bool {
+        OF_SYSTEM.iter().any(|folder| self.source.starts_with(folder))
+            || SHARED_BY_SYSTEM.iter().any(|folder| self.source == Path::new(folder))
     }
 
     /// Is it labelled when its containers are made, as it has to be?
@@ -190,7 +205,7 @@ mod tests {
              cache: {image: c, scale: 2, volumes: [\"./cache:/c\"]}\n");
         let wanted = |source: &str| {
             let one = facts.mounted.iter().find(|own| own.source == Path::new("/divvycloud").join(source)).unwrap();
-            (one.uses[0].wanted.clone(), one.takers().count(), one.is_relabelled())
+            (one.uses[0].wanted.clone().unwrap(), one.takers().count(), one.is_relabelled())
         };
         assert_eq!(wanted("plugins"), ("./plugins:/plugins:z".to_owned(), 1, false));
         assert_eq!(wanted("one"), ("./one:/one:z".to_owned(), 0, false), "the product's services may have several");
@@ -224,6 +239,21 @@ mod tests {
         let facts = of(long);
         assert_eq!((facts.unknown, facts.mounted.len()), (None, 1));
         assert!(facts.mounted[0].is_relabelled() && facts.mounted[0].uses[0].is_read_only);
+        assert_eq!(facts.mounted[0].uses[0].wanted, None);
+        let of =
+            |item: &str| of(&format!("services:\n  interfaceserver: {{volumes: [\"{item}\"]}}\n")).mounted.remove(0);
+        for (item, wanted) in [
+            ("${DATA:-/data}/plugins:/plugins:ro", Some("${DATA:-/data}/plugins:/plugins:ro,z")),
+            ("/a:/plugins:Z,ro", Some("/a:/plugins:ro,z")),
+            ("/a:/plugins:${MODE:-ro}", None),
+        ] {
+            assert_eq!(of(item).uses[0].wanted.as_deref(), wanted, "{item}");
+        }
+        for (item, is_of_system) in
+            [("/etc/pki", true), ("/", true), ("/home", true), ("/home/x", false), ("/data", false)]
+        {
+            assert_eq!(of(&format!("{item}:/x")).is_of_system(), is_of_system, "{item}");
+        }
     }
 
     #[test]

@@ -152,6 +152,26 @@ fn mounts_of_an_image_are_judged_by_its_daemon_and_its_compose_file() {
     let taken = look();
     assert!(taken["title"].as_str().unwrap().contains("takes from others"), "{taken:#}");
     assert!(!taken["advice"].to_string().contains("/plugins:Z"), "{taken:#}");
+    // What is the system's own is never labelled for containers.
+    root.put("divvycloud/docker-compose.yml", CONFINED.replace("./plugins:/plugins\n", "/etc/pki:/etc/pki:ro,z\n"));
+    let system = look();
+    assert!(system["title"].as_str().unwrap().contains("labels /etc/pki of the host"), "{system:#}");
+    assert!(!system["advice"].to_string().contains("ro,z"), "{system:#}");
+}
+
+/// As CentOS 7 brings it: among its options is one that no other engine has.
+#[test]
+fn the_vendors_own_docker_of_centos_confines_containers() {
+    let root = Root::ubuntu();
+    root.put("etc/selinux/config", "SELINUX=enforcing\n");
+    let unit = "[Service]\nEnvironmentFile=-/etc/sysconfig/docker\nExecStart=/usr/bin/dockerd-current $OPTIONS\n";
+    root.put("usr/lib/systemd/system/docker.service", unit);
+    let options = "OPTIONS='--selinux-enabled --log-driver=journald --signature-verification=false'\n";
+    root.put("etc/sysconfig/docker", options);
+    root.put("divvycloud/docker-compose.yml", CONFINED);
+    let (_, found) = root.json(&["check", "--only", "selinux", "--fail-on", "never"]);
+    let found = finding(&found, "selinux");
+    assert_eq!((found["status"].as_str(), found["evidence"]["confines"].as_str()), (Some("warn"), Some("yes")));
 }
 
 #[test]
@@ -174,6 +194,22 @@ fn a_firewall_of_an_image_is_held_against_what_the_compose_file_publishes() {
     assert_eq!(titles(&[]), ["warn ufw keeps users from port 443, the server in front of the product"]);
     root.put("etc/ufw/user.rules", "### tuple ### allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in\n");
     assert_eq!(titles(&[]), ["pass ufw lets users reach port 443, the server in front of the product"]);
+    // Rules of people's decide about their own ports.
+    root.put("divvycloud/docker-compose.yml", CONFINED);
+    let rule =
+        |port: &str| format!("-A DOCKER-USER -p tcp -m conntrack --ctorigdstport {port} --ctdir ORIGINAL -j DROP\n");
+    root.put("etc/ufw/after.rules", rule("22"));
+    assert_eq!(titles(&[]), ["warn ufw is on, and keeps nobody from port 8001"]);
+    root.put("etc/ufw/after.rules", rule("8001"));
+    assert_eq!(titles(&[]), ["pass ufw is on, and rules in DOCKER-USER decide who reaches port 8001"]);
+    // Where Docker leaves iptables alone: users have to reach the product, and nobody its database.
+    root.put("usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd -H fd://\n");
+    root.put("etc/docker/daemon.json", "{\"iptables\": false}\n");
+    root.put("divvycloud/docker-compose.yml", format!("{CONFINED}    ports: [\"3306:3306\"]\n"));
+    let (web, database) = ("ufw keeps users from port 8001, the product", "ufw keeps others from port 3306 of mysql");
+    assert_eq!(titles(&[]), [format!("warn {web}"), format!("pass {database}")]);
+    root.put("etc/ufw/user.rules", "### tuple ### allow tcp 3306 0.0.0.0/0 any 0.0.0.0/0 in\n");
+    assert_eq!(titles(&[]), [format!("warn {web}"), "warn ufw lets everybody reach port 3306 of mysql".to_owned()]);
 }
 
 #[test]

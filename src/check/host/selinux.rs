@@ -142,6 +142,8 @@ fn lasting(path: &Path) -> Text {
 
 /// What is wrong with one thing that is mounted.
 enum Wrong {
+    /// It is the system's own, and labelled for containers when they are made.
+    Relabelled,
     /// One service takes from the others what they share.
     Taken,
     /// It has no label that containers may use.
@@ -153,6 +155,9 @@ enum Wrong {
 }
 
 fn wrong(own: &Mounted) -> Option<Wrong> {
+    if !own.is_own && own.is_of_system() && own.uses.iter().any(|one| one.relabel.is_some()) {
+        return Some(Wrong::Relabelled);
+    }
     if own.takers().next().is_some() {
         return Some(Wrong::Taken);
     }
@@ -172,9 +177,20 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
     let told = wrong.iter().map(|(own, wrong)| {
         let source = &own.source;
         match (wrong, &own.label) {
+            (Wrong::Relabelled, _) => {
+                let labels = own.uses.iter().filter(|one| one.relabel.is_some()).map(|one| text!("{}", &one.service));
+                text!("{} has {} of the system labelled for containers", Text::join(labels, ", "), source)
+            }
             (Wrong::Taken, _) => {
-                let takers = own.takers().map(|taker| text!("{}", &taker.service));
-                text!("{} takes {} for itself (:Z), and others mount it too", Text::join(takers, ", "), source)
+                let takers = Text::join(own.takers().map(|taker| text!("{}", &taker.service)), ", ");
+                match own.uses.len() {
+                    1 => text!(
+                        "{} takes {} for itself (:Z), and other containers need it or a part of it too",
+                        takers,
+                        source
+                    ),
+                    _ => text!("{} takes {} for itself (:Z), and others mount it too", takers, source),
+                }
             }
             (Wrong::Unread, Err(why)) => text!("the label of {} could not be read: {}", source, why.clone()),
             (_, Ok(Some(label))) => text!("{} is {}", source, label),
@@ -197,12 +213,22 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
                 )),
         };
     };
-    let title = match (wrong.iter().any(|(_, wrong)| matches!(wrong, Wrong::Taken)), wrong.len()) {
-        (true, _) => "SELinux is enforcing, and a service takes from others what they share".into(),
-        (_, 1) => text!("SELinux is enforcing, and {} is not labelled for containers", &first.source),
-        (_, more) => text!("SELinux is enforcing, and {} of what containers mount is not labelled for them", more),
+    let relabelled = wrong.iter().find(|(_, wrong)| matches!(wrong, Wrong::Relabelled));
+    let title = match (relabelled, wrong.iter().any(|(_, wrong)| matches!(wrong, Wrong::Taken)), wrong.len()) {
+        (Some((own, _)), ..) => {
+            text!("SELinux is enforcing, and making a container labels {} of the host for containers", &own.source)
+        }
+        (None, true, _) => "SELinux is enforcing, and a container takes from others what they share".into(),
+        (None, _, 1) => text!("SELinux is enforcing, and {} is not labelled for containers", &first.source),
+        (None, _, more) => {
+            text!("SELinux is enforcing, and {} of what containers mount is not labelled for them", more)
+        }
     };
-    let mut finding = Finding::warn(ids::SELINUX, title).observed(observed).cause(DENIED);
+    let cause = match relabelled {
+        Some(_) => "a service of the system that SELinux confines is denied what is labelled for containers",
+        None => DENIED,
+    };
+    let mut finding = Finding::warn(ids::SELINUX, title).observed(observed).cause(cause);
     let is_mended = |(own, wrong): &(&Mounted, Wrong)| matches!(wrong, Wrong::Unlabelled) && own.is_there;
     if facts.unknown.is_none() && wrong.iter().all(is_mended) {
         let paths = Text::join(wrong.iter().map(|(own, _)| of_host(&own.source)), " ");
@@ -210,6 +236,15 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
     }
     for (own, wrong) in &wrong {
         finding = match wrong {
+            Wrong::Relabelled => {
+                let labels = own.uses.iter().filter(|one| one.relabel.is_some());
+                let finding = labels.fold(finding, |finding, one| {
+                    let line = crate::text::own(one.line);
+                    finding.advise(text!("take :z and :Z away from {} in {}:{}", &own.source, &one.file, line))
+                });
+                let back = as_root(text!("restorecon -R -F {}", of_host(&own.source)));
+                finding.advise(text!("then give {} its own labels back: {}", &own.source, back))
+            }
             Wrong::Foreign => finding.advise(text!(
                 "leave the label of {} as it is, which others go by: give {} security_opt: [\"label=disable\"], or a copy in {}",
                 &own.source,
@@ -234,7 +269,16 @@ fn said(finding: Finding, mounted: &Mounted) -> Finding {
             return finding;
         }
         places.push((&one.file, one.line));
-        finding.advise(text!("write in {}:{}: - \"{}\"", &one.file, own(one.line), &one.wanted))
+        finding.advise(match &one.wanted {
+            Some(item) => text!("write in {}:{}: - \"{}\"", &one.file, own(one.line), item),
+            None => text!(
+                "add the option {} to the mount in {}:{} (in its long form: bind: {{selinux: {}}})",
+                own(mounted.fitting().as_str()),
+                &one.file,
+                own(one.line),
+                own(mounted.fitting().as_str())
+            ),
+        })
     })
 }
 
@@ -327,6 +371,14 @@ mod tests {
         assert_eq!(judged("/etc/localtime:/etc/localtime:ro\n    - ./plugins:/plugins:z").status, Status::Pass);
         let odd = judged("${HOME}/x:/x\n    - ./plugins:/plugins:z");
         assert_eq!((odd.status, odd.fix.len()), (Status::Warn, 1), "{odd:?}");
+        let system = judged("/etc/pki:/etc/pki:ro,Z\n    - ./plugins:/plugins:z");
+        assert!(system.title.contains("labels /etc/pki of the host for containers"), "{system:?}");
+        assert_eq!(system.fix[0], "take :z and :Z away from /etc/pki in /divvycloud/docker-compose.yml:4");
+        assert!(system.fix[1].contains("restorecon -R -F /etc/pki") && system.fix.len() == 2, "{system:?}");
+        let long = judged("{type: bind, source: ./one, target: /one}\n    - ./plugins:/plugins:z");
+        let line =
+            "add the option z to the mount in /divvycloud/docker-compose.yml:4 (in its long form: bind: {selinux: z})";
+        assert!(long.fix.iter().any(|fix| &**fix == line), "{long:?}");
         for found in [found, taken, socket, odd] {
             assert!(found.fix.iter().all(|fix| !fix.contains(":Z")), "{found:?}");
         }

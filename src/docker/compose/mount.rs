@@ -52,13 +52,18 @@ impl Mount {
         (&self.source, &self.inside, &self.options) == (&other.source, &other.inside, &other.options)
     }
 
-    /// The item of the short form with that label, in place of the one that it has.
-    pub(crate) fn labelled(&self, relabel: Relabel) -> String {
-        let item = self.item.clone().unwrap_or_else(|| format!("{}:{}", self.source.display(), self.inside));
-        let plain: Vec<&str> = item.splitn(3, ':').take(2).collect();
-        let kept = self.options.iter().map(String::as_str).filter(|option| Relabel::parse(option).is_none());
+    /// The item of the short form with that label, in place of the one that it has; `None`: it is of the long form, or references
+    /// hide its parts.
+    pub(crate) fn labelled(&self, relabel: Relabel) -> Option<String> {
+        let item = self.item.as_ref()?;
+        let parts = parts(item);
+        let options = parts.get(2).copied().unwrap_or_default();
+        if parts.len() < 2 || options.contains('$') || parts.iter().any(|part| part.is_empty()) {
+            return None;
+        }
+        let kept = options.split(',').filter(|option| !option.is_empty() && Relabel::parse(option).is_none());
         let options: Vec<&str> = kept.chain([relabel.as_str()]).collect();
-        format!("{}:{}", plain.join(":"), options.join(","))
+        Some(format!("{}:{}:{}", parts[0], parts[1], options.join(",")))
     }
 
     /// `SOURCE:TARGET[:OPTIONS]`, also of the long form; `None`: a volume without a name, or a file system in memory.
@@ -75,7 +80,8 @@ impl Mount {
                 let (Some(source), Some(inside)) = (parts.next(), parts.next()) else { return Ok(None) };
                 let options = parts.next().unwrap_or_default();
                 let options = options.split(',').filter(|option| !option.is_empty()).map(str::to_owned).collect();
-                (Some(text), source, inside, options)
+                // Its references stay as they are.
+                (node.text().map(str::to_owned), source, inside, options)
             }
             _ => {
                 let of = |map: &Node, name: &str| text_of(map.get(name).ok()??, around);
@@ -98,4 +104,22 @@ impl Mount {
         let source = if is_bind { normal(&around.folder.join(source)) } else { source.into() };
         Ok(Some(Self { source, inside, options, is_bind, item, at }))
     }
+}
+
+/// The parts of an item as it stands there: a colon in a reference ends none.
+fn parts(item: &str) -> Vec<&str> {
+    let (mut parts, mut begin, mut depth) = (Vec::new(), 0, 0_usize);
+    for (at, c) in item.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 && parts.len() < 2 => {
+                parts.push(&item[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&item[begin..]);
+    parts
 }
