@@ -6,14 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::known::Known;
 use super::place::Place;
-use crate::docker::compose::{Relabel, Service};
-use crate::host::HostRead;
+use crate::docker::compose::{Mount, Relabel, Service};
+use crate::host::{FileKind, HostRead};
 use crate::text;
 use crate::text::{Text, clean, own};
 
 /// Types of files that containers may read and write: today's name, and that of container-selinux before 2.0 (CentOS 7), which
 /// today's policy knows besides (`container_selinux(8)`).
 pub(crate) const FOR_CONTAINERS: [&str; 2] = ["container_file_t", "svirt_sandbox_file_t"];
+
+/// Types of files of network file systems, with the switch that lets containers use them (`container_selinux(8)`).
+const REMOTE: [(&str, &str); 2] = [("nfs_t", "virt_use_nfs"), ("cifs_t", "virt_use_samba")];
+
+/// Where the kernel tells its switches: as they are, and as they are going to be.
+const SWITCHES: &str = "/sys/fs/selinux/booleans";
 
 /// Folders with all that is in them that the system has for itself: labelled for containers, they are lost to its services
 /// (docs.docker.com/engine/storage/bind-mounts, "Configure the SELinux label").
@@ -40,12 +46,19 @@ pub(crate) struct MountsFacts {
 pub(crate) struct Mounted {
     /// Which.
     pub(crate) source: PathBuf,
+    /// The same without links.
+    pub(crate) real: PathBuf,
+    /// Is it a file or folder? What is not there may come to be one.
+    pub(crate) is_plain: bool,
     /// Does it lie in the product's folder?
     pub(crate) is_own: bool,
     /// Is it there?
     pub(crate) is_there: bool,
     /// Its label, or why it could not be read.
     pub(crate) label: Result<Option<String>, Text>,
+    /// It lies on a network file system, whose files have no labels of their own: the switch of SELinux's policy that lets
+    /// containers use it, and whether that is on, where that is known.
+    pub(crate) remote: Option<(String, Option<bool>)>,
     /// Can only one container come to have it, or a part of it, or what it is a part of?
     pub(crate) is_of_one: bool,
     /// Who mounts it.
@@ -77,7 +90,7 @@ impl Mounted {
 
     /// Is it the system's own?
     pub(crate) fn is_of_system(&self) -> bool {
-        OF_SYSTEM.iter().any(|folder| self.source.starts_with(folder))
+        OF_SYSTEM.iter().any(|folder| [&self.source, &self.real].iter().any(|path| path.starts_with(folder)))
             || SHARED_BY_SYSTEM.iter().any(|folder| self.source == Path::new(folder))
     }
 
@@ -133,29 +146,43 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> MountsFacts {
             mounted.push(looked_at(host, home, &mount.source, &services));
         }
     }
+    mounted.retain(|mounted| !mounted.uses.is_empty());
     MountsFacts { has_file: true, unknown, mounted }
 }
 
 fn looked_at(host: &dyn HostRead, home: &Path, source: &Path, services: &[Service]) -> Mounted {
+    let real = host.resolve(source).unwrap_or_else(|_| source.to_path_buf());
     // What cannot be looked at may be there; then its label cannot be read either.
-    let is_there = !matches!(host.lstat(source), Ok(None));
+    let stat = host.lstat(&real);
+    let is_there = !matches!(stat, Ok(None));
+    let is_plain = match &stat {
+        Ok(Some(stat)) => stat.kind != FileKind::Other,
+        _ => source.extension().is_none_or(|extension| extension != "sock"),
+    };
     let label = match is_there.then(|| host.label(source)) {
         None => Ok(None),
         Some(Ok(label)) => Ok(label.map(|label| clean(&label, 200))),
         Some(Err(error)) => Err(text!("{}", error)),
     };
+    let remote = label.as_ref().ok().and_then(|label| remote(host, label.as_deref()?));
     let is_of_one = is_of_one(source, services);
     let mut found = Mounted {
         source: source.to_path_buf(),
+        real,
+        is_plain,
         is_own: source.starts_with(home),
         is_there,
         label,
+        remote,
         is_of_one,
         uses: Vec::new(),
     };
     let fitting = found.fitting();
     for service in services {
-        found.uses.extend(service.mounts.iter().filter(|mount| mount.source == source).map(|mount| Use {
+        // What nobody confines may use everything; labelled it is all the same.
+        let is_confined = |mount: &&Mount| !service.is_unconfined() || mount.relabel().is_some();
+        let mounts = service.mounts.iter().filter(|mount| mount.source == source).filter(is_confined);
+        found.uses.extend(mounts.map(|mount| Use {
             service: service.name.clone(),
             file: host.shown(&mount.at.path),
             line: mount.at.line,
@@ -165,6 +192,19 @@ fn looked_at(host: &dyn HostRead, home: &Path, source: &Path, services: &[Servic
         }));
     }
     found
+}
+
+/// The switch for the network file system that a file of this label lies on.
+fn remote(host: &dyn HostRead, label: &str) -> Option<(String, Option<bool>)> {
+    let of_type = label.splitn(4, ':').nth(2)?;
+    let (_, switch) = REMOTE.iter().find(|(own, _)| *own == of_type)?;
+    let said = if host.is_live() { host.read(&Path::new(SWITCHES).join(switch)).ok().flatten() } else { None };
+    let is_on = said.and_then(|said| match said.first() {
+        Some(b'1') => Some(true),
+        Some(b'0') => Some(false),
+        _ => None,
+    });
+    Some(((*switch).to_owned(), is_on))
 }
 
 /// Can one container alone come to have it? The product's own services may have several at any time.
@@ -229,9 +269,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_is_said() {
-        for odd in
-            ["services:\n  a: {volumes: [\"~/x:/x\"]}\n", "services:\n  a: {volumes: [\"${HOME}/x:/x\"]}\n", "a: [\n"]
-        {
+        for odd in [
+            "services:\n  a: {volumes: [\"~/x:/x\"]}\n",
+            "services:\n  a: {volumes: [\"${HOME}/x:/x\"]}\n",
+            "a: [\n",
+            "services:\n  a: {secrets: [x]}\nsecrets: {x: {file: ./x}}\n",
+            "services:\n  a: {configs: [{source: x}]}\n",
+            "services:\n  a: {volumes: [\"d:/d\"]}\nvolumes: {d: {driver_opts: {type: none, o: bind, device: /d}}}\n",
+        ] {
             let facts = of(odd);
             assert!(facts.has_file && facts.unknown.is_some(), "{odd}");
         }
@@ -254,6 +299,33 @@ mod tests {
         {
             assert_eq!(of(&format!("{item}:/x")).is_of_system(), is_of_system, "{item}");
         }
+    }
+
+    #[test]
+    fn what_nobody_confines_needs_no_label_and_links_are_followed() {
+        let host = Double::installed();
+        host.files.put_link("/divvycloud/plugins", "/data/plugins", 0);
+        host.files.put("/data/plugins/x", b"");
+        let compose = |more: &str, label: &str| {
+            let text =
+                format!("services:\n  a: {{{more}volumes: [\"./plugins:/p{label}\", \"/run/docker.sock:/s\"]}}\n");
+            host.files.put("/divvycloud/docker-compose.yml", text.as_bytes());
+            observe(&host, Path::new("/divvycloud")).mounted
+        };
+        let found = compose("", "");
+        assert_eq!((found[0].real.as_path(), found[0].is_plain), (Path::new("/data/plugins"), true));
+        assert_eq!((found.len(), found[1].is_plain), (2, false));
+        for more in ["privileged: true, ", "security_opt: [\"label=disable\"], ", "security_opt: [\"label:disable\"], "]
+        {
+            assert_eq!(compose(more, "").len(), 0, "{more}");
+            assert_eq!(compose(more, ":z").len(), 1, "{more}");
+        }
+        assert_eq!(compose("security_opt: [\"no-new-privileges:true\"], ", "").len(), 2);
+        let nfs = remote(&host, "system_u:object_r:nfs_t:s0");
+        assert_eq!(nfs, Some(("virt_use_nfs".to_owned(), None)));
+        host.files.put("/sys/fs/selinux/booleans/virt_use_nfs", b"1 1");
+        assert_eq!(remote(&host, "system_u:object_r:nfs_t:s0"), Some(("virt_use_nfs".to_owned(), Some(true))));
+        assert_eq!(remote(&host, "system_u:object_r:etc_t:s0"), None);
     }
 
     #[test]

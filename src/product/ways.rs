@@ -71,14 +71,26 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
             Way { service, address, port, inside, interface, in_host }
         };
         let own = Known::get().health.port;
+        if let Some(at) = service.odd_ports.first() {
+            let (path, line) = (host.shown(&at.path), crate::text::own(at.line));
+            facts.unknown = Some(text!("what {}:{} opens cannot be told from the files", path, line));
+        }
         match (service.network(), compose::ways(&service.ports)) {
             (Network::Host, _) if interface => facts.ways.push(way(None, own, own, true)),
-            (Network::Host, _) => {}
+            // The others of the product's listen nowhere.
+            (Network::Host, _) if is_of_product(service) => {}
+            (Network::Host, _) => {
+                facts.unknown = Some(text!("what ports {} opens, which is in the host's own network", &service.name));
+            }
             (_, Ok(ways)) => facts.ways.extend(ways.into_iter().map(|(at, port, inside)| way(at, port, inside, false))),
             (_, Err(odd)) => facts.unknown = Some(text!("what ports: {} of {} opens", odd, &service.name)),
         }
     }
     facts
+}
+
+fn is_of_product(service: &compose::Service) -> bool {
+    Known::get().service_of(&service.name, service.command()).is_some_and(|known| known.product)
 }
 
 #[cfg(test)]
@@ -102,8 +114,29 @@ mod tests {
         assert_eq!(of("'[::1]:8001:8001'"), (vec![at(8001, Some("::1"), true)], false));
         assert_eq!(of("'127.0.0.1:8001:8001'"), (vec![at(8001, Some("127.0.0.1"), true)], false));
         assert_eq!(of("'10.0.0.5:8001:8001'"), (vec![at(8001, Some("10.0.0.5"), false)], false));
-        for odd in ["'8001'", "'8000-8010:8000-8010'"] {
+        assert_eq!(of("{target: 53, published: 53, protocol: udp}"), (Vec::new(), false));
+        assert_eq!(of("{target: 8001, published: 80}"), (vec![at(80, None, false)], false));
+        for odd in [
+            "'8001'",
+            "'8000-8010:8000-8010'",
+            "{target: 8001, mode: host}",
+            "'${A:-${B:-8001}}:8001'",
+            "'80:8001-8002'",
+        ] {
             assert_eq!(of(odd), (Vec::new(), true), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_listens_in_the_hosts_own_network_is_the_products_or_not_known() {
+        let of = |services: &str| {
+            let host = Double::installed();
+            host.files.put("/divvycloud/docker-compose.yml", format!("services:\n{services}").as_bytes());
+            let facts = observe(&host, Path::new("/divvycloud"));
+            (facts.ways.len(), facts.unknown.is_some())
+        };
+        assert_eq!(of("  interfaceserver: {image: a, network_mode: host}\n"), (1, false));
+        assert_eq!(of("  scheduler: {image: a, network_mode: host}\n"), (0, false));
+        assert_eq!(of("  mysql: {image: m, network_mode: host}\n"), (0, true));
     }
 }

@@ -125,9 +125,9 @@ fn of_folder(selinux: &SelinuxFacts, spec: &CheckSpec, seen: Text) -> Finding {
 const DENIED: &str =
     "a container that SELinux confines gets \"permission denied\" on what it mounts and nobody has labelled for it";
 
-/// The command, without its paths.
+/// The command, without its paths. The whole label: what has none takes no part of one.
 fn relabel() -> Text {
-    text!("chcon -R -t {} -l s0", own(FOR_CONTAINERS[0]))
+    text!("chcon -R system_u:object_r:{}:s0", own(FOR_CONTAINERS[0]))
 }
 
 fn lasting(path: &Path) -> Text {
@@ -150,6 +150,8 @@ enum Wrong {
     Unlabelled,
     /// Its label could not be read.
     Unread,
+    /// It lies on a network file system that containers may not use.
+    Remote { switch: String, is_on: Option<bool> },
     /// It is none of the product's: labelling it for containers takes it from others.
     Foreign,
 }
@@ -158,6 +160,10 @@ fn wrong(own: &Mounted) -> Option<Wrong> {
     if !own.is_own && own.is_of_system() && own.uses.iter().any(|one| one.relabel.is_some()) {
         return Some(Wrong::Relabelled);
     }
+    // Labels cannot be given there.
+    if let Some((switch, is_on)) = &own.remote {
+        return (*is_on != Some(true)).then(|| Wrong::Remote { switch: switch.clone(), is_on: *is_on });
+    }
     if own.takers().next().is_some() {
         return Some(Wrong::Taken);
     }
@@ -165,14 +171,24 @@ fn wrong(own: &Mounted) -> Option<Wrong> {
         return None;
     }
     match &own.label {
-        // Much of the system may be read by containers; what may not, only its policy knows.
-        _ if !own.is_own => own.uses.iter().any(|own| !own.is_read_only).then_some(Wrong::Foreign),
+        _ if !own.is_own => (!is_only_read(own)).then_some(Wrong::Foreign),
         Err(_) => Some(Wrong::Unread),
         Ok(_) => Some(Wrong::Unlabelled),
     }
 }
 
+/// Much of the system may be read by containers; what may not, only its policy knows.
+fn is_only_read(own: &Mounted) -> bool {
+    own.is_plain && own.uses.iter().all(|one| one.is_read_only)
+}
+
 fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
+    let unsure = facts.mounted.iter().filter(|own| {
+        wrong(own).is_none() && !own.is_own && own.remote.is_none() && !own.is_relabelled() && !own.is_labelled()
+    });
+    let unsure: Vec<Text> = unsure.map(|own| text!("{}", &own.source)).collect();
+    let is_unsure = !unsure.is_empty();
+    let unsure = is_unsure.then(|| text!("whether containers may read {} is not known", Text::join(unsure, ", ")));
     let wrong: Vec<(&Mounted, Wrong)> = facts.mounted.iter().filter_map(|own| Some((own, wrong(own)?))).collect();
     let told = wrong.iter().map(|(own, wrong)| {
         let source = &own.source;
@@ -192,16 +208,24 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
                     _ => text!("{} takes {} for itself (:Z), and others mount it too", takers, source),
                 }
             }
+            (Wrong::Remote { switch, is_on }, _) => {
+                let said = crate::text::own(if is_on.is_some() { "is off" } else { "may be off" });
+                text!("{} lies on a network file system, and {} {}", source, crate::text::own(switch.as_str()), said)
+            }
             (Wrong::Unread, Err(why)) => text!("the label of {} could not be read: {}", source, why.clone()),
             (_, Ok(Some(label))) => text!("{} is {}", source, label),
             _ if own.is_there => text!("{} has no label", source),
             _ => text!("{} is not there yet", source),
         }
     });
-    let observed = Text::join([seen].into_iter().chain(facts.unknown.clone()).chain(told), "; ");
+    let observed = Text::join([seen].into_iter().chain(facts.unknown.clone()).chain(told).chain(unsure), "; ");
     let home = &spec.home;
     let Some((first, _)) = wrong.first() else {
         return match &facts.unknown {
+            None if is_unsure => {
+                let title = text!("SELinux is enforcing, and containers may use what they mount from {}", home);
+                Finding::pass(ids::SELINUX, title).observed(observed)
+            }
             None => Finding::pass(ids::SELINUX, "SELinux is enforcing, and containers may use what they mount")
                 .observed(observed),
             Some(_) => Finding::warn(ids::SELINUX, "SELinux is enforcing, and what containers mount is not known")
@@ -219,6 +243,9 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
             text!("SELinux is enforcing, and making a container labels {} of the host for containers", &own.source)
         }
         (None, true, _) => "SELinux is enforcing, and a container takes from others what they share".into(),
+        (None, _, 1) if first.remote.is_some() => {
+            text!("SELinux is enforcing, and may keep containers from the network file system of {}", &first.source)
+        }
         (None, _, 1) => text!("SELinux is enforcing, and {} is not labelled for containers", &first.source),
         (None, _, more) => {
             text!("SELinux is enforcing, and {} of what containers mount is not labelled for them", more)
@@ -231,7 +258,7 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
     let mut finding = Finding::warn(ids::SELINUX, title).observed(observed).cause(cause);
     let is_mended = |(own, wrong): &(&Mounted, Wrong)| matches!(wrong, Wrong::Unlabelled) && own.is_there;
     if facts.unknown.is_none() && wrong.iter().all(is_mended) {
-        let paths = Text::join(wrong.iter().map(|(own, _)| of_host(&own.source)), " ");
+        let paths = Text::join(wrong.iter().map(|(own, _)| of_host(&own.real)), " ");
         finding = finding.fix(as_root(text!("{} {}", relabel(), paths)));
     }
     for (own, wrong) in &wrong {
@@ -245,17 +272,25 @@ fn of_mounts(facts: &MountsFacts, spec: &CheckSpec, seen: Text) -> Finding {
                 let back = as_root(text!("restorecon -R -F {}", of_host(&own.source)));
                 finding.advise(text!("then give {} its own labels back: {}", &own.source, back))
             }
-            Wrong::Foreign => finding.advise(text!(
-                "leave the label of {} as it is, which others go by: give {} security_opt: [\"label=disable\"], or a copy in {}",
-                &own.source,
-                Text::join(own.uses.iter().map(|one| text!("{}", &one.service)), ", "),
-                home
-            )),
+            Wrong::Remote { switch, .. } => {
+                let line = as_root(text!("setsebool -P {} 1", crate::text::own(switch.as_str())));
+                finding.advise(text!("let containers use network file systems, for {}: {}", &own.source, line))
+            }
+            Wrong::Foreign => {
+                let services = Text::join(own.uses.iter().map(|one| text!("{}", &one.service)), ", ");
+                let copy = if own.is_plain { text!(", or a copy in {}", home) } else { Text::default() };
+                finding.advise(text!(
+                    "leave the label of {} as it is, which others go by: give {} security_opt: [\"label=disable\"]{}",
+                    &own.source,
+                    services,
+                    copy
+                ))
+            }
             _ => said(finding, own),
         };
     }
-    match wrong.iter().find(|(own, _)| own.is_own) {
-        Some((own, _)) if wrong.len() == 1 => finding.advise(lasting(&own.source)),
+    match wrong.iter().find(|(own, wrong)| own.is_own && !matches!(wrong, Wrong::Remote { .. })) {
+        Some((own, _)) if wrong.len() == 1 => finding.advise(lasting(&own.real)),
         Some(_) => finding.advise(lasting(home)),
         None => finding,
     }
@@ -342,6 +377,38 @@ mod tests {
     }
 
     #[test]
+    fn on_a_network_file_system_a_switch_decides_and_no_label() {
+        let mounted = |is_on| Mounted {
+            source: "/divvycloud/plugins".into(),
+            real: "/nfs/plugins".into(),
+            is_plain: true,
+            is_own: true,
+            is_there: true,
+            label: Ok(Some("system_u:object_r:nfs_t:s0".to_owned())),
+            remote: Some(("virt_use_nfs".to_owned(), is_on)),
+            is_of_one: false,
+            uses: vec![mounts::Use {
+                service: "a".to_owned(),
+                file: "/f".into(),
+                line: 4,
+                relabel: Some(crate::docker::compose::Relabel::Shared),
+                is_read_only: false,
+                wanted: None,
+            }],
+        };
+        let of = |is_on| {
+            let facts = MountsFacts { has_file: true, unknown: None, mounted: vec![mounted(is_on)] };
+            of_mounts(&facts, &production(), "now".into())
+        };
+        assert_eq!(of(Some(true)).status, Status::Pass);
+        for is_on in [Some(false), None] {
+            let found = of(is_on);
+            assert!(found.status == Status::Warn && found.fix.len() == 1, "{found:?}");
+            assert!(found.fix[0].contains("setsebool -P virt_use_nfs 1"), "{found:?}");
+        }
+    }
+
+    #[test]
     fn mounts_are_judged_one_by_one_and_the_lines_are_said() {
         let judged = |volumes: &str| {
             let host = Double::installed();
@@ -358,7 +425,7 @@ mod tests {
         let found = judged("./plugins:/plugins");
         assert_eq!((found.status, found.evidence["confines"].as_str()), (Status::Warn, Some("yes")), "{found:?}");
         let lines: Vec<&str> = found.fix.iter().map(|fix| &**fix).collect();
-        assert!(lines[0].contains("chcon -R -t container_file_t -l s0 /divvycloud/plugins"), "{lines:?}");
+        assert!(lines[0].contains("chcon -R system_u:object_r:container_file_t:s0 /divvycloud/plugins"), "{lines:?}");
         assert_eq!(lines[1], "write in /divvycloud/docker-compose.yml:4: - \"./plugins:/plugins:z\"");
         assert_eq!(lines[2], "write in /divvycloud/docker-compose.yml:7: - \"./plugins:/plugins:z\"");
         assert!(lines[3].contains("semanage fcontext") && lines.len() == 4, "{lines:?}");
@@ -367,7 +434,12 @@ mod tests {
         assert_eq!((taken.status, &*taken.fix[0]), (Status::Warn, lines[1]), "{taken:?}");
         let socket = judged("/var/run/docker.sock:/var/run/docker.sock\n    - ./plugins:/plugins:z");
         assert!(socket.fix.iter().all(|fix| !fix.contains("docker.sock:z")), "{socket:?}");
-        assert!(socket.fix[0].contains("label=disable"), "{socket:?}");
+        assert!(socket.fix[0].ends_with("security_opt: [\"label=disable\"]"), "{socket:?}");
+        let read = judged("/var/run/docker.sock:/var/run/docker.sock:ro\n    - ./plugins:/plugins:z");
+        assert!(read.status == Status::Warn && read.fix[0].contains("label=disable"), "{read:?}");
+        let certs = judged("/root/certs:/certs:ro\n    - ./plugins:/plugins:z");
+        assert_eq!((certs.status, certs.title.contains("mount from /divvycloud")), (Status::Pass, true), "{certs:?}");
+        assert!(certs.observed.unwrap().contains("whether containers may read /root/certs is not known"));
         assert_eq!(judged("/etc/localtime:/etc/localtime:ro\n    - ./plugins:/plugins:z").status, Status::Pass);
         let odd = judged("${HOME}/x:/x\n    - ./plugins:/plugins:z");
         assert_eq!((odd.status, odd.fix.len()), (Status::Warn, 1), "{odd:?}");

@@ -35,7 +35,7 @@ use crate::envfile::Dialect;
 use crate::text::Text;
 
 pub(crate) use ask::{Asked, PROGRAMS, ask};
-pub(crate) use mount::Relabel;
+pub(crate) use mount::{Mount, Relabel};
 pub(crate) use project::{Project, project_name, services};
 pub(crate) use yaml::Odd;
 

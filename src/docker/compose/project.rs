@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::interpolate::{Around, text_of};
+use super::mount::Mount;
 use super::service::{OF_CALLER, Service};
 use super::yaml::{self, Node};
-use super::{Stop, names};
+use super::{At, Stop, names};
 use crate::envfile::{Dialect, Reading, Seen};
 use crate::host::HostRead;
 use crate::text;
@@ -111,8 +112,11 @@ pub(crate) fn services(
     let lookup = |name: &str| lookup(&variables, name);
     let loader = Loader { host, dialect, lookup: &lookup };
     let mut merged: Vec<Service> = Vec::new();
+    let mut bound: Vec<String> = Vec::new();
     for file in files {
-        for service in loader.file(file, home)? {
+        let (services, own) = loader.file(file, home)?;
+        bound.extend(own);
+        for service in services {
             match merged.iter_mut().find(|known| known.name == service.name) {
                 Some(known) => *known = service.over(known),
                 None => merged.push(service),
@@ -121,6 +125,11 @@ pub(crate) fn services(
         if merged.len() > MAX_SERVICES {
             return Err(Stop::new(file, 0, "it has too many services"));
         }
+    }
+    for service in &mut merged {
+        let is_bound = |mount: &&Mount| !mount.is_bind && bound.iter().any(|name| mount.source == Path::new(name));
+        let odd: Vec<At> = service.mounts.iter().filter(is_bound).map(|mount| mount.at.clone()).collect();
+        service.odd_mounts.extend(odd);
     }
     let wanted = match variables.get(b"COMPOSE_PROFILES") {
         Some(Seen::Value(value)) => String::from_utf8_lossy(value).into_owned(),
@@ -165,8 +174,8 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// The services of one file, each with what it extends.
-    fn file(&self, path: &Path, folder: &Path) -> Result<Vec<Service>, Stop> {
+    /// The services of one file, each with what it extends; and the names of its volumes that may be folders of the host.
+    fn file(&self, path: &Path, folder: &Path) -> Result<(Vec<Service>, Vec<String>), Stop> {
         let stop = |odd: yaml::Odd| Stop::odd(path, &odd);
         let root = self.document(path)?;
         if let Some(include) = root.get("include").map_err(stop)? {
@@ -180,7 +189,11 @@ impl Loader<'_> {
             .into_iter()
             .map(|(name, _)| name.to_owned())
             .collect();
-        names.iter().map(|name| self.service(path, folder, &services, name, 0)).collect()
+        let services: Result<_, Stop> =
+            names.iter().map(|name| self.service(path, folder, &services, name, 0)).collect();
+        let volumes = root.get("volumes").map_err(stop)?.map(|all| all.entries()).transpose().map_err(stop)?.flatten();
+        let bound = volumes.into_iter().flatten().filter(|(_, volume)| may_bind(volume));
+        Ok((services?, bound.map(|(name, _)| name.to_owned()).collect()))
     }
 
     fn document(&self, path: &Path) -> Result<Rc<Node>, Stop> {
@@ -241,4 +254,10 @@ impl Loader<'_> {
         };
         Ok(own.over(&base))
     }
+}
+
+/// May it be a folder of the host (`driver_opts: {type: none, o: bind, device: /data}`)?
+fn may_bind(volume: &Node) -> bool {
+    let options = volume.get("driver_opts").ok().flatten().and_then(|options| options.get("o").ok().flatten().cloned());
+    options.is_some_and(|options| options.text().is_none_or(|text| text.contains("bind") || text.contains('$')))
 }

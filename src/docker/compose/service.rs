@@ -13,7 +13,7 @@ use crate::host::HostRead;
 use crate::text;
 
 /// What is read of a service.
-const READ: [&str; 17] = [
+const READ: [&str; 21] = [
     "image",
     "command",
     "scale",
@@ -31,6 +31,10 @@ const READ: [&str; 17] = [
     "volumes",
     "depends_on",
     "links",
+    "security_opt",
+    "privileged",
+    "secrets",
+    "configs",
 ];
 
 /// One service.
@@ -61,8 +65,12 @@ pub(crate) struct Service {
     env_files: Vec<EnvFile>,
     /// What its containers mount.
     pub(crate) mounts: Vec<Mount>,
-    /// Lines of `volumes:` of which that cannot be told.
+    /// Lines of `volumes:` of which that cannot be told, and those of secrets and configs, which are files of the host or not.
     pub(crate) odd_mounts: Vec<At>,
+    /// Lines of `ports:` of which it cannot be told what they open.
+    pub(crate) odd_ports: Vec<At>,
+    privileged: Option<bool>,
+    security_opt: Vec<String>,
     /// The services that it waits for, or has links to: 1.x makes containers anew where they change.
     tied_to: Vec<String>,
 }
@@ -124,6 +132,12 @@ impl Service {
     /// What its containers run, as far as that is told.
     pub(crate) fn command(&self) -> &str {
         self.command.as_deref().unwrap_or_default()
+    }
+
+    /// Are its containers certainly not confined by SELinux (moby `daemon/create.go`, `generateSecurityOpt`)?
+    pub(crate) fn is_unconfined(&self) -> bool {
+        let is_off = |option: &String| matches!(option.as_str(), "label=disable" | "label:disable");
+        self.privileged == Some(true) || self.security_opt.iter().any(is_off)
     }
 
     /// How many containers it is to have.
@@ -240,8 +254,21 @@ impl Service {
                     service.replicas = value.get("replicas")?.and_then(|of| number(of, around)).or(service.replicas)
                 }
                 "ports" => {
-                    service.ports =
-                        value.items().unwrap_or_default().iter().filter_map(|one| port(one, around)).collect()
+                    let all = value
+                        .items()
+                        .unwrap_or_else(|| if value.is_null() { &[] } else { std::slice::from_ref(value) });
+                    for one in all {
+                        match port(one, around) {
+                            Some(port) => service.ports.push(port),
+                            None => service.odd_ports.push(At::new(around.path, one.line)),
+                        }
+                    }
+                }
+                "privileged" => service.privileged = text_of(value, around).map(|word| word == "true"),
+                "security_opt" => service.security_opt = one_or_more(value, around),
+                "secrets" | "configs" => {
+                    let first = value.items().unwrap_or_default().first();
+                    service.odd_mounts.extend(first.map(|one| At::new(around.path, one.line)));
                 }
                 "network_mode" => {
                     service.network = Some(match text_of(value, around).as_deref() {
@@ -307,6 +334,9 @@ impl Service {
                 .cloned()
                 .collect(),
             odd_mounts: [base.odd_mounts.as_slice(), &self.odd_mounts].concat(),
+            odd_ports: [base.odd_ports.as_slice(), &self.odd_ports].concat(),
+            privileged: self.privileged.or(base.privileged),
+            security_opt: list(self.security_opt, &base.security_opt),
             tied_to: list(self.tied_to, &base.tied_to),
         }
     }
@@ -358,7 +388,10 @@ fn port(node: &Node, around: &Around<'_>) -> Option<String> {
     }
     let part = |name: &str| text_of(node.get(name).ok()??, around);
     let address = part("host_ip").map(|address| format!("{address}:")).unwrap_or_default();
-    Some(format!("{address}{}:{}", part("published")?, part("target")?))
+    let protocol = part("protocol").filter(|protocol| protocol != "tcp");
+    let protocol = protocol.map(|protocol| format!("/{protocol}")).unwrap_or_default();
+    // Without the first of them it is whichever port is free.
+    Some(format!("{address}{}:{}{protocol}", part("published")?, part("target")?))
 }
 
 fn environment(node: &Node, around: &Around<'_>) -> Result<BTreeMap<String, (Assigned, At)>, Odd> {
