@@ -50,7 +50,7 @@ pub(crate) fn problem_of(finding: &Finding, id: ProblemId) -> Problem {
 }
 
 /// The other way out: what lets all of them pass.
-fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
+pub(crate) fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
     let mut ids: Vec<_> = failing(findings).map(|finding| finding.id).collect();
     ids.dedup();
     let flags = Text::join(ids.into_iter().map(|id| text!("--ignore-check {}", id)), " ");

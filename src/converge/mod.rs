@@ -21,7 +21,7 @@ use std::time::Duration;
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
 use failure::nothing_fails;
-pub(crate) use failure::{problem_of, stop_on_failure};
+pub(crate) use failure::{or_ignored, problem_of, stop_on_failure};
 use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 

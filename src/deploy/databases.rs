@@ -125,7 +125,7 @@ impl<'a> Databases<'a> {
     pub(super) fn hosts(&self) -> Option<Hosts> {
         let mysql = self.spec.mysql.clone().filter(|_| self.not_here.is_none())?;
         let (password, roots, limits) = (self.secrets.mysql.clone(), self.roots.clone(), self.spec.limits);
-        Some(Hosts { mysql, password, roots, limits })
+        Some(Hosts { home: self.spec.home.clone(), mysql, password, roots, limits })
     }
 
     /// Makes what is missing, or tells it. `tell` hears of each thing that is made.

@@ -1,14 +1,19 @@
 //! The other hosts of a production, which share its databases: MySQL shows who is connected. A host whose product waits for the
 //! scheduler of another one says so there, so that the host with the scheduler knows it from one that works with the old image.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::LOOK;
 use crate::check::{Limits, MysqlSpec, USUAL_USER};
+use crate::docker::Container;
 use crate::host::{HostRead, RealHost};
-use crate::mysql::{self, Account, Neighbour, Target, Waits};
+use crate::mysql::{self, Account, Login, Neighbour, Target, Waits};
 use crate::net::{Roots, Time};
+use crate::product::{Found, own_containers};
 use crate::secret::Secret;
 use crate::text;
 use crate::text::{Foreign, Text};
@@ -17,8 +22,10 @@ use crate::text::{Foreign, Text};
 const SESSION: Duration = Duration::from_secs(120);
 /// What a session may take besides, for its login.
 const LOGIN: Duration = Duration::from_secs(10);
-/// After a session that came to nothing there is another one so much later.
+/// After a session that came to nothing there is another one so much later, after each further one in twice that time,
 const PAUSE: Duration = Duration::from_secs(1);
+/// up to this.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// So many are named.
 const MOST: usize = 10;
@@ -33,10 +40,20 @@ pub(super) fn names<'n>(all: impl ExactSizeIterator<Item = &'n Neighbour>) -> Te
 /// How MySQL is asked about them.
 #[derive(Clone, Debug)]
 pub(super) struct Hosts {
+    /// The product's folder.
+    pub(super) home: PathBuf,
     pub(super) mysql: MysqlSpec,
     pub(super) password: Option<Secret>,
     pub(super) roots: Roots,
     pub(super) limits: Limits,
+}
+
+/// The addresses that are this host's containers' for the server of this connection. Docker gives the same ones on every host: a
+/// server elsewhere sees under them the containers of the host that it is on.
+fn inside([own, server]: [IpAddr; 2], there: &Found) -> Vec<IpAddr> {
+    let of = |all: &[Container]| all.iter().flat_map(|one| one.addresses.iter().copied()).collect::<Vec<_>>();
+    let product = of(&there.own);
+    if own == server || product.contains(&server) || of(&there.others).contains(&server) { product } else { Vec::new() }
 }
 
 /// This host says that it waits, as long as the value is there.
@@ -51,36 +68,50 @@ impl Drop for Saying {
 impl Hosts {
     /// Those that use the databases at this moment, as far as the product's user sees them; `None`: nobody tells.
     pub(super) fn look(&self, host: &dyn HostRead) -> Option<Vec<Neighbour>> {
-        let mut found = None;
+        let (mut found, mut ends) = (None, None);
         let time = Time::new(self.limits.connect(), self.limits.check());
         mysql::look_and(&self.target(), host, time, &mut |connection, about| {
+            ends = connection.ends();
             found = mysql::neighbours(connection, self.databases(), mysql::sql::has_escapes(&about.variables))?;
             Ok(())
         });
-        found
+        let mut all = found?;
+        let there = own_containers(host, &self.home, Time::new(LOOK, LOOK)).unwrap_or_default();
+        let here = ends.map(|ends| inside(ends, &there)).unwrap_or_default();
+        all.retain(|one| !one.address.parse::<IpAddr>().is_ok_and(|own| here.contains(&own.to_canonical())));
+        Some(all)
     }
 
-    /// Says that this host waits. Nothing waits for the thread that does: a server that does not answer any more would hold up a
-    /// run that is over.
-    pub(super) fn say(&self, waits: Waits) -> Saying {
+    /// Says that this host waits; `None`: that cannot be said. Nothing waits for the thread that does: a server that does not
+    /// answer any more would hold up a run that is over.
+    pub(super) fn say(&self, waits: &Waits) -> Option<Saying> {
+        let statement = waits.statement()?;
         let ended = Arc::new(AtomicBool::new(false));
         let (own, saying) = (self.clone(), Saying(Arc::clone(&ended)));
         let is_so = move || !ended.load(Ordering::Relaxed);
         // Who has no thread to say it with waits all the same, and the host with the scheduler asks about it.
         let _ = std::thread::Builder::new().spawn(move || {
+            let mut pause = PAUSE;
             while is_so() {
                 let (began, host) = (Instant::now(), RealHost::live());
                 let time = Time::new(own.limits.connect(), SESSION + LOGIN);
                 let still = || is_so() && began.elapsed() < SESSION;
-                mysql::look_and(&own.target(), &host, time, &mut |connection, _| {
-                    mysql::say(connection, &waits, &still)
+                let seen = mysql::look_and(&own.target(), &host, time, &mut |connection, _| {
+                    mysql::say(connection, &statement, &still)
                 });
-                if began.elapsed() < SESSION {
-                    std::thread::sleep(PAUSE);
+                if matches!(seen.login, Some(Login::Refused { .. })) {
+                    // Where the password has changed, one login after the other would lock the account.
+                    return;
+                }
+                if began.elapsed() >= SESSION {
+                    pause = PAUSE;
+                } else if is_so() {
+                    std::thread::sleep(pause);
+                    pause = LONGEST.min(pause * 2);
                 }
             }
         });
-        saying
+        Some(saying)
     }
 
     fn databases(&self) -> [&str; 2] {
@@ -99,5 +130,21 @@ impl Hosts {
             databases: self.databases(),
             roots: &self.roots,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_a_container_is_this_hosts_where_the_server_is_on_this_host() {
+        let one = |address: &str| Container { addresses: vec![address.parse().unwrap()], ..Container::default() };
+        let there = Found { own: vec![one("172.18.0.2")], others: vec![one("172.19.0.2")], ..Found::default() };
+        let inside = |own: &str, server: &str| inside([own, server].map(|end| end.parse().unwrap()), &there);
+        for (own, server) in [("127.0.0.1", "127.0.0.1"), ("10.0.0.5", "10.0.0.5"), ("172.19.0.1", "172.19.0.2")] {
+            assert_eq!(inside(own, server), there.own[0].addresses, "{own} {server}");
+        }
+        assert!(inside("10.0.0.5", "10.0.0.6").is_empty());
     }
 }

@@ -6,6 +6,7 @@
 //! protocol for a login and a text query is this file.
 
 use std::io::Read;
+use std::net::IpAddr;
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
@@ -87,6 +88,11 @@ impl Connection {
     /// The version and cipher of TLS in use.
     pub(crate) fn tls(&self) -> Option<String> {
         self.line.tls()
+    }
+
+    /// The addresses of this end and of the server's; `None`: it is gone.
+    pub(crate) fn ends(&self) -> Option<[IpAddr; 2]> {
+        self.line.ends().ok()
     }
 
     /// Asks for TLS and starts it. Whatever came before it does not count: nothing of it is kept.

@@ -12,8 +12,10 @@ use super::sql;
 use crate::net::NetError;
 use crate::stamp::is_run_name;
 
-/// So many rows are read: each host has one of its product, and one for what it says. Whether there would be more is not known.
+/// So many rows are read: each host has one of its product, and one for what it says. Where there may be more, that is another
+/// host, of which nothing is known.
 const ROWS: usize = 200;
+const MORE: &str = "more than were read";
 
 /// Processes that come for a moment and go are met in one of so many looks,
 const LOOKS: usize = 12;
@@ -49,7 +51,7 @@ pub(crate) struct Waits {
 
 impl Waits {
     /// The statement that says so; `None`: the image has a name that no image has.
-    fn statement(&self) -> Option<String> {
+    pub(crate) fn statement(&self) -> Option<String> {
         let is_plain = self.image.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte));
         let run = self.run.as_deref().unwrap_or("-");
         is_plain.then(|| format!("{SAYS}{run} waits with {}', SLEEP({LASTS})", self.image))
@@ -89,7 +91,7 @@ pub(crate) fn neighbours(
         }
         let Ok(rows) = connection.query(&all)? else { return Ok(None) };
         if rows.len() >= ROWS {
-            return Ok(None);
+            found.entry(MORE.to_owned()).or_default();
         }
         for row in &rows {
             let Some(address) = cell(row, 0).filter(|address| *address != own && address != "localhost") else {
@@ -103,14 +105,13 @@ pub(crate) fn neighbours(
     Ok(Some(found.into_iter().map(|(address, waits)| Neighbour { address, waits }).collect()))
 }
 
-/// Says it as long as it is so.
+/// Says it, with the statement of [`Waits::statement`], as long as it is so.
 ///
 /// # Errors
 /// The conversation broke.
-pub(crate) fn say(connection: &mut Connection, waits: &Waits, is_so: &dyn Fn() -> bool) -> Result<(), NetError> {
-    let Some(statement) = waits.statement() else { return Ok(()) };
+pub(crate) fn say(connection: &mut Connection, statement: &str, is_so: &dyn Fn() -> bool) -> Result<(), NetError> {
     while is_so() {
-        if connection.query(&statement)?.is_err() {
+        if connection.query(statement)?.is_err() {
             return Ok(());
         }
     }

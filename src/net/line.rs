@@ -1,6 +1,7 @@
 //! A connection, plain or with TLS. There is no third kind: TLS to a peer that is not trusted carries nothing.
 
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 
 use super::{Bounded, NetError, Roots, Time, TlsWire, Wire, shake};
 
@@ -43,6 +44,17 @@ impl Line {
         let version = stream.conn.protocol_version().map(|version| format!("{version:?}")).unwrap_or_default();
         let suite = stream.conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));
         Some([Some(version), suite].into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+
+    /// The addresses of this end and of the other one.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(crate) fn ends(&self) -> io::Result<[IpAddr; 2]> {
+        match self {
+            Self::Plain(wire) => wire.ends(),
+            Self::Tls(stream) => stream.sock.ends(),
+        }
     }
 
     /// Writes all of it.

@@ -1,7 +1,7 @@
 //! A connection that reads and writes within its deadline and reads no more than its budget.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::{NetError, Time};
@@ -32,6 +32,14 @@ impl Wire {
     /// The connection is gone.
     pub(crate) fn peer(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
+    }
+
+    /// This end and the other one.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(crate) fn ends(&self) -> io::Result<[IpAddr; 2]> {
+        Ok([self.stream.local_addr()?, self.peer()?].map(|end| end.ip().to_canonical()))
     }
 
     /// What is left of the time.

@@ -200,6 +200,18 @@ impl Product {
         self.upgrade.iter().try_for_each(|upgrade| upgrade.back_up(host, self.calm.as_ref(), doing))
     }
 
+    /// Stops what may have been started of an image that an earlier run has written, whose scheduler was not.
+    fn stays_stopped(&self, host: &dyn HostWrite, problem: Problem) -> Problem {
+        match self.stop(host) {
+            Ok(()) => problem.hint(
+                "the product stays stopped: its files name the new image since an earlier run, and its scheduler was not started",
+            ),
+            Err(second) => problem
+                .hint(text!("its scheduler was not started; what else runs could not be stopped: {}", second.sentence()))
+                .hint_command(as_root(self.by_hand(host).stop)),
+        }
+    }
+
     /// Has all containers started. Of an upgrade the scheduler, which moves the schema, comes last: the others wait for it, and
     /// what keeps them from starting is seen before.
     fn launch(&self, host: &dyn HostWrite, way: Start, ignored: &Ignored) -> Result<(), Problem> {
@@ -211,7 +223,9 @@ impl Product {
         if let Some(upgrade) = self.upgrade.as_ref().filter(|_| way == Start::On) {
             let waiting: Vec<&str> = upgrade.waiting().collect();
             if !waiting.is_empty() {
-                self.compose(host, &[&["up", "-d"][..], &waiting].concat())?;
+                upgrade.is_alone(host, ignored)?;
+                // A file that has one of them depend on the scheduler would start that.
+                self.compose(host, &[&["up", "-d", "--no-deps"][..], &waiting].concat())?;
             }
             upgrade.is_alone(host, ignored)?;
             upgrade.begin(host)?;
@@ -345,7 +359,7 @@ pub(super) fn called_off(host: &dyn HostWrite, upgrade: Option<&Upgrade>, proble
 /// So does it.
 pub(super) fn stays_as_it_is(
     doing: &Doing<'_, '_>,
-    host: &dyn HostRead,
+    host: &dyn HostWrite,
     problem: Problem,
     product: &Product,
 ) -> Result<Problem, Problem> {
@@ -355,10 +369,8 @@ pub(super) fn stays_as_it_is(
         return Err(problem.hint_command(as_root(product.command("ps"))).leaving(HostState::Changed));
     }
     if upgrade.is_written {
-        let problem = problem
-            .hint(
-                "the product stays stopped: its files name the new image since an earlier run, and nothing was started",
-            )
+        let problem = product
+            .stays_stopped(host, problem)
             .hint("go on: run the same command again, once that is mended")
             .hint(text!("or take back that run, which starts the old image: {}", ics_setup("revert")));
         return Err(upgrade.on_other_hosts().fold(problem, Problem::hint).leaving(HostState::Changed));
@@ -380,4 +392,53 @@ pub(super) fn stale(host: &dyn HostRead, home: &Path) -> Vec<String> {
     let facts = environment::look(host, home, Time::new(LOOK, LOOK));
     let services = facts.services.and_then(Result::ok).unwrap_or_default();
     services.into_iter().filter(|service| !service.differences.is_empty()).map(|service| service.name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::double::Double;
+
+    fn host() -> Double {
+        let host = Double::installed();
+        host.files.put_dir("/var/lib/ics-setup");
+        host
+    }
+
+    fn product() -> Product {
+        Product {
+            home: PathBuf::from("/divvycloud"),
+            compose: Compose::double(),
+            before: ["interfaceserver", "scheduler", "worker"].map(|name| (name.to_owned(), Vec::new())).into(),
+            services: Vec::new(),
+            limits: Limits { healthy: Duration::ZERO, migrate: Duration::ZERO },
+            remounted: Vec::new(),
+            stopped: None,
+            calm: None,
+            upgrade: Some(Upgrade::double(&["interfaceserver", "worker"])),
+            hosts: None,
+        }
+    }
+
+    fn ran(host: &Double) -> Vec<String> {
+        let ran = host.ran.lock().unwrap();
+        ran.iter().map(|own| own.argv.join(" ")).filter(|line| line.starts_with("docker-compose ")).collect()
+    }
+
+    #[test]
+    fn what_waits_for_the_scheduler_does_not_start_it() {
+        let host = host().prints("docker-compose", "");
+        product().launch(&host, Start::On, &Ignored::default()).unwrap();
+        assert_eq!(ran(&host), ["docker-compose up -d --no-deps interfaceserver worker", "docker-compose up -d"]);
+    }
+
+    #[test]
+    fn what_was_started_before_a_refusal_is_stopped_where_the_files_stay() {
+        let problem = || Problem::host(id::UPGRADE_HOSTS, "other hosts");
+        let said = |host: &Double| product().stays_stopped(host, problem()).hints[0].text().to_string();
+        let stops = host().prints("docker-compose", "");
+        assert!(said(&stops).contains("the product stays stopped"));
+        assert_eq!(ran(&stops), ["docker-compose stop scheduler worker", "docker-compose stop interfaceserver"]);
+        assert!(said(&host().fails("docker-compose", "no")).contains("what else runs could not be stopped"));
+    }
 }

@@ -39,6 +39,10 @@ const LOGS: Duration = Duration::from_secs(5);
 /// keeps the product from being well.
 const WAITING: u64 = 120;
 
+/// Where the host with the scheduler does not hear of it.
+const SILENT_WAIT: &str =
+    "that this host waits cannot be said to the others: MySQL cannot be asked, or the image has no plain name";
+
 /// So many of the last lines of a container that failed are shown.
 const LAST_LINES: &str = "20";
 
@@ -90,7 +94,10 @@ impl Product {
                 })?;
                 if told.replace(state) != Some(state) {
                     if saying.is_none() && no_scheduler && state == State::Migrating {
-                        saying = self.hosts.as_ref().zip(waits.clone()).map(|(hosts, waits)| hosts.say(waits));
+                        saying = self.hosts.as_ref().zip(waits.as_ref()).and_then(|(hosts, waits)| hosts.say(waits));
+                        if saying.is_none() {
+                            doing.tell(&SILENT_WAIT.into());
+                        }
                     }
                     doing.tell(&text!("{} ({})", state.sentence(&poll), own(seconds(began.elapsed()))));
                 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Moved, dump, has_begun, is_of_product, is_scheduler, schema, was_started};
+use super::{Moved, dump, has_begun, is_of_product, is_scheduler, was_started};
 use crate::deploy::made::{Made, Upgraded};
 use crate::docker::Container;
 use crate::finding::{Finding, ids};
@@ -10,7 +10,7 @@ use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::product::images::{Step, step};
 use crate::text;
-use crate::text::{Foreign, Text, as_root, ics_setup, own};
+use crate::text::{CommandLine, Foreign, Text, as_root, ics_setup, own};
 
 /// How a person stops and starts the product.
 pub(in crate::deploy) struct ByHand {
@@ -38,11 +38,11 @@ pub(in crate::deploy) fn taken_back(
     // Where nobody has noted a start, a scheduler that still is of the old image says that there was none.
     let is_old = |one: &Container| is_scheduler(one) && step(&one.image(), &moved.to) == Step::Same;
     let may_have = record.is_some_and(|own| own.started || !there.iter().any(is_old));
-    // Of the scheduler of another host nothing is seen but what this one's product says of the schema.
+    // What the scheduler of another host has done is not seen from here: a product that waits for the schema may have said so
+    // before it moved, or while it moves.
     let is_new = |one: &Container| is_of_product(one) && was_started(one, &moved.from);
     let is_elsewhere = !there.iter().any(is_scheduler) && there.iter().any(is_new);
-    let may_have = may_have || has_begun(there, &moved.from) || (is_elsewhere && !schema::is_other(host, home));
-    if !may_have {
+    if !may_have && !is_elsewhere && !has_begun(there, &moved.from) {
         return Ok(None);
     }
     let title = text!(
@@ -53,10 +53,26 @@ pub(in crate::deploy) fn taken_back(
     let finding = Finding::fail(ids::SCHEMA_MOVED, title)
         .expected("a run that has not started another image")
         .observed(match is_elsewhere {
-            true => text!("{} was started on this host, and does not wait for the schema", Foreign::new(&moved.from)),
+            true => text!(
+                "{} was started on this host; whether the scheduler of another one has moved the schema cannot be seen from here",
+                Foreign::new(&moved.from)
+            ),
             false => text!("a scheduler of {} was started on this host, or may have been", Foreign::new(&moved.from)),
         });
+    let finding = match is_elsewhere {
+        true => finding.advise(text!(
+            "where the run on the host with the scheduler has ended, and named this command in its last lines, files are enough: {}",
+            files(run)
+        )),
+        false => finding,
+    };
     Ok(Some(way_back(record, &moved.to, run, by_hand()?).into_iter().fold(finding, Finding::advise)))
+}
+
+/// What takes the files back all the same.
+pub(super) fn files(run: Option<&str>) -> CommandLine {
+    let run = run.map(|run| format!(" {run}")).unwrap_or_default();
+    ics_setup(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED))
 }
 
 /// The steps from a moved schema back to the old image, which a run has named another one for.
@@ -70,12 +86,10 @@ pub(super) fn way_back(record: Option<&Upgraded>, from: &str, run: Option<&str>,
                 .into()
         }
     };
-    let run = run.map(|run| format!(" {run}")).unwrap_or_default();
-    let files = ics_setup(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED));
     [
         text!("to go back to {}, stop the product: {}", Foreign::new(from), as_root(by_hand.stop)),
         text!("then {}", restore),
-        text!("then take back the files: {}", files),
+        text!("then take back the files: {}", files(run)),
         text!("then start it: {}", as_root(by_hand.start)),
     ]
 }

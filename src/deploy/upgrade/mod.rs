@@ -20,7 +20,7 @@ mod schema;
 use std::path::PathBuf;
 
 pub(super) use back::{ByHand, taken_back};
-use back::{record, way_back};
+use back::{files, record, way_back};
 use dump::Dump;
 pub(super) use dump::remove as remove_dump;
 use others::Others;
@@ -311,9 +311,9 @@ impl Upgrade {
             return problem
                 .hint("nothing was taken back: whether the host that has the scheduler has upgraded the schema already cannot be seen from here")
                 .hint(text!(
-                    "as long as it has not, this leads back to {}: {}",
+                    "where the run there has ended without that, this leads back to {}: {}",
                     Foreign::new(&self.from),
-                    ics_setup(text!("revert --ignore-check {}", ids::SCHEMA_MOVED))
+                    files(run)
                 ));
         }
         let problem = problem.hint(

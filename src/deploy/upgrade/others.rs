@@ -1,20 +1,14 @@
 //! Other hosts of a production at an upgrade. Their old image must not work on the databases once these are dumped, let alone once
 //! their schema has moved: each of them waits for the scheduler of this host with the new image, and says so, or is not there.
 
-use std::net::IpAddr;
-use std::path::Path;
-
 use super::{Backup, Upgrade};
-use crate::converge::problem_of;
-use crate::deploy::LOOK;
+use crate::converge::{or_ignored, problem_of};
 use crate::deploy::hosts::{Hosts, names};
-use crate::finding::{Finding, Ignored, ids};
+use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostRead;
 use crate::mysql::{Neighbour, Waits};
-use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, step};
-use crate::product::own_containers;
 use crate::text;
 use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
 
@@ -22,17 +16,8 @@ use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
 #[derive(Debug)]
 pub(super) struct Others {
     hosts: Hosts,
-    /// Those that wait with the new image.
-    waiting: Vec<Neighbour>,
-}
-
-/// Those that use the databases. Where the server sees the addresses of this host's containers, those are no other hosts.
-fn look(host: &dyn HostRead, home: &Path, hosts: &Hosts) -> Option<Vec<Neighbour>> {
-    let mut all = hosts.look(host)?;
-    let there = own_containers(host, home, Time::new(LOOK, LOOK)).map(|found| found.own).unwrap_or_default();
-    let own: Vec<IpAddr> = there.iter().flat_map(|one| one.addresses.iter().copied()).collect();
-    all.retain(|one| !one.address.parse().is_ok_and(|address| own.contains(&address)));
-    Some(all)
+    /// Those that wait with the new image; `None`: nobody told.
+    waiting: Option<Vec<Neighbour>>,
 }
 
 impl Upgrade {
@@ -42,40 +27,51 @@ impl Upgrade {
         if !self.has_scheduler || matches!(self.backup, Backup::Begun) {
             return None;
         }
-        let seen = hosts.as_ref().and_then(|hosts| look(host, &self.home, hosts));
+        let mut seen = hosts.as_ref().and_then(|hosts| hosts.look(host));
         let finding = judge(seen.as_deref(), &self.to);
-        self.others = hosts.zip(seen).map(|(hosts, mut waiting)| {
-            waiting.retain(|one| waits(one, &self.to));
-            Others { hosts, waiting }
-        });
+        seen.iter_mut().for_each(|all| all.retain(|one| waits(one, &self.to)));
+        self.others = hosts.map(|hosts| Others { hosts, waiting: seen });
         Some(finding)
     }
 
-    /// Looks again, right before the scheduler of the new image starts: a dump takes its time.
+    /// Looks again, right before containers of the new image start, and before its scheduler does: a dump takes its time.
     ///
     /// # Errors
-    /// A host has come that was not there before and does not wait.
+    /// A host is there that does not wait; or nobody tells any more.
     pub(in crate::deploy) fn is_alone(&self, host: &dyn HostRead, ignored: &Ignored) -> Result<(), Problem> {
         let Some(others) = self.others.as_ref().filter(|_| !ignored.covers(ids::UPGRADE_HOSTS)) else { return Ok(()) };
-        let problem = |seen| problem_of(&judge(seen, &self.to), id::UPGRADE_HOSTS);
-        let Some(mut seen) = look(host, &self.home, &others.hosts) else { return Err(problem(None)) };
-        // Whoever has waited once has the new image, whether or not its run has come to an end since.
-        let has_waited = |one: &Neighbour| others.waiting.iter().any(|own| own.address == one.address);
-        seen.retain(|one| !waits(one, &self.to) && !has_waited(one));
-        if seen.is_empty() { Ok(()) } else { Err(problem(Some(&seen))) }
+        again(others.hosts.look(host).as_deref(), others.waiting.is_some(), &self.to)
     }
 
     /// Nothing comes of it: what is left to be done on each host that has been waiting for it.
     pub(in crate::deploy) fn on_other_hosts(&self) -> impl Iterator<Item = Text> {
-        let waiting = self.others.iter().flat_map(|others| &others.waiting);
+        let waiting = self.others.iter().filter_map(|others| others.waiting.as_ref()).flatten();
         waiting.filter_map(|one| Some((one, one.waits.as_ref()?))).map(|(one, Waits { run, .. })| {
             let run = run.as_deref().map(|run| format!(" {run}")).unwrap_or_default();
             text!(
-                "{} waits for this upgrade: end the run that waits there (Ctrl-C), then bring its old image back, there: {}",
+                "or, to give this upgrade up: on {}, which waits for it, end the run that waits (Ctrl-C), then bring its old image back, there: {}",
                 Foreign::new(&one.address),
-                ics_setup_there(text!("revert{}", own(run)))
+                // That the schema has not moved is known here alone.
+                ics_setup_there(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED))
             )
         })
+    }
+}
+
+#[cfg(test)]
+impl Upgrade {
+    /// One of this host's scheduler, that shares the databases with nobody.
+    pub(in crate::deploy) fn double(waiting: &[&str]) -> Self {
+        Self {
+            home: "/divvycloud".into(),
+            from: "ics/core:v22.3.9".to_owned(),
+            to: "ics/core:v22.12.7".to_owned(),
+            waiting: waiting.iter().map(|name| (*name).to_owned()).collect(),
+            has_scheduler: true,
+            backup: Backup::Taken,
+            others: None,
+            is_written: false,
+        }
     }
 }
 
@@ -84,9 +80,23 @@ fn waits(one: &Neighbour, to: &str) -> bool {
     one.waits.as_ref().is_some_and(|own| step(&own.image, to) == Step::Same)
 }
 
-/// What brings another host to wait, from whatever state of its product.
-fn command(to: &str) -> CommandLine {
-    ics_setup_there(text!("reconfigure --restart --image {}", Foreign::new(quoted(to))))
+/// What the second look says. `known`: the first one was answered.
+///
+/// # Errors
+/// As of [`Upgrade::is_alone`].
+fn again(seen: Option<&[Neighbour]>, known: bool, to: &str) -> Result<(), Problem> {
+    let finding = judge(seen, to);
+    let stops = if seen.is_none() { known } else { finding.status == Status::Fail };
+    if !stops {
+        return Ok(());
+    }
+    let finding = Finding { status: Status::Fail, ..finding };
+    Err(or_ignored(problem_of(&finding, id::UPGRADE_HOSTS), &[finding]))
+}
+
+/// What brings another host to wait, from whatever state of its product. `roles`: with none but these.
+fn command(to: &str, roles: &str) -> CommandLine {
+    ics_setup_there(text!("reconfigure --restart{} --image {}", own(roles), Foreign::new(quoted(to))))
 }
 
 /// Are there no others but those that wait?
@@ -99,7 +109,7 @@ fn judge(seen: Option<&[Neighbour]>, to: &str) -> Finding {
             .expected(expected)
             .observed("MySQL could not be asked from here, or does not say")
             .cause(cause)
-            .advise(text!("where there are others, first on each of them: {}", command(to)));
+            .advise(text!("where there are others, first on each of them: {}", command(to, "")));
     };
     let names = |all: &[&Neighbour]| names(all.iter().copied());
     let (waiting, working): (Vec<&Neighbour>, Vec<&Neighbour>) = seen.iter().partition(|one| waits(one, to));
@@ -129,9 +139,16 @@ fn judge(seen: Option<&[Neighbour]>, to: &str) -> Finding {
         None => quiet,
     })
     .cause(cause)
-    .advise(text!("first on each of them, which stops the old image there and waits: {}", command(to)))
+    .advise(text!(
+        "first on each of them, also where such a run has ended, which stops the old image there and waits: {}",
+        command(to, "")
+    ))
+    .advise(text!(
+        "where that one has a scheduler too, leave it out there meanwhile: {}",
+        command(to, " --role interface,worker")
+    ))
     .advise("then, while they wait, here: the same command again")
-    .advise("where one of them is no host of this product, or is known to run the new image, let this pass")
+    .advise("let this pass only where each of them is no host of this product, or runs the new image: the old one must not work on any")
 }
 
 #[cfg(test)]
@@ -156,9 +173,37 @@ mod tests {
         ] {
             let found = judge(seen.as_deref(), to);
             assert!(found.status == status && found.title.contains(words), "{found:?}");
-            let told =
-                found.fix.iter().any(|fix| fix.text().contains("reconfigure --restart --image ics/core:v22.12.7"));
-            assert_eq!(told, status != Status::Pass, "{found:?}");
+            let told = |words: &str| found.fix.iter().any(|fix| fix.text().contains(words));
+            assert_eq!(told("reconfigure --restart --image ics/core:v22.12.7"), status != Status::Pass, "{found:?}");
+            // One that has a scheduler too would ask this host to wait.
+            let without = "sudo ics-setup reconfigure --restart --role interface,worker --image ics/core:v22.12.7";
+            assert_eq!(told(without), status == Status::Fail, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_second_look_is_taken_whatever_the_first_one_saw() {
+        let to = "ics/core:v22.12.7";
+        let one = |waits: bool| Neighbour {
+            address: "10.9.0.11".to_owned(),
+            waits: waits.then(|| Waits { run: None, image: to.to_owned() }),
+        };
+        for (seen, known, is_well) in [
+            (None, true, false),
+            (None, false, true),
+            (Some(vec![]), false, true),
+            (Some(vec![one(true)]), true, true),
+            // Whoever has waited, and does not say so any more.
+            (Some(vec![one(false)]), true, false),
+            (Some(vec![one(false)]), false, false),
+        ] {
+            let ended = again(seen.as_deref(), known, to);
+            assert_eq!(ended.is_ok(), is_well, "{ended:?}");
+            let Err(problem) = ended else { continue };
+            assert!(
+                problem.hints.iter().any(|hint| hint.text().contains("--ignore-check upgrade-hosts")),
+                "{problem:?}"
+            );
         }
     }
 }

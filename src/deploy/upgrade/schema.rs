@@ -4,18 +4,13 @@ use std::path::Path;
 
 use super::is_of_product;
 use crate::deploy::LOOK;
-use crate::deploy::health::{PROVEN, SCHEMA_WAITING};
+use crate::deploy::health::PROVEN;
 use crate::docker::Container;
 use crate::docker::text::seconds_of;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::product::images::{Step, step};
 use crate::product::{Known, interface, logs};
-
-/// Is it another one than that of the image that runs here? A container says so last.
-pub(super) fn is_other(host: &dyn HostRead, home: &Path) -> bool {
-    said_last(host, home).is_some_and(|said| said.iter().any(|name| name == SCHEMA_WAITING))
-}
 
 /// Is it that of this image? All of the product runs with it here, and is well.
 pub(super) fn is_of(host: &dyn HostRead, home: &Path, there: &[Container], image: &str) -> bool {
