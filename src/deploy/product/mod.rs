@@ -266,20 +266,7 @@ impl Product {
             return Ok(());
         }
         let found = own_containers(host, &self.home, Time::new(LOOK, LOOK)).map_err(|error| no_answer(&error))?;
-        let is_out = |one: &&Container| out.iter().any(|name| name == service_of(one));
-        let ids: Vec<&str> = found.own.iter().filter(is_out).map(|one| one.id.as_str()).collect();
-        // Removing one that runs would not let it end its work.
-        for verb in ["stop", "rm"].into_iter().filter(|_| !ids.is_empty()) {
-            let ran = docker::run(host, Time::new(GRACE, GRACE), &[&[verb], &ids[..]].concat());
-            let ran = ran.map_err(|error| no_answer(&error))?;
-            if ran.code != Some(0) {
-                let message = text!("containers of {} could not be removed", Foreign::new(out.join(", ")));
-                return Err(Problem::host(id::COMPOSE_FAILED, message)
-                    .because(Foreign::new(first_line(&ran.stderr, 200)))
-                    .hint_command(as_root(text!("docker rm -f {}", own(ids.join(" "))))));
-            }
-        }
-        Ok(())
+        take_away(host, &found.own, &out)
     }
 
     /// Do its containers see what the files say?
@@ -329,6 +316,27 @@ pub(super) fn in_order(changes: impl Iterator<Item = ContainerChange>) -> Vec<Co
 /// Does the product go on with what has begun, so that nothing of it may be taken back?
 pub(super) fn goes_on(problem: &Problem) -> bool {
     matches!(problem.host_state, HostState::Changed | HostState::Committed)
+}
+
+/// Removes the containers of these services, without Compose.
+///
+/// # Errors
+/// Docker did not.
+pub(super) fn take_away(host: &dyn HostRead, there: &[Container], services: &[String]) -> Result<(), Problem> {
+    let goes = |one: &&Container| services.iter().any(|name| name == service_of(one));
+    let ids: Vec<&str> = there.iter().filter(goes).map(|one| one.id.as_str()).collect();
+    // Removing one that runs would not let it end its work.
+    for verb in ["stop", "rm"].into_iter().filter(|_| !ids.is_empty()) {
+        let ran = docker::run(host, Time::new(GRACE, GRACE), &[&[verb], &ids[..]].concat());
+        let ran = ran.map_err(|error| no_answer(&error))?;
+        if ran.code != Some(0) {
+            let message = text!("containers of {} could not be removed", Foreign::new(services.join(", ")));
+            return Err(Problem::host(id::COMPOSE_FAILED, message)
+                .because(Foreign::new(first_line(&ran.stderr, 200)))
+                .hint_command(as_root(text!("docker rm -f {}", own(ids.join(" "))))));
+        }
+    }
+    Ok(())
 }
 
 /// Takes the files of this run back.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::made::Made;
-use super::product::{Product, ids, in_order, is_product};
+use super::product::{Product, ids, in_order, is_product, take_away};
 use super::upgrade::taken_back;
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
 use crate::apply::{Run, State, revert};
@@ -59,6 +59,9 @@ enum Way {
     Goes(Product),
     /// It runs again with the files of before.
     Again(Product),
+    /// It does not run, and its containers of these services are of an image that goes with the files: what they are of must not
+    /// count for the files that come back.
+    Rests(Vec<Container>, Vec<String>),
 }
 
 impl<'h> Remove<'h> {
@@ -151,8 +154,8 @@ impl Around for Remove<'_> {
             Err(NoDocker::Down { .. }) if self.purge.is_none() => Vec::new(),
             Err(error) => return Err(no_answer(&error)),
         };
+        let moved = Services::look(self.host, &home, plan).moved(&found);
         if !goes {
-            let moved = Services::look(self.host, &home, plan).moved(&found);
             let limits = Limits { healthy: default(Key::HealthyWithin), migrate: default(Key::MigrateWithin) };
             let by_hand = || Ok(Product::look(self.host, &home, limits)?.by_hand(self.host));
             context.findings.extend(taken_back(self.host, &home, &moved, &found, self.run.as_deref(), by_hand)?);
@@ -176,6 +179,14 @@ impl Around for Remove<'_> {
             let mut product = Product::look(self.host, &home, limits)?;
             product.remounted = remounted(self.host, &home, plan);
             self.way = Way::Again(product);
+        } else {
+            let mut services: Vec<String> = moved.into_iter().map(|moved| moved.service).collect();
+            services.dedup();
+            if !services.is_empty() {
+                let gone = |service: &String| ContainerChange { service: service.clone(), fate: Fate::Remove };
+                context.containers = in_order(services.iter().map(gone));
+                self.way = Way::Rests(found, services);
+            }
         }
         Ok(())
     }
@@ -186,7 +197,7 @@ impl Around for Remove<'_> {
 
     fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         match &mut self.way {
-            Way::Stays => {}
+            Way::Stays | Way::Rests(..) => {}
             Way::Goes(product) => {
                 product.remember(self.host)?;
                 let what = if self.purge.is_some() { "data and images go after them" } else { "data and images stay" };
@@ -234,6 +245,9 @@ impl Around for Remove<'_> {
         let stays = |problem: Problem| problem.leaving(HostState::Changed);
         if self.unit {
             boot::reload(self.host).map_err(stays)?;
+        }
+        if let Way::Rests(there, services) = &self.way {
+            take_away(self.host, there, services).map_err(stays)?;
         }
         if let Way::Again(product) = &self.way {
             let look = || as_root(product.command("logs --tail 50"));
