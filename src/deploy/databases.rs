@@ -121,6 +121,11 @@ impl<'a> Databases<'a> {
         }
     }
 
+    /// Does this run make them, as far as they are not there?
+    pub(super) fn are_made(&self) -> bool {
+        self.admin.is_some()
+    }
+
     /// How the server is asked about the other hosts that use it; `None`: it is not known, or cannot be asked.
     pub(super) fn hosts(&self) -> Option<Hosts> {
         let mysql = self.spec.mysql.clone().filter(|_| self.not_here.is_none())?;

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use super::LOOK;
 use crate::check::{Limits, MysqlSpec, USUAL_USER};
-use crate::docker::Container;
 use crate::host::{HostRead, RealHost};
 use crate::mysql::{self, Account, Login, Neighbour, Target, Waits};
 use crate::net::{Roots, Time};
 use crate::product::{Found, own_containers};
 use crate::secret::Secret;
+use crate::system::pools::own_addresses;
 use crate::text;
 use crate::text::{Foreign, Text};
 
@@ -48,12 +48,21 @@ pub(super) struct Hosts {
     pub(super) limits: Limits,
 }
 
-/// The addresses that are this host's containers' for the server of this connection. Docker gives the same ones on every host: a
-/// server elsewhere sees under them the containers of the host that it is on.
-fn inside([own, server]: [IpAddr; 2], there: &Found) -> Vec<IpAddr> {
-    let of = |all: &[Container]| all.iter().flat_map(|one| one.addresses.iter().copied()).collect::<Vec<_>>();
-    let product = of(&there.own);
-    if own == server || product.contains(&server) || of(&there.others).contains(&server) { product } else { Vec::new() }
+/// Is the server of a connection with these ends on this host?
+fn is_here([own, server]: [IpAddr; 2], there: &Found) -> bool {
+    own == server || there.own.iter().chain(&there.others).any(|one| one.addresses.contains(&server))
+}
+
+/// The addresses by which a server knows the product's containers. Docker gives the same ones on every host: a server elsewhere
+/// sees under them the containers of the host that it is on, but for addresses that the whole world has once.
+fn inside(there: &Found, is_here: bool) -> Vec<IpAddr> {
+    let is_unique = |own: &IpAddr| match own {
+        // 2000::/3, without 2001:db8::/32, which is copied from examples.
+        IpAddr::V6(own) => own.segments()[0] >> 13 == 1 && own.segments()[..2] != [0x2001, 0xdb8],
+        IpAddr::V4(_) => false,
+    };
+    let all = there.own.iter().flat_map(|one| one.addresses.iter().copied());
+    all.filter(|own| is_here || is_unique(own)).collect()
 }
 
 /// This host says that it waits, as long as the value is there.
@@ -68,18 +77,21 @@ impl Drop for Saying {
 impl Hosts {
     /// Those that use the databases at this moment, as far as the product's user sees them; `None`: nobody tells.
     pub(super) fn look(&self, host: &dyn HostRead) -> Option<Vec<Neighbour>> {
-        let (mut found, mut ends) = (None, None);
+        let (mut found, mut ends, mut is_whole) = (None, None, false);
         let time = Time::new(self.limits.connect(), self.limits.check());
         mysql::look_and(&self.target(), host, time, &mut |connection, about| {
             ends = connection.ends();
             found = mysql::neighbours(connection, self.databases(), mysql::sql::has_escapes(&about.variables))?;
+            is_whole = !mysql::is_one_of_many(connection)?;
             Ok(())
         });
         let mut all = found?;
         let there = own_containers(host, &self.home, Time::new(LOOK, LOOK)).unwrap_or_default();
-        let here = ends.map(|ends| inside(ends, &there)).unwrap_or_default();
-        all.retain(|one| !one.address.parse::<IpAddr>().is_ok_and(|own| here.contains(&own.to_canonical())));
-        Some(all)
+        let is_here = ends.is_some_and(|ends| is_here(ends, &there));
+        let own = [own_addresses(host, is_here), inside(&there, is_here)].concat();
+        all.retain(|one| !one.address.parse::<IpAddr>().is_ok_and(|address| own.contains(&address.to_canonical())));
+        // Of several servers each knows its own clients: whoever is seen is there, and nobody else is known not to be.
+        (is_whole || all.iter().any(|one| one.waits.is_none())).then_some(all)
     }
 
     /// Says that this host waits; `None`: that cannot be said. Nothing waits for the thread that does: a server that does not
@@ -136,15 +148,22 @@ impl Hosts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::Container;
 
     #[test]
     fn an_address_of_a_container_is_this_hosts_where_the_server_is_on_this_host() {
         let one = |address: &str| Container { addresses: vec![address.parse().unwrap()], ..Container::default() };
-        let there = Found { own: vec![one("172.18.0.2")], others: vec![one("172.19.0.2")], ..Found::default() };
-        let inside = |own: &str, server: &str| inside([own, server].map(|end| end.parse().unwrap()), &there);
+        let there = Found {
+            own: vec![one("172.18.0.2"), one("2600:1f18::2"), one("fd00::2")],
+            others: vec![one("172.19.0.2")],
+            ..Found::default()
+        };
+        let is_here = |own: &str, server: &str| is_here([own, server].map(|end| end.parse().unwrap()), &there);
         for (own, server) in [("127.0.0.1", "127.0.0.1"), ("10.0.0.5", "10.0.0.5"), ("172.19.0.1", "172.19.0.2")] {
-            assert_eq!(inside(own, server), there.own[0].addresses, "{own} {server}");
+            assert!(is_here(own, server), "{own} {server}");
         }
-        assert!(inside("10.0.0.5", "10.0.0.6").is_empty());
+        assert!(!is_here("10.0.0.5", "10.0.0.6"));
+        assert_eq!(inside(&there, true), there.own.iter().flat_map(|one| one.addresses.clone()).collect::<Vec<_>>());
+        assert_eq!(inside(&there, false), ["2600:1f18::2".parse::<IpAddr>().unwrap()]);
     }
 }

@@ -7,10 +7,12 @@ use super::bundle::Manifest;
 use super::databases::Databases;
 use super::fates::Services;
 use super::hosts::names;
-use crate::docker;
+use super::upgrade::beside;
+use crate::docker::{self, Container};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::product::{Known, is_product};
 use crate::system::IMAGE;
 use crate::text;
 use crate::text::{Foreign, first_line, own, quoted};
@@ -34,12 +36,25 @@ pub(super) fn findings(
     findings
 }
 
-/// A host that gets the scheduler, while others use its databases: what they run, nobody tells.
-pub(super) fn other_scheduler(host: &dyn HostRead, databases: &Databases<'_>, services: &Services) -> Option<Finding> {
-    if !services.gets_scheduler() {
+/// A host of a production that gets the scheduler, while others use its databases: what they run, nobody tells. `there`: the
+/// product's containers.
+pub(super) fn other_scheduler(
+    host: &dyn HostRead,
+    databases: &Databases<'_>,
+    services: &Services,
+    there: &[Container],
+) -> Option<Finding> {
+    if !host.is_live() || !services.gets_scheduler() {
         return None;
     }
-    let others = databases.hosts()?.look(host).filter(|others| !others.is_empty())?;
+    let seen = databases.hosts().and_then(|hosts| hosts.look(host));
+    if !there.iter().any(is_product) {
+        let scheduler = services.planned().iter().find(|own| Known::get().is_scheduler(&own.name, own.command()))?;
+        // Databases that this run makes are nobody else's.
+        let is_asked = seen.is_some() || !databases.are_made();
+        return scheduler.image.as_deref().filter(|_| is_asked).and_then(|image| beside(seen.as_deref(), image));
+    }
+    let others = seen.filter(|others| !others.is_empty())?;
     let names = names(others.iter());
     let (title, whose) = match others.as_slice() {
         [_] => (text!("another host ({}) uses these databases already", names), "it runs"),

@@ -52,9 +52,11 @@ impl<'h> Reconfigure<'h> {
         context: &RunContext,
         settings: &Settings,
         services: &Services,
+        there: &[Container],
     ) -> Result<Option<Finding>, Problem> {
-        let Some(found) = self.found(context, settings)?.filter(|_| services.gets_scheduler()) else { return Ok(None) };
-        Ok(preflight::other_scheduler(self.host, &Databases::of(self.host, settings, &found)?, services))
+        let is_asked = services.gets_scheduler() && settings.deployment == Deployment::Production;
+        let Some(found) = self.found(context, settings)?.filter(|_| is_asked) else { return Ok(None) };
+        Ok(preflight::other_scheduler(self.host, &Databases::of(self.host, settings, &found)?, services, there))
     }
 
     /// What `prod.env` is going to have.
@@ -179,7 +181,7 @@ impl Around for Reconfigure<'_> {
         };
         self.upgrade = self.upgrade(context, &there)?;
         let services = Services::look(self.host, &home, &context.plan);
-        context.findings.extend(self.other_scheduler(context, &settings, &services)?);
+        context.findings.extend(self.other_scheduler(context, &settings, &services, &there)?);
         if there.is_empty() || wanted == Some(false) {
             return Ok(());
         }

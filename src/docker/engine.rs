@@ -300,10 +300,10 @@ fn container(value: &Value) -> Container {
     }
 }
 
-/// Of `{"NETWORK": {"IPAddress": "172.18.0.2", …}, …}`.
+/// Of `{"NETWORK": {"IPAddress": "172.18.0.2", "GlobalIPv6Address": "", …}, …}`, those of IPv4 first.
 fn addresses(networks: &Value) -> Vec<IpAddr> {
-    let networks = networks.as_object().into_iter().flatten();
-    networks.filter_map(|(_, network)| network["IPAddress"].as_str()?.parse().ok()).collect()
+    let of = |key| networks.as_object().into_iter().flatten().filter_map(move |(_, network)| network[key].as_str());
+    ["IPAddress", "GlobalIPv6Address"].into_iter().flat_map(of).filter_map(|own| own.parse().ok()).collect()
 }
 
 /// Of `{"3306/tcp": [{"HostIp": "0.0.0.0", "HostPort": "3306"}, …], "33060/tcp": null}`.

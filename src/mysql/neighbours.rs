@@ -105,6 +105,25 @@ pub(crate) fn neighbours(
     Ok(Some(found.into_iter().map(|(address, waits)| Neighbour { address, waits }).collect()))
 }
 
+/// Is the server one of several that have the same databases? It shows its own clients alone.
+///
+/// # Errors
+/// The conversation broke.
+pub(crate) fn is_one_of_many(connection: &mut Connection) -> Result<bool, NetError> {
+    let asked = [
+        ("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'", 1),
+        ("SELECT COUNT(*) FROM performance_schema.replication_group_members", 0),
+    ];
+    for (query, column) in asked {
+        // Who has no such thing, or shows it to nobody, says so.
+        let rows = connection.query(query)?.unwrap_or_default();
+        if rows.first().and_then(|row| cell(row, column)?.parse::<u32>().ok()).is_some_and(|members| members > 1) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Says it, with the statement of [`Waits::statement`], as long as it is so.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! default route is none), read 2026-11-29.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::vendor::Vendor;
 
 /// The addresses of this host.
 const OWN: &str = "/proc/self/net/fib_trie";
+const OWN_6: &str = "/proc/self/net/if_inet6";
 
 /// No more networks are counted through for the next free one.
 const MOST: u32 = 4096;
@@ -186,6 +187,24 @@ pub(crate) fn observe(host: &dyn HostRead, hosts: &[(&str, &str, u16)], time: Ti
     })
 }
 
+/// The addresses of this host; with or without those of Docker's bridges, which are alike on many hosts. What cannot be read has
+/// none.
+pub(crate) fn own_addresses(host: &dyn HostRead, bridges: bool) -> Vec<IpAddr> {
+    let [own, own_6, table] = [OWN, OWN_6, ROUTES[0]].map(|path| text(host, path).ok().flatten().unwrap_or_default());
+    let routes: Vec<Route> = table.lines().filter_map(route).filter(Route::is_docker).collect();
+    let is_one = |own: &Ipv4Addr| bridges || !routes.iter().any(|route| route.network.has(*own));
+    let ipv4 = locals(&own).into_iter().filter(is_one).map(IpAddr::from);
+    let is_one_6 = |(_, interface): &(Ipv6Addr, &str)| bridges || !is_bridge(interface);
+    ipv4.chain(own_6.lines().filter_map(local_6).filter(is_one_6).map(|(own, _)| own.into())).collect()
+}
+
+/// `fd000000000000000000000000000005 02 40 00 80 eth0`; those of a link are no names of a host.
+fn local_6(line: &str) -> Option<(Ipv6Addr, &str)> {
+    let mut words = line.split_ascii_whitespace();
+    let address = Ipv6Addr::from(u128::from_str_radix(words.next()?, 16).ok()?);
+    Some((address, words.nth(4)?)).filter(|_| !address.is_unicast_link_local())
+}
+
 /// `[{"base": "10.200.0.0/16", "size": 24}, …]`
 fn pools(value: &serde_json::Value) -> Vec<(Network, u8)> {
     let entries = value.as_array().into_iter().flatten();
@@ -231,6 +250,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::host::MemoryHost;
 
     fn network(text: &str) -> Network {
         Network::parse(text).unwrap()
@@ -274,6 +294,14 @@ mod tests {
         assert_eq!(route("Iface\tDestination\tGateway"), None);
         let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.0.0.0\n        /24 link UNICAST\n     |-- 10.0.0.5\n        /32 host LOCAL\n";
         assert_eq!(locals(trie), [Ipv4Addr::new(10, 0, 0, 5)]);
+        let own = "20010db8000000000000000000000005 02 40 00 80     eth0\nfe800000000000000042acfffe110002 03 40 20 80  docker0\n\
+                   fd000000000000000000000000000001 04 40 00 80 br-0123456789ab\n";
+        let routes = format!("{line}\neth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
+        let trie = format!("{trie}     |-- 172.17.0.1\n        /32 host LOCAL\n");
+        let host = MemoryHost::new().with(OWN, trie).with(OWN_6, own).with(ROUTES[0], routes);
+        let own = |bridges| own_addresses(&host, bridges).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        assert_eq!(own(false), ["10.0.0.5", "2001:db8::5"]);
+        assert_eq!(own(true), ["10.0.0.5", "172.17.0.1", "2001:db8::5", "fd00::1"]);
         let value =
             serde_json::json!([{"base": "10.1.0.0/16", "size": 24}, {"base": "x"}, {"base": "10.0.0.0/16", "size": 8}]);
         assert_eq!(pools(&value), [(network("10.1.0.0/16"), 24)]);

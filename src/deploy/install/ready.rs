@@ -160,7 +160,7 @@ pub(super) fn look(host: &dyn HostWrite, context: &mut RunContext) -> Result<Opt
     let here = facts.server().map(|server| server.arch.as_str());
     let mut hosts = None;
     if settings.deployment == Deployment::Production {
-        context.findings.extend(preflight::other_scheduler(host, &databases, &services));
+        context.findings.extend(preflight::other_scheduler(host, &databases, &services, &there));
         hosts = databases.hosts();
         let upgrade = upgrade.as_mut();
         context.findings.extend(upgrade.and_then(|upgrade| upgrade.look_around(host, hosts.clone())));

@@ -24,6 +24,7 @@ use back::{files, record, way_back};
 use dump::Dump;
 pub(super) use dump::remove as remove_dump;
 use others::Others;
+pub(super) use others::beside;
 
 use super::LOOK;
 use super::fetch::bytes_shown;

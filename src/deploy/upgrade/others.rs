@@ -75,6 +75,27 @@ impl Upgrade {
     }
 }
 
+/// A scheduler of this image comes to a host without the product, over databases that others may use. One that stands by, of the
+/// image that they run, looks no other than one that moves their schema.
+pub(in crate::deploy) fn beside(seen: Option<&[Neighbour]>, to: &str) -> Option<Finding> {
+    let found = judge(seen, to);
+    if found.status == Status::Pass {
+        return None;
+    }
+    let fix = [
+        text!(
+            "where they run another image, take a backup of both databases first, then bring each of them to wait, there: {}",
+            command(to, "")
+        ),
+        "where another host has the scheduler, leave it out here: --role interface,worker".into(),
+    ];
+    let finding = Finding { id: ids::SCHEDULER_ELSEWHERE, status: Status::Warn, fix: Vec::new(), ..found };
+    let finding = finding.cause(
+        "the scheduler moves the schema of the database to its release, for all hosts and without a backup; an image of another release does not work with that",
+    );
+    Some(fix.into_iter().fold(finding, Finding::advise))
+}
+
 /// Does it wait for the scheduler of this image?
 fn waits(one: &Neighbour, to: &str) -> bool {
     one.waits.as_ref().is_some_and(|own| step(&own.image, to) == Step::Same)
@@ -119,7 +140,7 @@ fn judge(seen: Option<&[Neighbour]>, to: &str) -> Finding {
     };
     if working.is_empty() {
         let title = match &wait {
-            None => "no other host uses the databases",
+            None => "MySQL shows no other host in the databases",
             Some(_) => "the other hosts that use the databases wait for this scheduler",
         };
         let finding = Finding::pass(id, title).expected(expected);
@@ -166,7 +187,7 @@ mod tests {
         let waiting = one("10.9.0.11", Some("mirror.corp.example/ics/core:v22.12.7"));
         for (seen, status, words) in [
             (None, Status::Warn, "not known"),
-            (Some(vec![]), Status::Pass, "no other host"),
+            (Some(vec![]), Status::Pass, "shows no other host"),
             (Some(vec![waiting.clone()]), Status::Pass, "wait for this scheduler"),
             (Some(vec![waiting.clone(), one("10.9.0.12", None)]), Status::Fail, "other hosts (10.9.0.12) use"),
             (Some(vec![one("10.9.0.12", Some("ics/core:v22.3.9"))]), Status::Fail, "other hosts (10.9.0.12) use"),
@@ -178,6 +199,12 @@ mod tests {
             // One that has a scheduler too would ask this host to wait.
             let without = "sudo ics-setup reconfigure --restart --role interface,worker --image ics/core:v22.12.7";
             assert_eq!(told(without), status == Status::Fail, "{found:?}");
+            // One that comes to a host without the product may be one that stands by.
+            let beside = beside(seen.as_deref(), to);
+            assert_eq!(beside.is_some(), status != Status::Pass, "{beside:?}");
+            let Some(beside) = beside else { continue };
+            assert!(beside.status == Status::Warn && beside.title == found.title, "{beside:?}");
+            assert!(beside.fix[0].text().contains("take a backup of both databases first"), "{beside:?}");
         }
     }
 

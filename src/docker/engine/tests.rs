@@ -73,11 +73,11 @@ fn images_have_a_repository_and_a_tag() {
 #[test]
 fn addresses_and_published_ports_are_those_of_docker() {
     // As 20.10.24 and 26.1.5 print them.
-    let text = r#"{"id":"c0","networks":{"p_default":{"IPAddress":"172.18.0.2","Gateway":"172.18.0.1"},"q":{"IPAddress":""}},
+    let text = r#"{"id":"c0","networks":{"p_default":{"IPAddress":"172.18.0.2","GlobalIPv6Address":"fd00::2","Gateway":"172.18.0.1"},"q":{"IPAddress":""}},
         "ports":{"3306/tcp":[{"HostIp":"127.0.0.1","HostPort":"13306"},{"HostIp":"::","HostPort":"13306"}],"33060/tcp":null,
         "53/udp":[{"HostIp":"","HostPort":"53"}],"80/tcp":[{"HostIp":"","HostPort":"8080"}]}}"#;
     let found = container(&serde_json::from_str(text).unwrap());
-    assert_eq!(found.addresses, ["172.18.0.2".parse::<IpAddr>().unwrap()]);
+    assert_eq!(found.addresses, ["172.18.0.2", "fd00::2"].map(|own| own.parse::<IpAddr>().unwrap()));
     let at = |inside, outside, at: &str| Published { inside, outside, at: at.parse().unwrap() };
     let expected = [at(3306, 13306, "127.0.0.1"), at(3306, 13306, "::"), at(80, 8080, "0.0.0.0")];
     assert_eq!(found.published, expected);
