@@ -66,11 +66,11 @@ impl Running {
     }
 }
 
-/// These hosts are brought to wait.
+/// These hosts are brought to wait, by these commands.
 #[track_caller]
-fn waiting<const COUNT: usize>(hosts: [&Host; COUNT]) -> [Running; COUNT] {
-    let mut runs = hosts.map(|host| Running::start(host, &UPGRADE));
-    runs.iter_mut().zip(hosts).for_each(|(run, host)| run.says(host, WAITS));
+fn waiting<const COUNT: usize>(hosts: [(&Host, &[&str]); COUNT]) -> [Running; COUNT] {
+    let mut runs = hosts.map(|(host, words)| Running::start(host, words));
+    runs.iter_mut().zip(hosts).for_each(|(run, (host, _))| run.says(host, WAITS));
     runs
 }
 
@@ -117,6 +117,19 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
     });
     told("three hosts");
 
+    // Whoever starts the interface of the first one by itself starts its scheduler too; the third one has one that stands by.
+    let file = a.read("/divvycloud/docker-compose.yml");
+    a.write(
+        "/divvycloud/docker-compose.yml",
+        file.replace("    ports:\n", "    depends_on: [scheduler]\n    ports:\n"),
+    );
+    a.sh("cd /divvycloud && docker-compose up -d 2>&1");
+    until(|| match ics_setup(&c, &["reconfigure", "--role", "scheduler,worker"]) {
+        ran if ran.code == Some(0) => Ok(()),
+        ran => Err(ran.to_string()),
+    });
+    told("two schedulers");
+
     // The host with the scheduler does not begin while another one works with the old image.
     let before = (a.container_ids(), a.read("/divvycloud/docker-compose.yml"));
     let is_refused = || {
@@ -135,7 +148,13 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
         b.kill_at(&all, marker);
     }
     is_refused();
-    let runs = waiting([&b, &c]);
+
+    // Of two schedulers neither would wait for the other one: what is printed brings one of them to.
+    let refused = ics_setup(&c, &UPGRADE).expect(4).json();
+    let hosts = finding(&refused, "upgrade-hosts").unwrap_or_else(|| panic!("{refused:#}"));
+    let without = hosts["advice"][1].as_str().unwrap().rsplit_once(": ").unwrap().1.to_owned();
+    let without: Vec<&str> = without.split(' ').skip(2).collect();
+    let runs = waiting([(&b, &UPGRADE), (&c, &without)]);
     told("two hosts wait");
 
     // What fails before the schema moves brings the old image back, and says how it comes back on the others.
@@ -150,7 +169,7 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
         assert_eq!(run.end(Signal::SIGTERM), Some(130));
         if number == 2 {
             // A scheduler that comes to a host which waits moves the schema as any: there is a backup first.
-            let role = ics_setup(site, &["reconfigure", "--role", "scheduler,worker", "--dry-run"]).json();
+            let role = ics_setup(site, &["reconfigure", "--role", "interface,scheduler,worker", "--dry-run"]).json();
             let backup = finding(&role, "upgrade-backup").unwrap_or_else(|| panic!("{role:#}"));
             assert_eq!(backup["title"], "both databases are dumped before the upgrade", "{role:#}");
         }
@@ -170,7 +189,7 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
     // And on: the scheduler's host killed at each step, a host of workers while the schema moves.
     a.sh(&format!("docker tag lab/whole {NEWER}"));
     a.fault(NEWER, &["LAB_MIGRATION=6"]);
-    let [beside, last] = waiting([&b, &c]);
+    let [beside, last] = waiting([(&b, &UPGRADE), (&c, &without)]);
     let moves = "the scheduler upgrades the schema";
     for marker in ["stopping ", "dumping the databases", "they are dumped", "starting the product", moves] {
         a.kill_at(&all, marker);
@@ -205,7 +224,7 @@ fn a_scheduler_that_comes_to_a_host_that_waits_has_the_databases_dumped_first() 
     ics_setup(&site, &words(&["--workers", "1"])).expect(0);
     let without = ["reconfigure", "--role", "interface,worker"];
     ics_setup(&site, &without).expect(0);
-    let [run] = waiting([&site]);
+    let [run] = waiting([(&site, &UPGRADE)]);
     assert_eq!(run.end(Signal::SIGTERM), Some(130));
 
     // Nobody here makes dumps, and nobody has said that there is one.
