@@ -54,8 +54,32 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> SelinuxFacts {
     SelinuxFacts { running, configured, unread, home: there, label: label.map(|label| clean(&label, 200)) }
 }
 
-/// The value of `SELINUX=`; the last one counts.
+/// What the next boot makes of `SELINUX=`, as libselinux reads it (`src/enabled.c`, `selinux_getenforcemode`): the first line that
+/// begins with it, and goes on with one of the three words, whatever follows. Where there is none, the first that begins so.
 fn mode(config: &str) -> Option<String> {
-    let value = config.lines().rev().find_map(|line| line.trim().strip_prefix("SELINUX="));
-    value.map(|value| clean(value, 20).to_ascii_lowercase())
+    let values = || config.lines().filter_map(|line| line.strip_prefix("SELINUX="));
+    let begins = |value: &str, word: &str| value.get(..word.len()).is_some_and(|own| own.eq_ignore_ascii_case(word));
+    let word = |value: &str| ["enforcing", "permissive", "disabled"].into_iter().find(|word| begins(value, word));
+    let other = || values().next().map(|value| clean(value, 20).to_ascii_lowercase());
+    values().find_map(word).map(str::to_owned).or_else(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_that_says_a_mode_counts() {
+        for (config, found) in [
+            ("# SELINUX=disabled\nSELINUX=enforcing\nSELINUXTYPE=targeted\n", Some("enforcing")),
+            ("SELINUX=enforcing # x\n", Some("enforcing")),
+            ("SELINUX=enforcing\nSELINUX=disabled\n", Some("enforcing")),
+            ("SELINUX=Permissive\nSELINUX=enforcing\n", Some("permissive")),
+            ("SELINUX=on\nSELINUX=enforcing\n", Some("enforcing")),
+            ("  SELINUX=enforcing\nSELINUX=on\n", Some("on")),
+            ("SELINUXTYPE=targeted\n", None),
+        ] {
+            assert_eq!(mode(config).as_deref(), found, "{config}");
+        }
+    }
 }

@@ -185,7 +185,9 @@ fn a_firewall_of_an_image_is_held_against_what_the_compose_file_publishes() {
             .collect::<Vec<_>>()
     };
     assert_eq!(titles(&[]), ["pass neither ufw nor firewalld is on"]);
+    root.put("usr/sbin/ufw", "x");
     root.put("etc/ufw/ufw.conf", "ENABLED=yes\n");
+    root.put("etc/ufw/user.rules", "*filter\n");
     root.put("etc/default/ufw", "DEFAULT_INPUT_POLICY=\"DROP\"\n");
     assert_eq!(titles(&[]), ["warn ufw is on, and keeps nobody from port 8001"], "before anything is installed");
     root.put("divvycloud/docker-compose.yml", CONFINED.replace("8001:8001", "9001:8001"));
@@ -227,7 +229,9 @@ fn an_installation_labels_what_its_own_compose_file_mounts_and_tells_what_the_fi
     let plain = compose(&plan(&root, &[]));
     assert!(plain["diff"].as_str().unwrap().contains("+      - \"./plugins:/plugins\"\n"), "{plain:#}");
     root.put("etc/selinux/config", "SELINUX=enforcing\n");
+    root.put("usr/sbin/ufw", "x");
     root.put("etc/ufw/ufw.conf", "ENABLED=yes\n");
+    root.put("etc/ufw/user.rules", "*filter\n");
     let json = plan(&root, &[]);
     let labelled = compose(&json);
     let diff = labelled["diff"].as_str().unwrap();

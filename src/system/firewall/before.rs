@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{file, xml};
+use super::{file, in_ranges, ranges, xml};
 use crate::host::{Command, HostRead};
 use crate::system::pools::is_bridge;
 use crate::text;
@@ -91,16 +91,7 @@ impl Before {
 
 impl Ports {
     fn have(&self, port: u16) -> bool {
-        self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&port)) != self.except
-    }
-
-    /// `8001`, `8000:8010,9000`.
-    fn read(list: &str, except: bool) -> Option<Self> {
-        let range = |part: &str| {
-            let (first, last) = part.split_once(':').unwrap_or((part, part));
-            Some((first.parse().ok()?, last.parse().ok()?))
-        };
-        Some(Self { except, ranges: list.split(',').map(range).collect::<Option<_>>()? })
+        in_ranges(&self.ranges, port) != self.except
     }
 }
 
@@ -118,7 +109,7 @@ impl Keeper {
         };
         let ports = |names: &[&str]| match option(names) {
             None => Some(None),
-            Some((list, except)) => Ports::read(list, except).map(Some),
+            Some((list, except)) => Some(Some(Ports { except, ranges: ranges(list)? })),
         };
         let (target, _) = option(&["-j", "--jump", "-g", "--goto"])?;
         let of_tcp = |(name, is_not): (&str, bool)| matches!(name, "tcp" | "6" | "all") != is_not;

@@ -75,10 +75,33 @@ pub(crate) fn observe(host: &dyn HostRead, limit: Duration) -> FirewallFacts {
     FirewallFacts { ufw, firewalld, before_docker }
 }
 
-/// The last value that a file of `NAME=value` gives a name, without its quotes.
+/// The last value that a file of `NAME=value` gives a name.
 fn value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let value = text.lines().rev().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?;
-    Some(value.trim().trim_matches(['"', '\''])).filter(|value| !value.is_empty())
+    Some(value.trim()).filter(|value| !value.is_empty())
+}
+
+/// The same of a file that a shell sources: a word without its quotes, and without the comment behind it.
+fn shell_value<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    let value = text.lines().rev().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?;
+    let word = match value.chars().next()? {
+        quote @ ('"' | '\'') => value[1..].split(quote).next(),
+        _ => value.split([' ', '\t', ';', '#']).next(),
+    };
+    word.filter(|word| !word.is_empty())
+}
+
+/// Ports as iptables takes them: `8001`, `8000:8010,9000`; first and last of each range.
+fn ranges(list: &str) -> Option<Vec<(u16, u16)>> {
+    let range = |part: &str| {
+        let (first, last) = part.split_once(':').unwrap_or((part, part));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    };
+    list.split(',').map(range).collect()
+}
+
+fn in_ranges(ranges: &[(u16, u16)], port: u16) -> bool {
+    ranges.iter().any(|(first, last)| (*first..=*last).contains(&port))
 }
 
 /// Is there anything at that path? What cannot be looked at may be there.

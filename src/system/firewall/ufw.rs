@@ -5,9 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Switched, file, value};
+use super::{Entry, Switched, file, in_ranges, may_be_there, ranges, shell_value};
 use crate::host::HostRead;
-use crate::text::Text;
+use crate::text;
+use crate::text::{Text, own};
+
+/// Its program: removed and not purged it leaves its files behind.
+const PROGRAM: &str = "/usr/sbin/ufw";
 
 /// Is it on?
 const CONF: &str = "/etc/ufw/ufw.conf";
@@ -17,6 +21,9 @@ const DEFAULTS: &str = "/etc/default/ufw";
 
 /// Its rules; up to 0.34 in another place.
 const RULES: [&str; 2] = ["/etc/ufw/user.rules", "/lib/ufw/user.rules"];
+
+/// Rules that are asked before its own, in which people put theirs, too.
+const BEFORE: &str = "/etc/ufw/before.rules";
 
 /// Rules of people's that are loaded behind its own.
 pub(super) const AFTER: &str = "/etc/ufw/after.rules";
@@ -28,6 +35,8 @@ pub(crate) struct Ufw {
     pub(crate) accepts: Result<bool, Text>,
     /// Its rules for TCP that comes in, in order, or why they could not be read.
     pub(crate) rules: Result<Vec<Rule>, Text>,
+    /// Ports that are decided before those are asked.
+    pub(crate) before: Result<Vec<(u16, u16)>, Text>,
 }
 
 /// A rule.
@@ -47,6 +56,11 @@ impl Ufw {
             (Ok(rules), Ok(accepts)) => (rules, *accepts),
             (Err(why), _) | (_, Err(why)) => return Entry::Unknown(why.clone()),
         };
+        match &self.before {
+            Ok(before) if !in_ranges(before, port) => {}
+            Ok(_) => return Entry::Unknown(text!("{} has a rule of its own for port {}", own(BEFORE), port)),
+            Err(why) => return Entry::Unknown(why.clone()),
+        }
         let mut some = false;
         for rule in rules.iter().filter(|rule| rule.is_about(port)) {
             match (rule.is_for_all, rule.allows) {
@@ -65,7 +79,7 @@ impl Ufw {
 
 impl Rule {
     fn is_about(&self, port: u16) -> bool {
-        self.ports.is_empty() || self.ports.iter().any(|(first, last)| (*first..=*last).contains(&port))
+        self.ports.is_empty() || in_ranges(&self.ports, port)
     }
 
     /// `### tuple ### ACTION PROTOCOL PORTS TO PORTS-FROM FROM [APPLICATION APPLICATION-FROM] in[_INTERFACE] [comment=…]`; `None`: it is
@@ -78,13 +92,9 @@ impl Rule {
         if !matches!(*protocol, "tcp" | "any") || action.starts_with("route:") {
             return None;
         }
-        let range = |part: &str| {
-            let (first, last) = part.split_once(':').unwrap_or((part, part));
-            Some((first.parse().ok()?, last.parse().ok()?))
-        };
         let ports = match *ports {
             "any" => Vec::new(),
-            list => list.split(',').map(range).collect::<Option<_>>()?,
+            list => ranges(list)?,
         };
         let is_any = |address: &str| matches!(address, "0.0.0.0/0" | "::/0" | "any");
         let is_for_all = is_any(to) && is_any(from) && *from_ports == "any" && *direction == "in";
@@ -93,14 +103,18 @@ impl Rule {
 }
 
 pub(super) fn look(host: &dyn HostRead) -> Switched<Ufw> {
+    if !may_be_there(host, PROGRAM) {
+        return Switched::Absent;
+    }
     match file(host, CONF) {
         Ok(None) => Switched::Absent,
-        Ok(Some(conf)) if value(&conf, "ENABLED").is_some_and(|word| word.eq_ignore_ascii_case("yes")) => {
+        Ok(Some(conf)) if shell_value(&conf, "ENABLED").is_some_and(|word| word.eq_ignore_ascii_case("yes")) => {
             let accepts = file(host, DEFAULTS).map(|defaults| {
-                let policy = value(defaults.as_deref().unwrap_or_default(), "DEFAULT_INPUT_POLICY");
+                let policy = shell_value(defaults.as_deref().unwrap_or_default(), "DEFAULT_INPUT_POLICY");
                 policy.is_some_and(|word| word.eq_ignore_ascii_case("ACCEPT"))
             });
-            Switched::On(Ufw { accepts, rules: rules(host) })
+            let before = file(host, BEFORE).map(|text| text.as_deref().map(before).unwrap_or_default());
+            Switched::On(Ufw { accepts, rules: rules(host), before })
         }
         Ok(Some(_)) => Switched::Off,
         Err(why) => Switched::Unknown(why),
@@ -113,7 +127,21 @@ fn rules(host: &dyn HostRead) -> Result<Vec<Rule>, Text> {
             return Ok(text.lines().filter_map(Rule::read).collect());
         }
     }
-    Ok(Vec::new())
+    Err(text!("{} is not there", own(RULES[0])))
+}
+
+/// The ports of TCP that rules of `before.rules` for what comes in name.
+fn before(text: &str) -> Vec<(u16, u16)> {
+    let rules = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let of_input = rules.filter(|words| {
+        let is_udp = words.windows(2).any(|pair| pair == ["-p", "udp"]);
+        matches!(words.as_slice(), ["-A" | "-I", "ufw-before-input", ..]) && !is_udp
+    });
+    let named = of_input.flat_map(|words| {
+        let lists = words.windows(2).filter(|pair| matches!(pair[0], "--dport" | "--dports" | "--ports"));
+        lists.filter_map(|pair| ranges(pair[1])).flatten().collect::<Vec<_>>()
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -132,6 +160,7 @@ mod tests {
 
     fn host(policy: &str) -> MemoryHost {
         let host = MemoryHost::new();
+        host.put(PROGRAM, b"x");
         host.put(CONF, b"# /etc/ufw/ufw.conf\nENABLED=yes\n\nLOGLEVEL=low\n");
         host.put(DEFAULTS, format!("IPV6=yes\nDEFAULT_INPUT_POLICY=\"{policy}\"\n").as_bytes());
         host.put(RULES[0], WRITTEN.as_bytes());
@@ -162,12 +191,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_asked_before_its_rules_is_not_known() {
+        let host = host("DROP");
+        let rules = "-A ufw-before-input -i lo -j ACCEPT\n-A ufw-before-input -p udp --dport 443 -j ACCEPT\n\
+             # -A ufw-before-input -p tcp --dport 443 -j ACCEPT\n-A ufw-before-input -p tcp -m multiport --dports 8000:8100,22 -j ACCEPT\n";
+        host.put(BEFORE, rules.as_bytes());
+        let Switched::On(ufw) = look(&host) else { panic!("it is on") };
+        assert_eq!(ufw.entry(443), Entry::All);
+        assert!(matches!(ufw.entry(8001), Entry::Unknown(_)) && matches!(ufw.entry(22), Entry::Unknown(_)));
+    }
+
+    #[test]
     fn it_is_on_where_its_file_says_so() {
         let host = MemoryHost::new();
         assert_eq!(look(&host), Switched::Absent);
-        host.put(CONF, b"ENABLED=no\n");
-        assert_eq!(look(&host), Switched::Off);
-        host.put(CONF, b"ENABLED=Yes\n");
-        assert_eq!(look(&host), Switched::On(Ufw { accepts: Ok(false), rules: Ok(Vec::new()) }));
+        host.put(CONF, b"ENABLED=yes\n");
+        assert_eq!(look(&host), Switched::Absent, "removed and not purged");
+        host.put(PROGRAM, b"x");
+        for (conf, is_on) in [
+            ("ENABLED=no\n", false),
+            ("ENABLED=no # yes\n", false),
+            ("#ENABLED=yes\n", false),
+            ("ENABLED=Yes\n", true),
+            ("ENABLED=yes # on\n", true),
+            ("ENABLED=\"yes\" # on\n", true),
+        ] {
+            host.put(CONF, conf.as_bytes());
+            assert_eq!(matches!(look(&host), Switched::On(_)), is_on, "{conf}");
+        }
+        let Switched::On(ufw) = look(&host) else { panic!("it is on") };
+        assert!(matches!(ufw.entry(443), Entry::Unknown(_)), "there are no rules to read");
     }
 }

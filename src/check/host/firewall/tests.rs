@@ -5,6 +5,7 @@ use crate::host::Output;
 
 fn ufw(compose: &str, rules: &str) -> Double {
     let host = Double::installed().prints("dockerd --version", "Docker version 26.1.5, build 411e817\n");
+    host.files.put("/usr/sbin/ufw", b"x");
     host.files.put("/etc/ufw/ufw.conf", b"ENABLED=yes\n");
     host.files.put("/etc/default/ufw", b"DEFAULT_INPUT_POLICY=\"DROP\"\n");
     host.files.put("/etc/ufw/user.rules", rules.as_bytes());
@@ -166,7 +167,9 @@ fn what_is_not_known_is_not_fine() {
     host.files.put("/etc/docker/daemon.json", b"{\"iptables\": \"no\"}");
     one(&host, Status::Warn, "as far as can be seen keeps nobody from port 8001");
     let bare = Double::with(crate::host::MemoryHost::new());
+    bare.files.put("/usr/sbin/ufw", b"x");
     bare.files.put("/etc/ufw/ufw.conf", b"ENABLED=yes\n");
+    bare.files.put("/etc/ufw/user.rules", b"*filter\n");
     let found = one(&bare, Status::Warn, "keeps nobody from port 8001");
     assert!(found.observed.unwrap().contains("no compose file yet"));
     let spec = CheckSpec { bind: Some("127.0.0.1".into()), ..production() };
