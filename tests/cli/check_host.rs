@@ -157,6 +157,17 @@ fn mounts_of_an_image_are_judged_by_its_daemon_and_its_compose_file() {
     let system = look();
     assert!(system["title"].as_str().unwrap().contains("labels /etc/pki of the host"), "{system:#}");
     assert!(!system["advice"].to_string().contains("ro,z"), "{system:#}");
+    // What nobody confines needs nothing, and what the file does not tell is said.
+    let labelled = CONFINED.replace("/plugins\n", "/plugins:z\n").replace("/var/lib/mysql", "/var/lib/mysql:Z");
+    let agent = "  agent:\n    image: x:1\n    volumes: [\"/var/run/docker.sock:/var/run/docker.sock:ro\"]\n";
+    root.put("divvycloud/docker-compose.yml", format!("{labelled}{agent}"));
+    let socket = look();
+    assert!(socket["advice"].to_string().contains("label=disable"), "{socket:#}");
+    root.put("divvycloud/docker-compose.yml", format!("{labelled}{agent}    security_opt: [\"label=disable\"]\n"));
+    assert_eq!(look()["status"], "pass");
+    root.put("divvycloud/docker-compose.yml", format!("{labelled}    secrets: [x]\nsecrets: {{x: {{file: ./x}}}}\n"));
+    let secret = look();
+    assert!(secret["title"].as_str().unwrap().contains("what containers mount is not known"), "{secret:#}");
 }
 
 /// As CentOS 7 brings it: among its options is one that no other engine has.
@@ -212,6 +223,21 @@ fn a_firewall_of_an_image_is_held_against_what_the_compose_file_publishes() {
     assert_eq!(titles(&[]), [format!("warn {web}"), format!("pass {database}")]);
     root.put("etc/ufw/user.rules", "### tuple ### allow tcp 3306 0.0.0.0/0 any 0.0.0.0/0 in\n");
     assert_eq!(titles(&[]), [format!("warn {web}"), "warn ufw lets everybody reach port 3306 of mysql".to_owned()]);
+    root.put("divvycloud/docker-compose.yml", "services:\n  mysql:\n    image: m:1\n    network_mode: host\n");
+    assert_eq!(titles(&["--role", "worker"]), ["warn ufw is on, and which ports the product opens is not known"]);
+    // What stands before ufw's rules is not followed, and what is left of it behind is none.
+    root.put("divvycloud/docker-compose.yml", CONFINED.replace("8001:8001", "127.0.0.1:8001:8001"));
+    root.put("etc/ufw/before.rules", "-A ufw-before-input -p tcp --dport 443 -j ACCEPT\n");
+    assert_eq!(titles(&[]), ["skip whether ufw lets users reach port 443 is not known"]);
+    std::fs::remove_file(root.at("usr/sbin/ufw")).unwrap();
+    assert_eq!(titles(&[]), ["pass neither ufw nor firewalld is on"]);
+    // firewalld, whose interfaces somebody else puts into zones.
+    root.put("usr/sbin/firewalld", "x");
+    root.put("etc/systemd/system/multi-user.target.wants/firewalld.service", "x");
+    root.put("etc/firewalld/zones/public.xml", "<zone><!-- <service name=\"https\"/> --></zone>\n");
+    assert_eq!(titles(&[]), ["warn firewalld keeps users from port 443, the server in front of the product"]);
+    root.put("etc/firewalld/zones/dmz.xml", "<zone><interface name=\"eth0\"/></zone>\n");
+    assert_eq!(titles(&[]), ["skip whether firewalld lets users reach port 443 is not known"]);
 }
 
 #[test]

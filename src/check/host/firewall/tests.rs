@@ -17,6 +17,7 @@ fn firewalld(compose: &str, conf: &str, services: &str) -> Double {
     let state = || Ok(Output { code: Some(0), stdout: b"running\n".to_vec(), stderr: Vec::new() });
     let host = Double::installed().answers("firewall-cmd --state", state);
     host.files.put("/etc/firewalld/firewalld.conf", conf.as_bytes());
+    host.files.put("/usr/lib/firewalld/services/ssh.xml", b"<service><port protocol=\"tcp\" port=\"22\"/></service>");
     host.files.put("/divvycloud/docker-compose.yml", compose.as_bytes());
     let zones = format!("public (active)\n  target: default\n  interfaces: eth0\n  services: {services}\n  ports: \n");
     host.prints("firewall-cmd --get-default-zone", "public\n").prints("firewall-cmd --list-all-zones", zones)
