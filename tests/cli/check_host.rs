@@ -224,7 +224,7 @@ fn a_firewall_of_an_image_is_held_against_what_the_compose_file_publishes() {
     root.put("etc/ufw/user.rules", "### tuple ### allow tcp 3306 0.0.0.0/0 any 0.0.0.0/0 in\n");
     assert_eq!(titles(&[]), [format!("warn {web}"), "warn ufw lets everybody reach port 3306 of mysql".to_owned()]);
     root.put("divvycloud/docker-compose.yml", "services:\n  mysql:\n    image: m:1\n    network_mode: host\n");
-    assert_eq!(titles(&["--role", "worker"]), ["warn ufw is on, and which ports the product opens is not known"]);
+    assert_eq!(titles(&[]), ["warn ufw is on, and which ports the product opens is not known"]);
     // What stands before ufw's rules is not followed, and what is left of it behind is none.
     root.put("divvycloud/docker-compose.yml", CONFINED.replace("8001:8001", "127.0.0.1:8001:8001"));
     root.put("etc/ufw/before.rules", "-A ufw-before-input -p tcp --dport 443 -j ACCEPT\n");

@@ -163,6 +163,9 @@ fn what_is_not_known_is_not_fine() {
     one(&host, Status::Skip, "whether firewalld is on is not known");
     let odd = judged(&ufw(&OPEN.replace("8001:8001", "8000-8010:8000-8010"), ""));
     assert_eq!((odd[0].0, odd.len()), (Status::Warn, 1), "{odd:?}");
+    let in_host = ufw("services:\n  mysql:\n    image: m\n    network_mode: host\n", "");
+    let found = checked(&Firewall, &in_host, &CheckSpec { interface: Some(false), ..production() });
+    assert_eq!(found.iter().map(|found| found.status).collect::<Vec<_>>(), [Status::Warn], "{found:#?}");
     let host = ufw(OPEN, "");
     host.files.put("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd\n");
     host.files.put("/etc/docker/daemon.json", b"{\"iptables\": \"no\"}");
