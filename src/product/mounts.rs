@@ -196,7 +196,7 @@ fn looked_at(host: &dyn HostRead, home: &Path, source: &Path, services: &[Servic
 
 /// The switch for the network file system that a file of this label lies on.
 fn remote(host: &dyn HostRead, label: &str) -> Option<(String, Option<bool>)> {
-    let of_type = label.splitn(4, ':').nth(2)?;
+    let of_type = label.split(':').nth(2)?;
     let (_, switch) = REMOTE.iter().find(|(own, _)| *own == of_type)?;
     let said = if host.is_live() { host.read(&Path::new(SWITCHES).join(switch)).ok().flatten() } else { None };
     let is_on = said.and_then(|said| match said.first() {

@@ -131,12 +131,14 @@ pub(crate) fn published(ports: &[String], container: u16) -> Option<(Option<Stri
     })
 }
 
-/// The ways of `ports:` that lead from this host to its containers by TCP: at which address (`None`: at all), by which port, to which
-/// port of theirs.
+/// From this host to a container: at which address (`None`: at all), by which port, to which port of the container.
+type PublishedPort = (Option<String>, u16, u16);
+
+/// The ways of `ports:` that lead from this host to its containers by TCP.
 ///
 /// # Errors
 /// The one that is not understood: a range, say.
-pub(crate) fn ways(ports: &[String]) -> Result<Vec<(Option<String>, u16, u16)>, &str> {
+pub(crate) fn ways(ports: &[String]) -> Result<Vec<PublishedPort>, &str> {
     let mut ways = Vec::new();
     for mapping in ports.iter().filter(|mapping| !mapping.ends_with("/udp") && !mapping.ends_with("/sctp")) {
         let mut parts = mapping.trim_end_matches("/tcp").rsplitn(3, ':');
