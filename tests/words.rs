@@ -107,21 +107,28 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 19] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 22] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::context::authority", 1, "one of several places; that none of them has it is told"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
     ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
     ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
     ("crate::consumers::docker::others", 2, "daemons of users are told of where they are seen"),
+    ("crate::consumers::docker::switch", 1, "what is certain alone keeps an advice back"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
     ("crate::consumers::prod_env", 1, "a Compose that does not answer is none: all ways of reading are told then"),
     ("crate::consumers::units", 1, "where systemd does not answer, its files do"),
+    ("crate::product::mounts", 1, "a switch that cannot be read is told to be not known"),
     ("crate::product::own", 2, "folders that cannot be resolved are not told to be the same"),
     ("crate::platform::pam", 1, "a table answers where the package database does not"),
     ("crate::system", 4, "whoever asks is told so"),
     ("crate::system::cloud", 1, "files of the kernel that not every machine has"),
     ("crate::system::ecs", 1, "who may not read it has the variable itself, or is no part of the task"),
+    (
+        "crate::system::firewall::firewalld",
+        2,
+        "an interface that is not seen may be in any zone; what is not certainly masked may be on",
+    ),
     ("crate::system::forwarding", 2, "a remark, made where it is certain alone"),
     ("crate::system::hardware", 1, "the second file answers for the first, and its absence is told"),
     ("crate::system::ports::proc", 1, "processes end while they are looked at"),
