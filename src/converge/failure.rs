@@ -51,8 +51,12 @@ pub(crate) fn problem_of(finding: &Finding, id: ProblemId) -> Problem {
 
 /// The other way out: what lets all of them pass.
 pub(crate) fn or_ignored(problem: Problem, findings: &[Finding]) -> Problem {
-    let mut ids: Vec<_> = failing(findings).map(|finding| finding.id).collect();
-    ids.dedup();
+    let mut ids = Vec::new();
+    for id in failing(findings).map(|finding| finding.id) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
     let flags = Text::join(ids.into_iter().map(|id| text!("--ignore-check {}", id)), " ");
     problem.hint(text!("go on all the same: {}", flags))
 }

@@ -14,7 +14,7 @@ use crate::plan::Draft;
 use crate::problem::Problem;
 use crate::settings::{Key, SecretsProvider};
 use crate::text;
-use crate::text::{Foreign, ics_setup, own};
+use crate::text::{Foreign, ics_setup_before, own};
 use crate::vendor::Vendor;
 
 /// What is to be done to the file.
@@ -55,12 +55,14 @@ impl Lines {
                         shown,
                         Foreign::new(provider.shown(other))
                     );
-                    let command = ics_setup(text!("{} --no-secrets-provider", own(context.phase.verb())));
                     draft.note(
                         Finding::fail(ids::SECRETS_PROVIDER, title)
                             .expected(text!("none, or one of AWS: {}={},…", own(variable), own(&provider.aws)))
                             .cause("what else its line says would not go with a secret of AWS")
-                            .advise(text!("take it out first: {}", command)),
+                            .advise(text!(
+                                "take it out first, then run the same again: {}",
+                                ics_setup_before(context.phase.verb(), "--no-secrets-provider")
+                            )),
                     );
                 }
                 // One that was taken out is taken up again.

@@ -38,6 +38,12 @@ pub(crate) fn ics_setup(arguments: impl Into<Text>) -> CommandLine {
     if changes { as_root(line) } else { CommandLine(line) }
 }
 
+/// A command line of ours that is a run of its own before the one that a person has called: never that call with other flags.
+pub(crate) fn ics_setup_before(verb: &str, flags: &str) -> CommandLine {
+    // In front of its flags, the mark does not make it one that is told as "the same command".
+    as_root(Text::of_marked(format!("ics-setup {verb}{ROOT} {flags}")))
+}
+
 /// A command line of ours that changes another host: it is no call of this run again, and what rights a person has there is not
 /// known.
 pub(crate) fn ics_setup_there(arguments: impl Into<Text>) -> CommandLine {
@@ -197,6 +203,9 @@ mod tests {
             "name it: the same command with --redis-port <PORT>, then ics-setup check --root '/mnt/a b'"
         );
         assert_eq!(text!("{}", ics_setup("reconfigure")).pasted_by(&again), "the same command");
+        let before = text!("{}", ics_setup_before("reconfigure", "--no-secrets-provider"));
+        let line = "ics-setup reconfigure --root '/mnt/a b' --no-secrets-provider";
+        assert_eq!(before.pasted_by(&again), line);
         assert!(named.writes_product() && !text!("{}", ics_setup("prepare")).writes_product());
         assert_eq!(text!("{}", ics_setup("prepare")).pasted_by(&again), "ics-setup prepare --root '/mnt/a b'");
     }
