@@ -75,7 +75,7 @@ pub(crate) use astray::{Astray, Fault, Servers};
 pub(crate) use callers::Door;
 pub(crate) use collect::{Ask, observe};
 pub(crate) use docker::{
-    DaemonSwitch, confines, daemon_json_says, daemon_switch, data_root, docker_drop_in, docker_unit, installed_docker,
+    DaemonSwitch, confines, daemon_says, daemon_switch, data_root, docker_drop_in, docker_unit, installed_docker,
     labels_mounts, over_planned,
 };
 pub use modelled::{Modelled, modelled};

@@ -82,7 +82,7 @@ impl Hosts {
         mysql::look_and(&self.target(), host, time, &mut |connection, about| {
             ends = connection.ends();
             found = mysql::neighbours(connection, self.databases(), mysql::sql::has_escapes(&about.variables))?;
-            is_whole = !mysql::is_one_of_many(connection)?;
+            is_whole = !mysql::may_be_one_of_many(connection)?;
             Ok(())
         });
         let mut all = found?;

@@ -11,6 +11,7 @@ use super::upgrade::beside;
 use crate::docker::{self, Container};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
+use crate::mysql::Neighbour;
 use crate::net::Time;
 use crate::product::{Known, is_product};
 use crate::system::IMAGE;
@@ -54,7 +55,11 @@ pub(super) fn other_scheduler(
         let is_asked = seen.is_some() || !databases.are_made();
         return scheduler.image.as_deref().filter(|_| is_asked).and_then(|image| beside(seen.as_deref(), image));
     }
-    let others = seen.filter(|others| !others.is_empty())?;
+    // Who waits for a scheduler is named by its upgrade.
+    let others: Vec<Neighbour> = seen?.into_iter().filter(|other| other.waits.is_none()).collect();
+    if others.is_empty() {
+        return None;
+    }
     let names = names(others.iter());
     let (title, whose) = match others.as_slice() {
         [_] => (text!("another host ({}) uses these databases already", names), "it runs"),

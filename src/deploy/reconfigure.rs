@@ -7,7 +7,7 @@ use super::fates::{Services, fates, remounted};
 use super::health::{Limits, Start};
 use super::hosts::Hosts;
 use super::install::moved;
-use super::product::{Product, called_off, goes_on, is_product, stays_as_it_is, take_back};
+use super::product::{Product, called_off, goes_on, is_product, not_reached, stays_as_it_is, take_back};
 use super::upgrade::{Question, Upgrade};
 use super::{LOOK, fetch, marker, no_answer, preflight};
 use crate::context::found;
@@ -140,7 +140,7 @@ impl<'h> Reconfigure<'h> {
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, doing, Start::Back));
-        let problem = called_off(self.host, running.upgrade.as_ref().filter(|_| up.is_ok()), problem);
+        let problem = called_off(self.host, running.upgrade.as_ref(), up.is_ok(), problem);
         // What is told is how the run went, not how the way back did.
         doing.context.stages = failed;
         match up {
@@ -228,7 +228,8 @@ impl Around for Reconfigure<'_> {
         };
         let calm = Uninterrupted::begin();
         if let Some((settings, server, images)) = &self.missing {
-            fetch::stage(self.host, Some(&calm), doing, settings, server, images, false)?;
+            let fetched = fetch::stage(self.host, Some(&calm), doing, settings, server, images, false);
+            fetched.map_err(|problem| not_reached(running.upgrade.as_ref(), problem))?;
         }
         running.calm = Some(calm);
         if !self.stops {
@@ -257,7 +258,8 @@ impl Around for Reconfigure<'_> {
 
     fn give_up(&mut self, doing: &mut Doing<'_, '_>, problem: Problem) -> Problem {
         let Some(running) = self.running.as_ref().filter(|running| running.calm.is_some()) else {
-            return called_off(self.host, self.upgrade.as_ref().filter(|_| doing.context.run.is_none()), problem);
+            let upgrade = self.upgrade.as_ref().filter(|_| doing.context.run.is_none());
+            return called_off(self.host, upgrade, true, problem);
         };
         // A run that was committed has written its files.
         let edited = doing.context.run.is_some();

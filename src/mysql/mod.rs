@@ -34,7 +34,7 @@ pub(crate) use about::{About, There, TlsReason};
 pub(crate) use facts::{Login, MysqlFacts};
 pub(crate) use grants::{Grant, has_reload, missing, roles, writes_read_only};
 pub(crate) use greeting::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Opening, Refusal};
-pub(crate) use neighbours::{Neighbour, Waits, is_one_of_many, neighbours, say};
+pub(crate) use neighbours::{Neighbour, Waits, may_be_one_of_many, neighbours, say};
 pub(crate) use product::{Make, Product, advertised, real};
 pub(crate) use provision::{CANNOT_USER, Missing, Need, Step, Stopped};
 pub(crate) use session::{Account, Target, look, look_and};

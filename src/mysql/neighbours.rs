@@ -105,19 +105,24 @@ pub(crate) fn neighbours(
     Ok(Some(found.into_iter().map(|(address, waits)| Neighbour { address, waits }).collect()))
 }
 
-/// Is the server one of several that have the same databases? It shows its own clients alone.
+type Says = fn(&str) -> bool;
+
+/// How a server is asked whether others have its databases too, and which answer says so: what Galera and group replication show
+/// to every user. One that has no such thing shows no row.
+const MANY: [(&str, Says); 2] = [
+    ("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'", |size| size.parse() != Ok(0) && size.parse() != Ok(1)),
+    ("SHOW GLOBAL VARIABLES LIKE 'group_replication_group_name'", |group| !group.is_empty()),
+];
+
+/// May the server be one of several that have the same databases? It shows its own clients alone.
 ///
 /// # Errors
 /// The conversation broke.
-pub(crate) fn is_one_of_many(connection: &mut Connection) -> Result<bool, NetError> {
-    let asked = [
-        ("SHOW GLOBAL STATUS LIKE 'wsrep_cluster_size'", 1),
-        ("SELECT COUNT(*) FROM performance_schema.replication_group_members", 0),
-    ];
-    for (query, column) in asked {
-        // Who has no such thing, or shows it to nobody, says so.
-        let rows = connection.query(query)?.unwrap_or_default();
-        if rows.first().and_then(|row| cell(row, column)?.parse::<u32>().ok()).is_some_and(|members| members > 1) {
+pub(crate) fn may_be_one_of_many(connection: &mut Connection) -> Result<bool, NetError> {
+    for (query, is_many) in MANY {
+        // Whoever may not ask does not know.
+        let Ok(rows) = connection.query(query)? else { return Ok(true) };
+        if rows.first().and_then(|row| cell(row, 1)).is_some_and(|value| is_many(&value)) {
             return Ok(true);
         }
     }
@@ -140,6 +145,15 @@ pub(crate) fn say(connection: &mut Connection, statement: &str, is_so: &dyn Fn()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_of_several_says_so() {
+        let [(_, of_galera), (_, of_group)] = MANY;
+        for (size, is_many) in [("0", false), ("1", false), ("3", true), ("?", true)] {
+            assert_eq!(of_galera(size), is_many, "{size}");
+        }
+        assert!(!of_group("") && of_group("3e11fa47-71ca-11e1-9e33-c80aa9429562"));
+    }
 
     #[test]
     fn what_a_host_says_is_what_another_one_reads() {

@@ -25,7 +25,6 @@ mod known;
 pub(crate) mod logs;
 pub(crate) mod mounts;
 mod own;
-
 mod place;
 pub(crate) mod queues;
 pub(crate) mod templates;

@@ -198,7 +198,7 @@ fn looked_at(host: &dyn HostRead, home: &Path, source: &Path, services: &[Servic
 fn remote(host: &dyn HostRead, label: &str) -> Option<(String, Option<bool>)> {
     let of_type = label.split(':').nth(2)?;
     let (_, switch) = REMOTE.iter().find(|(own, _)| *own == of_type)?;
-    let said = if host.is_live() { host.read(&Path::new(SWITCHES).join(switch)).ok().flatten() } else { None };
+    let said = if host.is_this_machine() { host.read(&Path::new(SWITCHES).join(switch)).ok().flatten() } else { None };
     let is_on = said.and_then(|said| match said.first() {
         Some(b'1') => Some(true),
         Some(b'0') => Some(false),

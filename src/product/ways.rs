@@ -9,6 +9,7 @@ use super::known::Known;
 use super::place::Place;
 use crate::docker::compose::{self, Network};
 use crate::host::HostRead;
+use crate::settings::Role;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -32,13 +33,18 @@ pub(crate) struct Way {
     pub(crate) port: u16,
     /// The port of the container that it leads to.
     pub(crate) inside: u16,
-    /// It is that of the web interface.
+    /// Users come by it to the web interface, if through a balancer.
     pub(crate) interface: bool,
     /// It is listened on in the host's own network, and published by nobody.
     pub(crate) in_host: bool,
 }
 
 impl Way {
+    /// Does it lead to the product itself?
+    pub(crate) fn is_of_product(&self) -> bool {
+        self.interface && self.inside == Known::get().health.port
+    }
+
     /// Does it serve this host alone?
     pub(crate) fn is_loopback(&self) -> bool {
         let address = self.address.as_deref().unwrap_or_default();
@@ -65,7 +71,8 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
         }
     };
     for service in &services {
-        let interface = is_interface(&service.name, service.command());
+        let known = Known::get().service_of(&service.name, service.command());
+        let interface = known.is_some_and(|known| known.role == Some(Role::Interface));
         let way = |address, port, inside, in_host| {
             let service = service.name.clone();
             Way { service, address, port, inside, interface, in_host }
@@ -76,9 +83,11 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
             facts.unknown = Some(text!("what {}:{} opens cannot be told from the files", path, line));
         }
         match (service.network(), compose::ways(&service.ports)) {
-            (Network::Host, _) if interface => facts.ways.push(way(None, own, own, true)),
+            (Network::Host, _) if is_interface(&service.name, service.command()) => {
+                facts.ways.push(way(None, own, own, true))
+            }
             // The others of the product's listen nowhere.
-            (Network::Host, _) if is_of_product(service) => {}
+            (Network::Host, _) if known.is_some_and(|known| known.product) => {}
             (Network::Host, _) => {
                 facts.unknown = Some(text!("what ports {} opens, which is in the host's own network", &service.name));
             }
@@ -87,10 +96,6 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path) -> WaysFacts {
         }
     }
     facts
-}
-
-fn is_of_product(service: &compose::Service) -> bool {
-    Known::get().service_of(&service.name, service.command()).is_some_and(|known| known.product)
 }
 
 #[cfg(test)]

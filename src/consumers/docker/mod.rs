@@ -40,7 +40,7 @@ use crate::version::Version;
 
 pub(super) use client::client_gives;
 pub(super) use profile::{CLIENT, CONTAINER, DAEMON};
-pub(crate) use switch::{DaemonSwitch, confines, daemon_json_says, daemon_switch, labels_mounts};
+pub(crate) use switch::{DaemonSwitch, confines, daemon_says, daemon_switch, labels_mounts};
 pub(crate) use validate::over_planned;
 
 /// Units that run the daemon: a package's, and snapd's.

@@ -1,11 +1,11 @@
 //! Is a switch of the Docker daemon on: by its own word where it is asked, else by its options and its `daemon.json`?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{UNITS, arguments, docker_json, docker_unit, is_daemon, is_installed, json_path};
+use super::{UNITS, arguments, docker_unit, is_daemon, is_installed, json_path};
 use crate::docker;
 use crate::envfile::unit::Release;
 use crate::environment::{self, Daemon};
@@ -65,41 +65,59 @@ pub(crate) fn daemon_switch(
     name: &str,
     usual: bool,
 ) -> DaemonSwitch {
-    let running = if host.is_this_machine() { environment::dockerd(host, deadline) } else { None };
-    let (arguments, unit, why) = match running {
-        Some(Daemon { arguments, .. }) => (arguments, UNITS[0], None),
-        None => {
-            let (unit, service) = docker_unit(host, release);
-            if !is_installed(host, &service) {
-                return DaemonSwitch::NoDaemon;
-            }
-            let arguments = arguments(&service);
-            let untold = match service.exec_start.last() {
-                _ if service.exec_unknown.is_some() || service.refused.is_some() => true,
-                Some(command) => command.argv.contains(&None) || (unit == UNITS[0] && !is_daemon(&arguments)),
-                None => service.fragment.is_some(),
-            };
-            (arguments, unit, untold.then(|| text!("the options in {} cannot be told from its files", own(unit))))
-        }
-    };
-    let why = match environment::switch(&arguments, name) {
+    let Some(line) = Line::of(host, release, deadline) else { return DaemonSwitch::NoDaemon };
+    let why = match environment::switch(&line.arguments, name) {
         Ok(Some(on)) => return DaemonSwitch::of(on),
-        Ok(None) => why,
+        Ok(None) => line.untold,
         Err(odd) => Some(odd),
     };
-    let said = in_json(host, &json_path(&arguments, unit), name);
-    match (said, why) {
+    match (in_json(host, &line.json, name), why) {
         (Ok(Some(on)), _) => DaemonSwitch::of(on),
         (Err(why), _) | (Ok(None), Some(why)) => DaemonSwitch::Unknown(why),
         (Ok(None), None) => DaemonSwitch::of(usual),
     }
 }
 
-/// Does `daemon.json` certainly give a name this text?
-pub(crate) fn daemon_json_says(host: &dyn HostRead, release: Release, name: &str, text: &str) -> bool {
-    let bytes = host.read(&docker_json(host, release)).ok().flatten();
+/// Is the daemon certainly told this text under a name, by an option or by its `daemon.json`?
+pub(crate) fn daemon_says(host: &dyn HostRead, release: Release, deadline: Duration, name: &str, text: &str) -> bool {
+    let Some(line) = Line::of(host, release, deadline) else { return false };
+    // Also an option that only later engines have.
+    let (option, whole) = (format!("--{name}"), format!("--{name}={text}"));
+    let is_pair = |pair: &[String]| pair[0] == option && pair[1] == text;
+    if line.arguments.contains(&whole) || line.arguments.windows(2).any(is_pair) {
+        return true;
+    }
+    let bytes = host.read(&line.json).ok().flatten();
     let json = bytes.and_then(|bytes| environment::daemon_json(&bytes).ok());
     json.and_then(|json| Some(json.members.get(name)?.as_str()? == text)).unwrap_or(false)
+}
+
+/// How the daemon is started.
+struct Line {
+    arguments: Vec<String>,
+    /// Its `daemon.json`.
+    json: PathBuf,
+    /// Why not all of the arguments can be told.
+    untold: Option<Text>,
+}
+
+impl Line {
+    /// The one that runs, else the one that systemd would start; `None`: there is none.
+    fn of(host: &dyn HostRead, release: Release, deadline: Duration) -> Option<Self> {
+        let running = if host.is_this_machine() { environment::dockerd(host, deadline) } else { None };
+        if let Some(Daemon { arguments, .. }) = running {
+            return Some(Self { json: json_path(&arguments, UNITS[0]), arguments, untold: None });
+        }
+        let (unit, service) = docker_unit(host, release);
+        let arguments = is_installed(host, &service).then(|| arguments(&service))?;
+        let is_untold = match service.exec_start.last() {
+            _ if service.exec_unknown.is_some() || service.refused.is_some() => true,
+            Some(command) => command.argv.contains(&None) || (unit == UNITS[0] && !is_daemon(&arguments)),
+            None => service.fragment.is_some(),
+        };
+        let untold = is_untold.then(|| text!("the options in {} cannot be told from its files", own(unit)));
+        Some(Self { json: json_path(&arguments, unit), arguments, untold })
+    }
 }
 
 /// What `daemon.json` says of a switch.

@@ -21,7 +21,7 @@ use super::databases::Databases;
 use super::fates::remounted;
 use super::health::Start;
 use super::made::Made;
-use super::product::{Product, called_off, goes_on, stays_as_it_is, take_back};
+use super::product::{Product, called_off, goes_on, not_reached, stays_as_it_is, take_back};
 use super::task::{Task, task};
 use super::{accounts, boot, engine, fetch, probe_container};
 use crate::consumers::labels_mounts;
@@ -155,7 +155,7 @@ impl<'h> Install<'h> {
             let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
             back.and_then(|()| product.start(self.host, doing, Start::Back))
         };
-        let problem = called_off(self.host, product.upgrade.as_ref().filter(|_| back.is_ok()), problem);
+        let problem = called_off(self.host, product.upgrade.as_ref(), back.is_ok(), problem);
         doing.context.stages = failed;
         doing.context.containers = product.changes(self.host).unwrap_or_default();
         match back {
@@ -255,6 +255,7 @@ impl Around for Install<'_> {
         if matches!(problem.host_state, HostState::Changed | HostState::Committed) {
             return problem;
         }
+        let problem = not_reached(self.ready.as_ref().and_then(|ready| ready.upgrade.as_ref()), problem);
         let problem = self.without_accounts(problem);
         match self.daemon_as_before(doing) {
             Ok(()) => problem,

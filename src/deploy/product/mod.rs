@@ -350,14 +350,19 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     doing.session.apply(&plan, "revert", Some(&run)).map(drop)
 }
 
-/// The product is as it was: the dump of an upgrade that came to nothing goes, or is named, and so is what other hosts wait for.
-pub(super) fn called_off(host: &dyn HostWrite, upgrade: Option<&Upgrade>, problem: Problem) -> Problem {
-    let Some(upgrade) = upgrade else { return problem };
-    let problem = match upgrade.call_off(host) {
+/// An upgrade came to nothing: where the product is as it was, its dump goes, or is named. What other hosts wait for is named.
+pub(super) fn called_off(host: &dyn HostWrite, upgrade: Option<&Upgrade>, is_back: bool, problem: Problem) -> Problem {
+    let ended = upgrade.filter(|_| is_back).map_or(Ok(()), |upgrade| upgrade.call_off(host));
+    let problem = match ended {
         Err(second) => problem.hint(text!("the dump of this run stays: {}", second.sentence())),
         Ok(()) => problem,
     };
-    upgrade.on_other_hosts().fold(problem, Problem::hint)
+    not_reached(upgrade, problem)
+}
+
+/// The schema has not moved: what is left to be done on other hosts, which wait for that, is named.
+pub(super) fn not_reached(upgrade: Option<&Upgrade>, problem: Problem) -> Problem {
+    upgrade.into_iter().flat_map(Upgrade::on_other_hosts).fold(problem, Problem::hint)
 }
 
 /// Where files of before would start an image that waits for its schema for ever, or would move it without a backup, the run
@@ -381,7 +386,7 @@ pub(super) fn stays_as_it_is(
             .stays_stopped(host, problem)
             .hint("go on: run the same command again, once that is mended")
             .hint(text!("or take back that run, which starts the old image: {}", ics_setup("revert")));
-        return Err(upgrade.on_other_hosts().fold(problem, Problem::hint).leaving(HostState::Changed));
+        return Err(not_reached(Some(upgrade), problem).leaving(HostState::Changed));
     }
     Ok(problem)
 }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use super::{Moved, dump, has_begun, is_of_product, is_scheduler, was_started};
+use super::{Moved, dump, has_begun, is_scheduler, was_started};
 use crate::deploy::made::{Made, Upgraded};
 use crate::docker::Container;
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::product::images::{Step, step};
+use crate::product::is_product;
 use crate::text;
 use crate::text::{CommandLine, Foreign, Text, as_root, ics_setup, own};
 
@@ -40,7 +41,7 @@ pub(in crate::deploy) fn taken_back(
     let may_have = record.is_some_and(|own| own.started || !there.iter().any(is_old));
     // What the scheduler of another host has done is not seen from here: a product that waits for the schema may have said so
     // before it moved, or while it moves.
-    let is_new = |one: &Container| is_of_product(one) && was_started(one, &moved.from);
+    let is_new = |one: &Container| is_product(one) && was_started(one, &moved.from);
     let is_elsewhere = !there.iter().any(is_scheduler) && there.iter().any(is_new);
     if !may_have && !is_elsewhere && !has_begun(there, &moved.from) {
         return Ok(None);

@@ -39,7 +39,7 @@ use crate::host::{HostRead, HostWrite};
 use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, release_of, step};
-use crate::product::{Known, own_containers};
+use crate::product::{Known, is_product, own_containers};
 use crate::settings::{Deployment, Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::system::IMAGE;
@@ -368,7 +368,7 @@ impl Question<'_> {
     /// What the databases can be brought back from.
     fn backup(&self, step: Step) -> Result<Backup, Problem> {
         let runs = |own: &Container| matches!(own.state.status.as_str(), "running" | "restarting");
-        let left = self.is_left && self.there.iter().any(|own| is_of_product(own) && runs(own));
+        let left = self.is_left && self.there.iter().any(|own| is_product(own) && runs(own));
         if self.settings.switch(Key::BackupTaken) == Some(true) {
             return Ok(Backup::Taken);
         }
@@ -423,10 +423,6 @@ fn was_started(one: &Container, image: &str) -> bool {
 
 fn is_scheduler(container: &Container) -> bool {
     Known::get().is_scheduler(crate::product::service_of(container), &container.command)
-}
-
-fn is_of_product(container: &Container) -> bool {
-    Known::get().is_of_product(crate::product::service_of(container))
 }
 
 /// How much of the disk an image takes; `None`: it is not here, or Docker does not say.

@@ -165,7 +165,7 @@ fn judge(seen: Option<&[Neighbour]>, to: &str) -> Finding {
         command(to, "")
     ))
     .advise(text!(
-        "where that one has a scheduler too, leave it out there meanwhile: {}",
+        "where that one has a scheduler too, leave it out there meanwhile, with those of its other roles that it has: {}",
         command(to, " --role interface,worker")
     ))
     .advise("then, while they wait, here: the same command again")

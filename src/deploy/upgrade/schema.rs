@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::is_of_product;
 use crate::deploy::LOOK;
 use crate::deploy::health::PROVEN;
 use crate::docker::Container;
@@ -10,19 +9,20 @@ use crate::docker::text::seconds_of;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::product::images::{Step, step};
-use crate::product::{Known, interface, logs};
+use crate::product::{Known, interface, logs, service_of};
 
 /// Is it that of this image? All of the product runs with it here, and is well.
 pub(super) fn is_of(host: &dyn HostRead, home: &Path, there: &[Container], image: &str) -> bool {
     let now = seconds_of(host.now());
-    let is_proven = |one: &Container| {
+    let is_proven = |one: &&Container| {
         let since = one.state.started.map(|started| now.saturating_sub(started));
         one.state.status == "running"
             && step(&one.image(), image) == Step::Same
             && since.is_some_and(|since| since >= PROVEN.as_secs())
     };
-    let mut product = there.iter().filter(|one| is_of_product(one)).peekable();
-    if product.peek().is_none() || !product.all(is_proven) {
+    let named: Vec<(&Container, String)> = there.iter().map(|one| (one, one.image())).collect();
+    let product = Known::get().of_product(&named, |(one, image)| (service_of(one), Some(image)));
+    if product.is_empty() || !product.iter().all(|(one, _)| is_proven(one)) {
         return false;
     }
     let facts = interface::look(host, home, Time::new(LOOK, LOOK));

@@ -34,6 +34,14 @@ pub(crate) struct FirewallFacts {
     pub(crate) before_docker: Result<Before, Text>,
 }
 
+impl FirewallFacts {
+    /// Is it certain that neither is on?
+    pub(crate) fn is_off(&self) -> bool {
+        matches!(self.ufw, Switched::Absent | Switched::Off)
+            && matches!(self.firewalld, Switched::Absent | Switched::Off)
+    }
+}
+
 /// A firewall, as far as it is on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

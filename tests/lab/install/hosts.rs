@@ -157,9 +157,18 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
     let runs = waiting([(&b, &UPGRADE), (&c, &without)]);
     told("two hosts wait");
 
+    // Also what cannot be fetched leaves others waiting.
+    a.sh(&format!("docker tag {NEWER} lab/whole; docker rmi {NEWER}"));
+    let failed = ics_setup(&a, &UPGRADE);
+    assert!(failed.code != Some(0) && (a.container_ids(), a.read("/divvycloud/docker-compose.yml")) == before);
+    let failed = failed.json();
+    for number in [1, 2] {
+        assert!(command(&failed["error"]["try"], &further(number)).contains("revert"), "{failed:#}");
+    }
+
     // What fails before the schema moves brings the old image back, and says how it comes back on the others.
     a.sh(&format!(
-        "docker tag {NEWER} lab/whole; printf 'FROM lab/whole\\nENTRYPOINT [\"/nothing\"]\\n' | \
+        "printf 'FROM lab/whole\\nENTRYPOINT [\"/nothing\"]\\n' | \
          DOCKER_BUILDKIT=0 docker build -q -t {NEWER} -"
     ));
     let failed = ics_setup(&a, &UPGRADE).expect(5).json();
@@ -189,7 +198,24 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
     // And on: the scheduler's host killed at each step, a host of workers while the schema moves.
     a.sh(&format!("docker tag lab/whole {NEWER}"));
     a.fault(NEWER, &["LAB_MIGRATION=6"]);
-    let [beside, last] = waiting([(&b, &UPGRADE), (&c, &without)]);
+    let [beside, left] = waiting([(&b, &UPGRADE), (&c, &without)]);
+
+    // One that has waited works again while the databases are dumped: that is seen before the scheduler starts.
+    a.sh("mkdir /kept; for name in mysqldump mariadb-dump; do cp -L /usr/bin/$name /kept; rm /usr/bin/$name; \
+          printf '#!/bin/sh\ncase \"$*\" in *--version*) ;; *) sleep 20 ;; esac\nexec /kept/%s \"$@\"\n' $name >/usr/bin/$name; \
+          chmod 755 /usr/bin/$name; done");
+    let mut run = Running::start(&a, &UPGRADE);
+    run.says(&a, "dumping the databases");
+    left.end(Signal::SIGTERM);
+    let pool = c.serve(&["python3", "-c", POOL]);
+    let refused = run.ends(&a).expect(5).json();
+    assert_eq!(refused["error"]["id"], "upgrade-hosts", "{refused:#}");
+    assert_eq!(a.status(), 200, "{refused:#}");
+    is_well(&a, OLDER);
+    c.sh(&format!("kill {pool}"));
+    a.sh("cp /kept/* /usr/bin");
+    let [last] = waiting([(&c, &without)]);
+    told("who came back was seen");
     let moves = "the scheduler upgrades the schema";
     for marker in ["stopping ", "dumping the databases", "they are dumped", "starting the product", moves] {
         a.kill_at(&all, marker);
@@ -251,7 +277,12 @@ fn a_scheduler_that_comes_to_a_host_that_waits_has_the_databases_dumped_first() 
     is_well(&site, "v22.12.7");
     assert_eq!(site.status(), 200);
 
-    // Where the product works with the schema, the scheduler goes and comes as it likes.
+    // Where the product works with the schema, the scheduler goes and comes as it likes, whatever somebody runs beside it.
+    site.sh(&format!("docker tag {NEWER} lab/beside:1"));
+    let file = site.read("/divvycloud/docker-compose.yml");
+    let beside = "services:\n  statsd:\n    image: lab/beside:1\n    entrypoint: [sleep, \"10000\"]\n";
+    site.write("/divvycloud/docker-compose.yml", file.replacen("services:\n", beside, 1));
+    site.sh("cd /divvycloud && docker-compose up -d statsd 2>&1");
     ics_setup(&site, &without).expect(0);
     let beside = site.container_ids();
     until(|| match ics_setup(&site, &[&with[..], &["--dry-run"]].concat()).expect(0).json() {

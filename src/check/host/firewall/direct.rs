@@ -5,6 +5,7 @@ use serde_json::json;
 use super::super::data::Data;
 use super::{EXPECTED, Facts};
 use crate::check::prelude::*;
+use crate::product::Known;
 use crate::product::ways::Way;
 use crate::system::firewall::{Entry, Firewalld, Ufw};
 use crate::text::quoted;
@@ -76,6 +77,15 @@ pub(super) fn judge(facts: &Facts, on: On<'_>, way: &Way) -> Finding {
     if way.interface { asked.of_users("the product") } else { asked.of_service(&way.service) }
 }
 
+/// What keeps others from a service that is not known to be for users.
+pub(super) fn inner(service: &str, port: u16) -> Text {
+    let line = text!("let this host alone reach {}: 127.0.0.1:{} in its ports:", service, port);
+    match Known::get().service_of(service, "") {
+        Some(_) => line,
+        None => text!("where no user comes by it, {}", line),
+    }
+}
+
 /// The port of what ends TLS in front of the product.
 pub(super) fn judge_front(facts: &Facts, on: On<'_>) -> Finding {
     let (port, why) = (Data::get().firewall.front.0, "the product is reached through a server that ends TLS");
@@ -129,7 +139,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The product alone has to reach it, and from its own network.
+    /// The product alone has to reach it, from its own network, or nobody knows who.
     fn of_service(&self, service: &str) -> Finding {
         let (name, port) = (own(self.on.name()), self.port);
         match self.on.entry(port) {
@@ -139,8 +149,8 @@ impl Asked<'_> {
                     text!("{} lets everybody reach port {} of {}", name, port, service),
                     text!("port {} is open to everybody", port),
                 )
-                .cause("databases and queues are for the product, and no user has to reach them")
-                .advise(text!("let this host alone reach {}: 127.0.0.1:{} in its ports:", service, port))
+                .cause("what is for the product alone, as databases and queues are, no user has to reach")
+                .advise(inner(service, port))
                 .advise("where everybody is meant to reach it, pass over this: --ignore-check firewall"),
             Entry::Some => self.finding(
                 Status::Pass,

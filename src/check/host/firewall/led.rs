@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::data::Data;
-use super::direct::On;
+use super::direct::{self, On};
 use super::{EXPECTED, Facts};
 use crate::check::prelude::*;
 use crate::consumers::DaemonSwitch;
@@ -19,7 +19,7 @@ pub(super) fn judge(facts: &Facts, on: On<'_>, led: &[&Way]) -> Vec<Finding> {
     if facts.by_nftables {
         let led = Led::new(facts, on, led.to_vec());
         let title = text!("whom {} keeps from {} is not known", own(on.name()), led.listed());
-        let why = "daemon.json has the engine's rules in nftables (firewall-backend), and those are not looked at";
+        let why = "the engine has its rules in nftables (firewall-backend), and those are not looked at";
         return vec![led.finding(
             Status::Skip,
             title,
@@ -81,7 +81,7 @@ impl<'f> Led<'f> {
     }
 
     fn with_front(&self, finding: Finding) -> Finding {
-        match self.ways.iter().any(|way| way.interface) {
+        match self.ways.iter().any(|way| way.is_of_product()) {
             true => finding.advise(
                 "let users come through a server that ends TLS, and this host alone reach the product: --bind 127.0.0.1 --reverse-proxy (ics-setup render nginx prints its site)",
             ),
@@ -98,20 +98,21 @@ fn shut(facts: &Facts, firewalld: &Firewalld, led: &Led<'_>) -> Option<Finding> 
     if firewalld.is_strict != Some(true) && !rejects {
         return None;
     }
+    let since = own(&data.zone_since);
     let (why, docs) = match rejects {
         true => (
-            "firewalld's nftables rejects what an engine before 20.10 leads on, since its bridges are in no zone",
+            text!("firewalld's nftables rejects what an engine before {} leads on, since its bridges are in no zone", since.clone()),
             &data.older_engine,
         ),
         false => (
-            "StrictForwardPorts=yes in firewalld.conf keeps everybody from published ports whom firewalld does not let through itself",
+            "StrictForwardPorts=yes in firewalld.conf keeps everybody from published ports whom firewalld does not let through itself".into(),
             &data.firewalld,
         ),
     };
     let title = text!("firewalld keeps users from {}, although it is published", led.listed());
     let finding = led.with_front(led.finding(Status::Warn, title, led.published(), docs).cause(why));
     Some(match rejects {
-        true => finding.advise("or update Docker to 20.10 or newer, which puts its bridges into a zone of its own"),
+        true => finding.advise(text!("or update Docker to {} or newer, which puts its bridges into a zone of its own", since)),
         false => led.ports.iter().fold(finding, |finding, port| {
             let line = text!("firewall-cmd --permanent --add-forward-port=port={}:proto=tcp:toport=<PORT-OF-THE-CONTAINER>:toaddr=<ITS-ADDRESS> && firewall-cmd --reload", port);
             finding.advise(text!("or let it through: {}", as_root(line)))
@@ -153,7 +154,7 @@ fn pass(facts: &Facts, led: &Led<'_>) -> Finding {
     ));
     let finding = led.ways.iter().filter(|way| !way.interface).fold(led.with_front(finding), |finding, way| {
         let (service, port) = (&way.service, way.port);
-        finding.advise(text!("let this host alone reach {}: 127.0.0.1:{} in its ports:", service, port))
+        finding.advise(direct::inner(service, port))
     });
     rules(finding, led).advise("where everybody is meant to reach it, pass over this: --ignore-check firewall")
 }

@@ -38,6 +38,12 @@ pub(super) struct Facts {
 }
 
 impl Facts {
+    /// Where none is on, nothing else is looked at.
+    fn off(firewall: FirewallFacts) -> Self {
+        let iptables = DaemonSwitch::Unknown("nobody asks where no firewall is on".into());
+        Self { firewall, ways: WaysFacts::default(), iptables, by_nftables: false, engine: None }
+    }
+
     fn engine(&self) -> Option<Version> {
         self.engine.as_deref().and_then(Version::parse)
     }
@@ -51,11 +57,15 @@ impl Check for Firewall {
     fn collect(&self, look: &Look<'_>, time: Time, _earlier: Option<&Facts>) -> Facts {
         let limit = time.left() / 8;
         let release = look.platform.map_or(Release::UNKNOWN, Platform::systemd);
+        let firewall = firewall::observe(look.host, limit);
+        if firewall.is_off() {
+            return Facts::off(firewall);
+        }
         Facts {
-            firewall: firewall::observe(look.host, limit),
+            firewall,
             ways: ways::observe(look.host, &look.spec.home),
             iptables: consumers::daemon_switch(look.host, release, limit, "iptables", true),
-            by_nftables: consumers::daemon_json_says(look.host, release, "firewall-backend", "nftables"),
+            by_nftables: consumers::daemon_says(look.host, release, limit, "firewall-backend", "nftables"),
             engine: docker::release(look.host, limit).map(|engine| engine.version.to_string()),
         }
     }
@@ -67,7 +77,11 @@ impl Check for Firewall {
 
 fn judge_firewalls(facts: &Facts, spec: &CheckSpec) -> Vec<Finding> {
     let FirewallFacts { ufw, firewalld, .. } = &facts.firewall;
-    if spec.interface == Some(false) && facts.ways.ways.is_empty() && facts.ways.unknown.is_none() {
+    if !facts.firewall.is_off()
+        && spec.interface == Some(false)
+        && facts.ways.ways.is_empty()
+        && facts.ways.unknown.is_none()
+    {
         return vec![
             Finding::skip(ids::FIREWALL, "no port of this host is for users")
                 .observed("it does not have the role interface, and other roles publish none"),

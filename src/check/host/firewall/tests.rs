@@ -182,3 +182,34 @@ fn what_is_not_known_is_not_fine() {
     let spec = CheckSpec { interface: Some(false), ..production() };
     assert_eq!(checked(&Firewall, &bare, &spec)[0].status, Status::Skip);
 }
+
+#[test]
+fn what_users_come_by_in_front_of_the_product_is_not_shut_for_them() {
+    let front = |name: &str, rules: &str, is_left: bool| {
+        let compose = format!("services:\n  {name}:\n    image: n\n    ports: [\"443:443\"]\n");
+        let host = ufw(&compose, rules);
+        host.files.put("/usr/lib/systemd/system/docker.service", b"[Service]\nExecStart=/usr/bin/dockerd\n");
+        host.files.put("/etc/docker/daemon.json", format!("{{\"iptables\": {}}}", !is_left).as_bytes());
+        host
+    };
+    one(&front("loadbalancer", "", true), Status::Warn, "ufw keeps users from port 443");
+    one(&front("loadbalancer", HTTPS, true), Status::Pass, "ufw lets users reach port 443");
+    let led = one(&front("loadbalancer", HTTPS, false), Status::Warn, "keeps nobody from port 443");
+    assert!(!led.fix.iter().any(|fix| fix.contains("127.0.0.1")), "it is that server itself: {led:?}");
+    // Of somebody's own nobody knows whom it is for.
+    for is_left in [true, false] {
+        let unknown = checked(&Firewall, &front("gateway", HTTPS, is_left), &production()).remove(0);
+        let said: Vec<&str> = unknown.fix.iter().map(|fix| &**fix).filter(|fix| fix.contains("127.0.0.1")).collect();
+        assert!(said.iter().all(|said| said.starts_with("where no user comes by it, ")), "{unknown:?}");
+        assert!(!said.is_empty(), "{unknown:?}");
+    }
+}
+
+#[test]
+fn an_engine_with_its_rules_in_nftables_is_asked_nothing_of_iptables() {
+    let host = ufw(OPEN, "");
+    let unit = "[Service]\nExecStart=/usr/bin/dockerd --firewall-backend=nftables\n";
+    host.files.put("/usr/lib/systemd/system/docker.service", unit.as_bytes());
+    let found = one(&host, Status::Skip, "whom ufw keeps from port 8001 is not known");
+    assert!(found.fix.iter().all(|fix| !fix.contains("iptables")), "{found:?}");
+}
