@@ -38,6 +38,7 @@
 //! | [`context`] | what people have said and what the host has, together, for every command |
 //! | [`plan`] | changes as pure data, diffs |
 //! | [`targets`] | what the settings imply for each thing that is converged |
+//! | [`routes`] | which way every client of every consumer goes, before and after a change |
 //! | [`apply`] | lock, journal, the one writer, recovery, revert |
 //! | [`check`] | is the host fit, with its proxy, its back ends and the product? |
 //! | [`report`] | one set of records, every format |
@@ -115,6 +116,7 @@ pub mod redact;
 mod redis;
 mod render;
 pub mod report;
+mod routes;
 mod sandbox;
 mod secret;
 pub mod settings;

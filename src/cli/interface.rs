@@ -6,7 +6,7 @@ use crate::converge::{Interface, Options, RunContext};
 use crate::finding::Finding;
 use crate::plan::Stage;
 use crate::problem::Problem;
-use crate::report::{Paint, human_containers, human_plan, line};
+use crate::report::{Paint, human_containers, human_plan, human_routes, line};
 use crate::settings::Spec;
 use crate::text::Text;
 
@@ -17,7 +17,7 @@ impl ByFlags<'_> {
     /// Nobody says yes to what was not shown: where the result is to be JSON or silence, the plan goes to standard error.
     pub(super) fn show_before_asking(&self, context: &RunContext) {
         if self.0.json || self.0.quiet {
-            out::message(&plan(context, Paint(false)));
+            out::message(&plan(context, self.0.verbose, Paint(false)));
         }
     }
 
@@ -30,7 +30,7 @@ impl ByFlags<'_> {
 impl Interface for ByFlags<'_> {
     fn show_plan(&mut self, context: &RunContext) {
         if !self.0.json && !self.0.quiet {
-            out::result(&terminal::shown(plan(context, Paint(self.0.color))));
+            out::result(&terminal::shown(plan(context, self.0.verbose, Paint(self.0.color))));
         }
     }
 
@@ -77,9 +77,11 @@ impl Interface for ByFlags<'_> {
     }
 }
 
-/// Diffs, and what becomes of containers.
-fn plan(context: &RunContext, paint: Paint) -> String {
+/// Diffs, what they do, and what becomes of containers.
+fn plan(context: &RunContext, verbose: bool, paint: Paint) -> String {
     let diff = human_plan(&context.plan.changes, &context.redactor, paint);
+    let routes = human_routes(&context.routes, verbose, &context.redactor, paint);
+    let diff = if routes.is_empty() { diff } else { format!("{diff}{routes}\n") };
     let containers = human_containers(&context.containers, true);
     let gone: Vec<String> =
         context.for_good.iter().map(|what| format!("  {}\n", line(&context.redactor, what))).collect();

@@ -14,6 +14,7 @@ use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_failed, human_problem, stands};
+use crate::routes::Routes;
 use crate::text::{Person, Text};
 
 /// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
@@ -136,6 +137,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         changes: &[],
         containers: &[],
         stages: &[],
+        routes: &NO_ROUTES,
         findings: &[],
         next_steps: &[],
         for_good: false,
@@ -144,6 +146,9 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
         person: &NOBODY,
     }
 }
+
+/// Of a run without a plan.
+static NO_ROUTES: Routes = Routes::NONE;
 
 /// Of whom nothing is known.
 static NOBODY: Person = Person { image: None, privileged: false, again: false };

@@ -27,8 +27,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use environment::Environment;
+pub use environment::{Asked, Environment};
 pub use needs::{Required, excluded};
+pub(crate) use profile::curl_of;
 pub use profile::{Client, all, by_id, curl};
 pub use route::{By, Route};
 pub use target::{Host, Target, TargetError};

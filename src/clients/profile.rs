@@ -1,10 +1,12 @@
 //! The clients, from `assets/clients.toml`. Its comments say what each key means.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::assets;
+use crate::host::{Command, HostRead};
 use crate::text;
 use crate::version::Version;
 
@@ -139,4 +141,11 @@ pub fn curl(version: &Version) -> Option<&'static Client> {
             && client.from.as_ref().is_none_or(|from| from <= version)
             && client.below.as_ref().is_none_or(|below| version < below)
     })
+}
+
+/// The profile of the curl of a host, which is asked for its release; `None`: it is not there, or no program is run there.
+pub(crate) fn curl_of(host: &dyn HostRead) -> Option<&'static Client> {
+    let command = Command { deadline: Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
+    let said = host.query(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
+    curl(&said.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?)
 }

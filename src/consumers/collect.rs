@@ -1,6 +1,7 @@
 //! Every consumer in turn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::astray::{Mode, Names};
 use super::profile::Profile;
@@ -30,6 +31,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) https_proxy: Option<&'a ProxyUrl>,
     /// The machine's own programs are asked, with these files in their places; `None`: nobody is asked.
     pub(crate) inside: Option<&'a [File]>,
+    /// No name server is asked what names are in containers.
+    pub(crate) quiet: bool,
     /// Who calls sudo for root, where nobody is asked; `None`: root does, for whoever logs in.
     pub(crate) sudo_by: Option<&'a str>,
 }
@@ -43,6 +46,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
     let http_password = probe.password(ask.http_proxy);
     let https_password = probe.password(ask.https_proxy);
     let mode = match (ask.inside.is_some() || host.is_live(), !host.is_this_machine()) {
+        _ if ask.quiet => Mode::Quiet,
         (true, _) => Mode::Live,
         (false, true) => Mode::Image,
         (false, false) => Mode::Quiet,
@@ -79,4 +83,10 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
 /// A file that cannot be read is told of by who reads it.
 fn is_kept(host: &dyn HostRead, path: &Path) -> bool {
     host.read(path).ok().flatten().is_some_and(|bytes| tool(&bytes).is_some())
+}
+
+/// The files that verbs write for a consumer.
+pub(crate) fn files_of(host: &dyn HostRead, platform: Option<&Platform>, home: &Path, who: Who) -> Vec<PathBuf> {
+    let time = Time::new(Duration::ZERO, Duration::ZERO);
+    (who.profile().files)(&FileProbe::new(host, platform, home, time))
 }

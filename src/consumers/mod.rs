@@ -73,7 +73,7 @@ use crate::text::words::words;
 
 pub(crate) use astray::{Astray, Fault, Servers};
 pub(crate) use callers::Door;
-pub(crate) use collect::{Ask, observe};
+pub(crate) use collect::{Ask, files_of, observe};
 pub(crate) use docker::{
     DaemonSwitch, confines, daemon_says, daemon_switch, data_root, docker_drop_in, docker_unit, installed_docker,
     labels_mounts, over_planned,
@@ -157,6 +157,9 @@ pub(crate) struct Consumer {
     /// Users with doors at which they get this; empty: it comes through no door that is told apart.
     #[serde(skip)]
     pub(crate) held: Vec<(String, Door)>,
+    /// Readers of the files who get this, and the services that they start, where it comes through files of a project.
+    #[serde(skip)]
+    pub(crate) readers: Vec<(&'static str, Option<String>)>,
     /// The file or process that was read.
     pub(crate) source: String,
     /// Is it known what the consumer gets?
@@ -263,6 +266,9 @@ pub(crate) struct Closed {
 pub(crate) struct Exception {
     /// Which: `the repository site`.
     pub(crate) whom: Text,
+    /// The variable that says so for whoever reads it: `ALL_PROXY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) variable: Option<String>,
     /// The line that says so.
     pub(crate) at: String,
     /// The proxy; `None`: the files do not tell.
@@ -286,6 +292,9 @@ pub(crate) struct Decided {
     /// The line, where it can be edited and its file is no target.
     #[serde(skip)]
     pub(crate) at: Option<sight::Place>,
+    /// The line, whoever may edit it; `None`: no line of a file decides.
+    #[serde(skip)]
+    pub(crate) place: Option<sight::Place>,
 }
 
 impl Decided {
@@ -391,6 +400,7 @@ impl Consumer {
             name,
             doors: None,
             held: Vec::new(),
+            readers: Vec::new(),
             source: source.into(),
             state: State::Seen,
             why: None,

@@ -83,6 +83,7 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let everything: Vec<Way> = ways.iter().flat_map(|(all, _)| all.clone()).collect();
     let named = |(all, consumer): (Vec<Way>, Consumer)| Consumer {
         name: several.then(|| label(&all, &everything)),
+        readers: all.into_iter().map(|way| (way.dialect, way.service)).collect(),
         ..consumer
     };
     ways.into_iter().map(named).collect()

@@ -86,6 +86,11 @@ impl Profile {
 }
 
 impl Profile {
+    /// Does it have lists of hosts that are reached directly?
+    pub(crate) fn has_lists(&self) -> bool {
+        self.reads_lists
+    }
+
     /// The verb that writes what it reads, and the flag that it needs.
     pub(crate) fn writer(&self) -> Option<(&'static str, &'static str)> {
         self.verb.map(|verb| (verb, self.flag))

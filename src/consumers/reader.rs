@@ -76,6 +76,7 @@ impl<'a> FileProbe<'a> {
             ours: self.writes(&at.path),
             others: None,
             at: None,
+            place: Some(at.clone()),
         }
     }
 
@@ -136,7 +137,8 @@ impl<'a> FileProbe<'a> {
     ) {
         for (name, value, at) in values {
             if let Some(value) = self.value(value) {
-                consumer.exceptions.push(Exception { whom: text!("{}", own(name)), at, value: Some(value) });
+                let (whom, variable) = (text!("{}", own(name)), Some(name.to_owned()));
+                consumer.exceptions.push(Exception { whom, variable, at, value: Some(value) });
             }
         }
     }

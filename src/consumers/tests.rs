@@ -23,6 +23,7 @@ fn seen(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        quiet: false,
         sudo_by: None,
     };
     observe(&ask, None, patient())
@@ -209,6 +210,7 @@ fn compose_itself_is_asked_and_outranks_the_model() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        quiet: false,
         sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::ProdEnv]), patient());
@@ -235,6 +237,7 @@ fn the_engine_itself_is_asked_about_its_file() {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        quiet: false,
         sudo_by: None,
     };
     let facts = observe(&ask, Some(&[Who::Docker]), patient());
@@ -259,7 +262,14 @@ fn an_emptied_list_of_files_is_empty() {
 fn a_line_that_is_not_understood_is_not_said_to_decide() {
     let asked = Consumer { known: Known::Asked, ..Consumer::new(Who::Login, Some("root".to_owned()), "su - root") };
     let names = ["http_proxy", "https_proxy"];
-    let at = Decided { shown: "/root/.bashrc:21".to_owned(), taken: false, ours: false, others: None, at: None };
+    let at = Decided {
+        shown: "/root/.bashrc:21".to_owned(),
+        taken: false,
+        ours: false,
+        others: None,
+        at: None,
+        place: None,
+    };
     let planned = Consumer {
         decided: names.map(|name| (name.to_owned(), at.clone())).into(),
         unknown: names.map(|name| (name.to_owned(), "a command decides it".into())).into(),

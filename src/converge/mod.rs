@@ -42,6 +42,7 @@ use crate::product::own_serving;
 use crate::prove::Look;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
+use crate::routes::Routes;
 use crate::settings::{First, Found, Key, Settings, Spec, Told};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
@@ -128,6 +129,8 @@ pub(crate) struct RunContext {
     pub(crate) containers: Vec<ContainerChange>,
     /// What was done to the product, step by step.
     pub(crate) stages: Vec<Stage>,
+    /// Which way requests go before and after.
+    pub(crate) routes: Routes,
     /// What goes for good, which nothing brings back; the folder that holds the data comes first.
     pub(crate) for_good: Vec<Text>,
     /// What was wanted, and what consumers get by the planned files.
@@ -210,6 +213,7 @@ impl RunContext {
             findings: &self.findings,
             next_steps,
             for_good: !self.for_good.is_empty(),
+            routes: &self.routes,
             error,
             redactor: &self.redactor,
             person,
@@ -462,7 +466,7 @@ impl Converge<'_> {
         context.restart = settings.switch(Key::Restart) == Some(true);
         context.settings = Some(settings);
         let check_first = preflight::is_wanted(self.options, self.phase, context);
-        let foretold = prove::plan(view, context, self.options.dry_run, check_first);
+        let foretold = prove::plan(view, &host.layers, context, (self.options.dry_run, check_first));
         context.findings.extend(foretold);
         let trusted = trust::plan(view, context);
         context.findings.extend(trusted);

@@ -14,8 +14,9 @@ use crate::net::Time;
 use crate::plan::{Change, PlannedHost};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
+use crate::routes::{self, Known, Site};
 use crate::sandbox::File;
-use crate::settings::Settings;
+use crate::settings::{Layers, Settings};
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
@@ -25,42 +26,61 @@ use crate::vendor::{Vendor, prod_env};
 const DEADLINE: Duration = Duration::from_secs(40);
 
 /// What the consumers whose files this run writes would not get as wanted, although everything is written as planned.
-/// Others are told of only where their files say something else, not where they say nothing.
+/// Others are told of only where their files say something else, not where they say nothing. Beside it, which ways out turn.
 ///
 /// `strict`: what they would not get stops the run.
-pub(super) fn plan(host: &View<'_>, context: &mut RunContext, dry_run: bool, strict: bool) -> Vec<Finding> {
-    let changes = &context.plan.changes;
+pub(super) fn plan(
+    host: &View<'_>,
+    layers: &Layers,
+    context: &mut RunContext,
+    (dry_run, strict): (bool, bool),
+) -> Vec<Finding> {
+    let Some(settings) = &context.settings else { return Vec::new() };
+    let (changes, serves) = (&context.plan.changes, &context.plan.consumers);
     let planned = PlannedHost::new(host, changes);
     // Over files that stay as they are, the verification asks.
     let files: Vec<File> = changes.iter().map(Change::file).collect();
     let inside = (host.is_live() && (dry_run || !files.is_empty())).then_some(files.as_slice());
-    let Some((wanted, mut facts)) = observe(&planned, context, &context.plan.consumers, inside) else {
-        return back_ends(&planned, context, inside);
+    // Of a run that writes nothing but the back ends: what the containers make of them.
+    let is_of_back_ends = serves.is_empty() && context.plan.touches(&prod_env(&settings.home));
+    let judged = if is_of_back_ends { vec![Who::ProdEnv] } else { serves.clone() };
+    let everybody = if changes.is_empty() { judged.clone() } else { Who::ALL.to_vec() };
+    let quiet = !judged.contains(&Who::ProdEnv);
+    let platform = context.platform.as_ref();
+    let Some((wanted, mut facts)) = ask(&planned, settings, platform, &everybody, inside, quiet) else {
+        return Vec::new();
     };
-    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let mut findings = Vec::new();
+    if !changes.is_empty() {
+        let site = Site { host, platform, home: &settings.home, layers, direct: &settings.direct };
+        let routes = site.foretell(&facts, inside);
+        let told: Vec<Finding> = context.findings.iter().chain(&context.plan.findings).cloned().collect();
+        let known = Known { proxied: wanted.is_proxy(), inspects: context.plan.authority.is_some(), told: &told };
+        findings = routes::judge(&routes, &known);
+        context.routes = routes;
+    }
+    facts.consumers.retain(|consumer| judged.contains(&consumer.consumer));
+    facts.kept.retain(|who| judged.contains(who));
+    let back_ends = judge::back_ends(&facts, &wanted).into_iter().map(milder);
+    if is_of_back_ends {
+        return back_ends.filter(|finding| finding.status != Status::Skip).chain(findings).collect();
+    }
+    let release = platform.map_or(Release::UNKNOWN, Platform::systemd);
     consumers::over_planned(host, &planned, release, &mut facts);
     let told = |consumer: &&Consumer| {
         consumer.consumer.has_file_of_ours() || consumer.has_proxy() || !consumer.unknown.is_empty()
     };
-    let findings = facts.consumers.iter().filter(told).map(|consumer| {
+    let of_consumers = facts.consumers.iter().filter(told).map(|consumer| {
         let finding = judge::judge(consumer, &facts, &wanted);
         // A daemon that would not start stops every run.
         if strict || consumer.state == State::Refused { finding } else { milder(finding) }
     });
-    let findings = findings.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
-    let findings = findings.chain(judge::back_ends(&facts, &wanted).into_iter().map(milder));
-    let findings = findings.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).collect();
+    let of_consumers = of_consumers.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
+    let of_consumers = of_consumers.chain(back_ends);
+    let of_consumers = of_consumers.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip));
+    let findings = of_consumers.chain(findings).collect();
     context.ahead = Some((wanted, facts));
     findings
-}
-
-/// Of a run that writes nothing but the back ends: what the containers make of them.
-fn back_ends(planned: &PlannedHost<'_>, context: &RunContext, inside: Option<&[File]>) -> Vec<Finding> {
-    let home = context.settings.as_ref().map(|settings| prod_env(&settings.home));
-    let only = [Who::ProdEnv].into_iter().filter(|_| home.as_ref().is_some_and(|path| context.plan.touches(path)));
-    let Some((wanted, facts)) = observe(planned, context, &only.collect::<Vec<_>>(), inside) else { return Vec::new() };
-    let findings = judge::back_ends(&facts, &wanted).into_iter().map(milder);
-    findings.filter(|finding| finding.status != Status::Skip).collect()
 }
 
 /// Has the Docker daemon read something else than its files say, as it runs now?
@@ -185,7 +205,7 @@ fn observe(
     only: &[Who],
     inside: Option<&[File]>,
 ) -> Option<(Wanted, ConsumersFacts)> {
-    ask(host, context.settings.as_ref()?, context.platform.as_ref(), only, inside)
+    ask(host, context.settings.as_ref()?, context.platform.as_ref(), only, inside, false)
 }
 
 /// As [`observe`], for settings that are not those of the run yet, and by the models alone.
@@ -195,15 +215,17 @@ pub(super) fn look(
     platform: Option<&Platform>,
     only: &[Who],
 ) -> Option<(Wanted, ConsumersFacts)> {
-    ask(host, settings, platform, only, None)
+    ask(host, settings, platform, only, None, false)
 }
 
+/// `quiet`: no name server is asked.
 fn ask(
     host: &dyn HostRead,
     settings: &Settings,
     platform: Option<&Platform>,
     only: &[Who],
     inside: Option<&[File]>,
+    quiet: bool,
 ) -> Option<(Wanted, ConsumersFacts)> {
     if only.is_empty() {
         return None;
@@ -217,6 +239,7 @@ fn ask(
         http_proxy: settings.proxies.http.as_ref().map(|url| &url.value),
         https_proxy: settings.proxies.https.as_ref().map(|url| &url.value),
         inside,
+        quiet,
         sudo_by: None,
     };
     Some((wanted, consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))))

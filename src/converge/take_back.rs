@@ -6,12 +6,16 @@ use super::{Around, Doing, Interface, Options, RunContext, nothing_fails};
 use crate::apply::{Run, Session, State, revert, runs};
 use crate::authority::is_of_store;
 use crate::consumers;
+use crate::context::{HostContext, Inputs, Intent};
 use crate::docker::compose;
 use crate::envfile::unit::Release;
 use crate::host::{HostWrite, View};
-use crate::plan::Plan;
+use crate::plan::{Change, Plan};
 use crate::problem::Problem;
 use crate::report::Outcome;
+use crate::routes::{Routes, Site};
+use crate::sandbox::File;
+use crate::settings::Layer;
 use crate::targets;
 use crate::text;
 use crate::text::{Text, own};
@@ -58,6 +62,9 @@ impl TakeBack<'_> {
             // The files are back already, by hand perhaps; the run still has to be noted as taken back.
             context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
         }
+        if !nothing {
+            context.routes = routes(self.host, &context.plan.changes).unwrap_or_default();
+        }
         self.around.foresee(context)?;
         self.options.ignored.apply(&mut context.findings);
         nothing_fails(&context.findings)?;
@@ -102,6 +109,17 @@ impl TakeBack<'_> {
         }
         Ok(())
     }
+}
+
+/// The ways before and after the changes, for which nothing is wanted; `None`: what this host is cannot be told.
+fn routes(host: &dyn HostWrite, changes: &[Change]) -> Option<Routes> {
+    let known = HostContext::load(host, &Inputs::alone(Layer::default()), Intent::Show).ok()?;
+    let home = crate::settings::home(&known.layers).ok()?;
+    let (layers, direct) = (&known.layers, known.found.direct.as_slice());
+    let site = Site { host: &known.view, platform: known.platform.as_ref(), home: &home, layers, direct };
+    let files: Vec<File> = changes.iter().map(Change::file).collect();
+    let inside = host.is_live().then_some(files.as_slice());
+    Some(site.foretell(&site.observe(changes, inside), inside))
 }
 
 /// Who has to read the old values again. `as_is`: nothing was done to the product.

@@ -8,12 +8,10 @@ use crate::consumers::callers::{Caller, is_installed};
 use crate::environment::{self, LoginUser, Unseen};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
-use crate::host::Command;
 use crate::net::BUNDLES;
 use crate::sandbox::{Answer, Asked as Seen, Login, Question, SCRIPT, Sandbox};
 use crate::text;
 use crate::text::{Text, host_port, own, quoted};
-use crate::version::Version;
 
 use super::{Ask, Look, Program, Way};
 
@@ -42,14 +40,8 @@ struct Asker {
 
 /// The programs that are installed and wanted, but for package managers.
 fn askers(look: &Look<'_>) -> Vec<Asker> {
-    let curl = || {
-        let command = Command { deadline: Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
-        let text = look.host.run(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
-        let release = text.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?;
-        clients::curl(&release)
-    };
     let profile = |program: &str| match program {
-        "curl" | "git" => curl().or_else(|| clients::by_id("curl-7.88")),
+        "curl" | "git" => clients::curl_of(look.host).or_else(|| clients::by_id("curl-7.88")),
         "wget" => clients::by_id("wget-1.21"),
         "python3" => clients::by_id("python-urllib-3.11"),
         "docker" => clients::by_id("go-net-http"),

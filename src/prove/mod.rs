@@ -27,10 +27,10 @@ use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, required_end
 use crate::plan::Change;
 use crate::platform::Platform;
 use crate::problem::Problem;
+use crate::routes::Way;
 use crate::sandbox::{Login, Sandbox, World};
 use crate::settings::{Layers, NoProxy, Settings};
 use crate::text::Text;
-use crate::text::words::words;
 use crate::text::{as_root, host_port, ics_setup};
 
 pub(crate) use case::case;
@@ -42,20 +42,6 @@ const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Where instances of a cloud ask for what they are.
 const METADATA: &str = "http://169.254.169.254/latest";
-
-words! {
-    /// The way of one request.
-    pub(crate) enum Way {
-        /// A proxy was asked.
-        Proxy = "proxy",
-        /// The host itself was.
-        Direct = "direct",
-        /// Nobody was.
-        None = "none",
-        /// A model cannot tell.
-        Unknown = "unknown",
-    }
-}
 
 /// What is looked at.
 pub(crate) struct Look<'a> {

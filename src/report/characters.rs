@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::finding::{Finding, Status};
-use crate::plan::DiffLine;
+use crate::plan::{Change, DiffLine, unified};
 use crate::problem::Problem;
 use crate::redact::{MASK, Redactor};
 use crate::text::{Fix, Fragment, Text, fragments, misleads};
@@ -93,8 +93,13 @@ pub(super) fn problem_json(redactor: &Redactor, problem: &Problem) -> Value {
 }
 
 /// A diff as text.
-pub(super) fn diff(redactor: &Redactor, diff: &[DiffLine]) -> String {
+fn diff(redactor: &Redactor, diff: &[DiffLine]) -> String {
     diff.iter().map(|line| diff_line(redactor, line) + "\n").collect()
+}
+
+/// The diff of a change.
+pub(crate) fn diff_text(redactor: &Redactor, change: &Change) -> String {
+    diff(redactor, &unified(change))
 }
 
 /// One line of a diff, for a terminal.

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::Report;
-use super::characters::{Plain, characters, diff, problem_json};
+use super::characters::{Plain, characters, diff_text, problem_json};
+use super::{Report, routes};
 use crate::apply::{Drift, Run, State};
 use crate::docker::NoDocker;
-use crate::plan::{Change, StageId, unified};
+use crate::plan::{Change, StageId};
 use crate::product::containers::{ContainersFacts, Seen};
 use crate::product::home_of;
 use crate::redact::Redactor;
@@ -44,6 +44,10 @@ impl Report<'_> {
             report["containers"] = containers.into();
             report["stages"] = self.stages(self.redactor).into();
         }
+        if matches!(self.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
+            report["routes"] = routes::json(self.routes, self.redactor).into();
+            report["ways"] = self.routes.rows.len().into();
+        }
         report
     }
 
@@ -75,7 +79,7 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
         "path": change.path.display().to_string(),
         "action": change.action().as_str(),
         "reasons": change.reasons.iter().map(|reason| characters(redactor, reason)).collect::<Vec<_>>(),
-        "diff": diff(redactor, &unified(change)),
+        "diff": diff_text(redactor, change),
     })
 }
 

@@ -4,15 +4,18 @@ mod characters;
 pub mod check;
 mod human;
 mod json;
+mod routes;
 
 use crate::finding::Finding;
 use crate::plan::{Change, ContainerChange, Stage};
 use crate::platform::Os;
 use crate::problem::{HostState, Problem};
 use crate::redact::Redactor;
+use crate::routes::Routes;
 use crate::text::words::words;
 use crate::text::{Person, Text};
 
+pub(crate) use characters::diff_text;
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub(crate) use human::status as human_status;
 pub use human::{
@@ -21,6 +24,7 @@ pub use human::{
 };
 pub use json::SCHEMA;
 pub(crate) use json::{installed, status as json_status};
+pub(crate) use routes::human as human_routes;
 
 words! {
     /// How a command that may change the host ended.
@@ -65,6 +69,8 @@ pub struct Report<'a> {
     pub containers: &'a [ContainerChange],
     /// What was done to the product, step by step.
     pub stages: &'a [Stage],
+    /// Which way requests go before and after.
+    pub(crate) routes: &'a Routes,
     /// What was noticed.
     pub findings: &'a [Finding],
     /// What the person has to do.

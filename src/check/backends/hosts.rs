@@ -13,7 +13,16 @@ impl Check for ProdEnvHosts {
 
     fn collect(&self, look: &Look<'_>, time: Time, _: Option<&ConsumersFacts>) -> ConsumersFacts {
         let (host, platform, home) = (look.host, look.platform, &look.spec.home);
-        let ask = Ask { host, platform, home, http_proxy: None, https_proxy: None, inside: None, sudo_by: None };
+        let ask = Ask {
+            host,
+            platform,
+            home,
+            http_proxy: None,
+            https_proxy: None,
+            inside: None,
+            quiet: false,
+            sudo_by: None,
+        };
         consumers::observe(&ask, Some(&[Who::ProdEnv]), time)
     }
 

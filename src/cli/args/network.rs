@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, Command};
 
-use super::options::{choice, help, list, path, switch};
+use super::options::{choice, help, list, option, path, switch};
 use super::settings::with_settings;
 use crate::network::allowlist::Format;
 use crate::network::catalogue::Component;
@@ -29,7 +29,12 @@ pub(super) fn command() -> Command {
         .subcommand(with_settings(
             Command::new("explain")
                 .about("Which clients would ask the proxy for a URL, which go direct, and what decides")
-                .arg(Arg::new("url").value_name("URL").required(true).help("An http:// or https:// URL")),
+                .after_help(help!("network-explain"))
+                .arg(Arg::new("url").value_name("URL").required(true).help("An http:// or https:// URL"))
+                .arg(
+                    option("as", "CONSUMER")
+                        .help("Why the requests of this consumer go that way, and the smallest edit that turns them"),
+                ),
         ))
 }
 

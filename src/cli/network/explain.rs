@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
+use super::as_consumer;
 use crate::cli::args::{Globals, word};
 use crate::cli::machine;
 use crate::cli::out;
@@ -30,6 +31,9 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
     })?;
     let host = machine::to_look(globals)?;
     let mut inputs = machine::inputs(globals, matches)?;
+    if let Some(consumer) = word(matches, "as") {
+        return as_consumer::run(globals, &host, inputs, &target, consumer);
+    }
     let typed = inputs.list_as_typed();
     let settings = effective_of(globals, &host, inputs)?;
     let proxy = if target.tls { &settings.proxies.https } else { &settings.proxies.http };

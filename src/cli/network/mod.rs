@@ -1,6 +1,7 @@
 //! `network list|allowlist|explain`.
 
 mod allowlist;
+mod as_consumer;
 mod explain;
 mod list;
 mod wanted;

@@ -221,6 +221,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
         ours: false,
         others: None,
         at: None,
+        place: None,
     };
     let decided = NAMES.into_iter().filter(|name| set(name).is_some()).map(|name| (name.to_owned(), place(entry)));
     consumer.decided = decided.collect();
@@ -235,7 +236,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
                 ["httpsproxy", "httpproxy"].iter().filter_map(|key| members.get(*key)).find(|url| !url.is_empty())
         {
             let whom = text!("containers of the daemon at {}", redact_line(other));
-            consumer.exceptions.push(Exception { whom, at, value: probe.value(url) });
+            consumer.exceptions.push(Exception { whom, variable: None, at, value: probe.value(url) });
         }
     }
     let consumer = probe.placed(consumer, &Site::alone());

@@ -27,6 +27,7 @@ fn facts(host: &MemoryHost) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        quiet: false,
         sudo_by: None,
     };
     observe(&ask, Some(&[Who::Login, Who::Sudo]), patient())

@@ -230,7 +230,7 @@ fn consumer(probe: &mut FileProbe<'_>, manager: PackageManager, found: &Proxies,
         // A host or repository that is asked directly is a wish of whoever wrote it.
         if value.is_some() || matches!(sight, Sight::Unknown { .. }) {
             let at = shown(probe, sight.at());
-            consumer.exceptions.push(Exception { whom: whom.text(), at, value });
+            consumer.exceptions.push(Exception { whom: whom.text(), variable: None, at, value });
         }
     }
     consumer

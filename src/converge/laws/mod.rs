@@ -4,6 +4,7 @@
 mod authority;
 mod hosts;
 mod live;
+mod routes;
 mod secret;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +121,7 @@ fn seen(host: &dyn HostRead, known: &HostContext<'_>) -> ConsumersFacts {
         http_proxy: None,
         https_proxy: None,
         inside: None,
+        quiet: false,
         sudo_by: None,
     };
     consumers::observe(&ask, None, patient())

@@ -17,6 +17,7 @@ mod wildcard;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -236,10 +237,17 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     /// The shipped one.
-    pub(crate) fn shipped() -> Self {
+    pub(crate) fn get() -> &'static Self {
         // The text is part of the binary and a test parses it.
         #[allow(clippy::expect_used)]
-        file::read(None).expect("assets/endpoints.toml is valid")
+        static SHIPPED: LazyLock<Catalogue> =
+            LazyLock::new(|| file::read(None).expect("assets/endpoints.toml is valid"));
+        &SHIPPED
+    }
+
+    /// A copy of the shipped one, to be changed.
+    pub(crate) fn shipped() -> Self {
+        Self::get().clone()
     }
 
     /// The shipped one with a file of the user's laid over it.

@@ -24,29 +24,17 @@ impl EndpointNeeds {
     /// # Errors
     /// A region that the catalogue does not have, a Collector that is no host.
     pub(crate) fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
+        Ok(Self::with(layers, region(layers, catalogue)?, collectors(layers)?))
+    }
+
+    /// The same, where a region or a Collector that is none is told of elsewhere: what it would call for is left out.
+    pub(crate) fn known(layers: &Layers, catalogue: &Catalogue) -> Self {
+        Self::with(layers, region(layers, catalogue).ok().flatten(), collectors(layers).unwrap_or_default())
+    }
+
+    fn with(layers: &Layers, region: Option<String>, collectors: Vec<String>) -> Self {
         let text = |key| layers.get(key).map(|setting| setting.value.as_str());
-        let region = match layers.get(Key::AgentRegion) {
-            Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
-                return Err(no_region(text!("{}", own(&setting.origin)), &setting.value, catalogue));
-            }
-            setting => setting.map(|setting| setting.value.clone()),
-        };
-        let collectors = match layers.get(Key::AgentCollector) {
-            None => Vec::new(),
-            Some(setting) => setting
-                .value
-                .split(',')
-                .map(str::trim)
-                .filter(|host| !host.is_empty())
-                .map(|host| {
-                    host_name(host).map_err(|why| {
-                        Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&setting.origin), why))
-                            .hint("name its host: --collector collector.corp.example")
-                    })
-                })
-                .collect::<Result<_, _>>()?,
-        };
-        Ok(Self {
+        Self {
             deployment: match text(Key::Deployment) {
                 Some("test-drive") => Deployment::TestDrive,
                 _ => Deployment::Production,
@@ -54,7 +42,7 @@ impl EndpointNeeds {
             release: text(Key::Release).and_then(|text| Version::parse(text.trim_start_matches(['v', 'V']))),
             region,
             collectors,
-        })
+        }
     }
 
     fn call_for(&self, endpoint: &Endpoint) -> bool {
@@ -74,6 +62,30 @@ impl EndpointNeeds {
         };
         asked && region && with_collector && ((deployment && release) || in_any_case)
     }
+}
+
+/// The data region that is named.
+fn region(layers: &Layers, catalogue: &Catalogue) -> Result<Option<String>, Problem> {
+    match layers.get(Key::AgentRegion) {
+        Some(setting) if !catalogue.regions.contains_key(&setting.value) => {
+            Err(no_region(text!("{}", own(&setting.origin)), &setting.value, catalogue))
+        }
+        setting => Ok(setting.map(|setting| setting.value.clone())),
+    }
+}
+
+/// The hosts of Collectors that are named.
+fn collectors(layers: &Layers) -> Result<Vec<String>, Problem> {
+    let Some(setting) = layers.get(Key::AgentCollector) else { return Ok(Vec::new()) };
+    let hosts = setting.value.split(',').map(str::trim).filter(|host| !host.is_empty());
+    hosts
+        .map(|host| {
+            host_name(host).map_err(|why| {
+                Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&setting.origin), why))
+                    .hint("name its host: --collector collector.corp.example")
+            })
+        })
+        .collect()
 }
 
 /// The endpoints that the settings call for, in the catalogue's order, each Collector in its place.

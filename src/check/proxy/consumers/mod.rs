@@ -69,6 +69,7 @@ impl Check for Consumers {
             http_proxy: look.secrets.http_proxy.as_ref(),
             https_proxy: look.secrets.https_proxy.as_ref(),
             inside: look.host.is_live().then_some(&[]),
+            quiet: false,
             sudo_by: None,
         };
         let mut facts = consumers::observe(&ask, None, time);

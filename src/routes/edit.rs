@@ -1,0 +1,239 @@
+//! The smallest single edit of a file that turns one way, found by trying edits in the models.
+//!
+//! Each candidate changes one line. All consumers are then observed over the changed file: an edit counts where the way is
+//! turned, and of several the one that turns the fewest others beside it is taken.
+
+use std::path::{Path, PathBuf};
+
+use super::pairs::{Pair, pairs};
+use super::{Routes, Row, Site, Taken, Way, asks, taken, way};
+use crate::clients::{self, By, Client, Route, Target};
+use crate::consumers::mend::{Form, Wish, edited, form};
+use crate::consumers::{Consumer, ConsumersFacts, State, Who, files_of, sight::Place};
+use crate::envfile::Syntax;
+use crate::plan::{Change, Draft, PlannedHost};
+use crate::redact::MASK;
+use crate::settings::Proxies;
+use crate::vendor::prod_env;
+
+/// An edit that turns a way.
+pub(crate) struct Edit {
+    pub(crate) change: Change,
+    /// The first line that differs, counted from 1.
+    pub(crate) line: usize,
+    /// The way after it.
+    pub(crate) after: Taken,
+    /// The other ways that it turns.
+    pub(crate) also: Vec<Row>,
+}
+
+/// A file with the content that is tried.
+struct Candidate {
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+/// Finds it.
+///
+/// # Errors
+/// Why there is none, as a sentence.
+pub(super) fn find(
+    site: &Site<'_>,
+    (pair, now): (&Pair<'_>, &Taken),
+    client: &'static Client,
+    target: &Target,
+    proxies: &Proxies,
+) -> Result<Edit, &'static str> {
+    let modelled = site.observe(&[], None);
+    let same = pairs(&modelled, &modelled);
+    let own = |pairs: &[Pair<'_>]| pairs.iter().position(|other| other.shares(pair));
+    let consumer = own(&same).and_then(|at| same[at].before).filter(|own| own.state == State::Seen);
+    let consumer = consumer.ok_or("what it gets is not known from its files")?;
+    if !taken(consumer, client, target).is_same(now) {
+        return Err("it was asked, and does otherwise than its files say");
+    }
+    let candidates = candidates(site, consumer, (client, now), target, proxies)?;
+    let asked = asks::urls(&site.endpoints());
+    let curl = clients::curl_of(site.host.host);
+    let mut best: Option<Edit> = None;
+    for Candidate { path, bytes } in candidates {
+        let mut draft = Draft::new(site.host);
+        if draft.put(&path, bytes, 0o644, Vec::new()).is_err() {
+            continue;
+        }
+        let Some(change) = draft.plan.changes.pop() else { continue };
+        let then = site.observe(std::slice::from_ref(&change), None);
+        let Some((after, also)) = turned(&modelled, &then, pair, (client, target), &asked, curl) else { continue };
+        if after.way == now.way || after.way == Way::Unknown || after.way == Way::None {
+            continue;
+        }
+        let size = |change: &Change| change.old_bytes().len().abs_diff(change.new_bytes().len());
+        let is_smaller = |known: &Edit| (also.len(), size(&change)) < (known.also.len(), size(&known.change));
+        if best.as_ref().is_none_or(is_smaller) {
+            let line = first_difference(&change);
+            best = Some(Edit { change, line, after, also });
+        }
+    }
+    best.ok_or("no edit of a single line that was tried turns it")
+}
+
+/// The way after a change, and the others that it turns; `None`: the consumer is not there any more.
+fn turned(
+    before: &ConsumersFacts,
+    then: &ConsumersFacts,
+    pair: &Pair<'_>,
+    (client, target): (&'static Client, &Target),
+    asked: &[asks::Asked],
+    curl: Option<&'static Client>,
+) -> Option<(Taken, Vec<Row>)> {
+    let routes = Routes::between(before, then, asked, std::slice::from_ref(target), curl);
+    let is_it = |row: &&Row| row.client.id == client.id && row.target == *target && row.is_of(pair);
+    let own = routes.more.iter().find(is_it)?.after.clone();
+    let others = routes.rows.iter().chain(&routes.more).filter(|row| row.changes() && !is_it(row));
+    let mut also: Vec<Row> = Vec::new();
+    for row in others {
+        // The catalogue may list what is asked for.
+        let same = |known: &Row| {
+            known.client.id == row.client.id && known.target == row.target && known.readers == row.readers
+        };
+        if !also.iter().any(same) {
+            also.push(row.clone());
+        }
+    }
+    Some((own, also))
+}
+
+/// Files with one line changed that may turn the way.
+fn candidates(
+    site: &Site<'_>,
+    consumer: &Consumer,
+    (client, now): (&Client, &Taken),
+    target: &Target,
+    proxies: &Proxies,
+) -> Result<Vec<Candidate>, &'static str> {
+    let trial = Trial { site, consumer };
+    if consumer.consumer == Who::PackageManager {
+        return trial.of_manager(now, target, proxies);
+    }
+    let environment = way::environment(consumer);
+    let asked = client.asked_in(target, &environment);
+    let host = target.host.to_string();
+    let mut found = Vec::new();
+    match (&asked.route, asked.proxy) {
+        (Route::Proxy { .. }, Some((proxy, _))) => {
+            match asked.no_proxy {
+                Some((_, list)) if list.contains(MASK) => {}
+                Some((name, list)) => found.extend(trial.line(name, Some(format!("{list},{host}")))),
+                None => {
+                    let name = client.list_names().first().ok_or("this client has no list")?;
+                    let beside = way::decided(consumer, proxy).and_then(|own| own.place.as_ref());
+                    found.extend(beside.and_then(|place| trial.added(&place.path, name, &host)));
+                }
+            }
+            found.extend(trial.line(proxy, None));
+        }
+        (Route::Direct(By::Member(_)), _) => {
+            let (name, list) = asked.no_proxy.ok_or("no list decides it")?;
+            if list.contains(MASK) {
+                return Err("the list holds what looks like a login");
+            }
+            let left = without(client, target, list).ok_or("no member can be taken out of the list")?;
+            found.extend(trial.line(name, Some(left).filter(|left| !left.is_empty())));
+        }
+        (Route::Direct(By::Rule(_)), None) => {
+            let proxy = if target.tls { &proxies.https } else { &proxies.http };
+            let url = proxy.as_ref().ok_or("no proxy is known: name it with --proxy")?;
+            let name = client.proxy_names(target.tls).first().ok_or("this client reads no proxy variables")?;
+            let url = String::from_utf8_lossy(url.value.render().as_bytes()).into_owned();
+            for path in trial.files() {
+                found.extend(trial.added(&path, name, &url));
+            }
+        }
+        (Route::Direct(By::Rule(_)), Some(_)) => return Err("a rule of the client decides it, which no file changes"),
+        _ => return Err("the client asks nobody"),
+    }
+    Ok(found)
+}
+
+/// The list without the members that take the target from the proxy; `None`: there is none of them.
+fn without(client: &Client, target: &Target, list: &str) -> Option<String> {
+    let mut left: Vec<&str> = list.split(',').collect();
+    let before = left.len();
+    while let Route::Direct(By::Member(member)) = client.route(target, &left.join(",")) {
+        let at = left.iter().position(|own| own.trim().eq_ignore_ascii_case(&member) || own.trim() == member)?;
+        left.remove(at);
+    }
+    (left.len() < before).then(|| left.join(","))
+}
+
+/// Makes candidates for one consumer.
+struct Trial<'t> {
+    site: &'t Site<'t>,
+    consumer: &'t Consumer,
+}
+
+impl Trial<'_> {
+    /// Files in which a line more may reach the consumer: its own, else those that reach it by PAM or systemd.
+    fn files(&self) -> Vec<PathBuf> {
+        let of = |who| files_of(self.site.host, self.site.platform, self.site.home, who);
+        match self.consumer.consumer {
+            Who::Sudo | Who::Cron => of(Who::Login),
+            Who::Systemd => vec![PathBuf::from("/etc/systemd/system.conf")],
+            who => of(who),
+        }
+    }
+
+    /// The line that decides a variable with another value, or without it.
+    fn line(&self, name: &str, value: Option<String>) -> Option<Candidate> {
+        let Place { path, line } = way::decided(self.consumer, name)?.place.clone().filter(|place| place.line > 0)?;
+        self.edit(&path, Wish { name: name.to_owned(), value, line: Some(line) })
+    }
+
+    /// A line more in a file.
+    fn added(&self, path: &Path, name: &str, value: &str) -> Option<Candidate> {
+        self.edit(path, Wish { name: name.to_owned(), value: Some(value.to_owned()), line: None })
+    }
+
+    fn edit(&self, path: &Path, wish: Wish) -> Option<Candidate> {
+        let form = if path == prod_env(self.site.home) {
+            Form::Lines(Syntax::EnvFile)
+        } else {
+            form(self.consumer.consumer, path)?
+        };
+        let old = self.read(path)?;
+        let bytes = edited(form, &old, &[wish])?;
+        Some(Candidate { path: path.to_path_buf(), bytes })
+    }
+
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        crate::host::HostRead::read(&PlannedHost::new(self.site.host, &[]), path).ok().map(Option::unwrap_or_default)
+    }
+
+    /// A package manager has no variables, and apt a rule for each host.
+    fn of_manager(&self, now: &Taken, target: &Target, proxies: &Proxies) -> Result<Vec<Candidate>, &'static str> {
+        let is_apt = self.consumer.name.as_deref() == Some("apt");
+        let scheme = if target.tls { "https" } else { "http" };
+        let own_files = files_of(self.site.host, self.site.platform, self.site.home, Who::PackageManager);
+        let path = own_files.first().ok_or("its files are not known")?;
+        let line = match now.way {
+            Way::Proxy if is_apt => format!("Acquire::{scheme}::Proxy::{} \"DIRECT\";\n", target.host),
+            Way::Direct if is_apt => {
+                let proxy = if target.tls { &proxies.https } else { &proxies.http };
+                let url = proxy.as_ref().ok_or("no proxy is known: name it with --proxy")?;
+                format!("Acquire::{scheme}::Proxy \"{}\";\n", url.value.render())
+            }
+            _ => return Err("dnf and yum have no rule for a single host"),
+        };
+        let mut bytes = self.read(path).unwrap_or_default();
+        if bytes.last().is_some_and(|last| *last != b'\n') {
+            bytes.push(b'\n');
+        }
+        bytes.extend(line.as_bytes());
+        Ok(vec![Candidate { path: path.clone(), bytes }])
+    }
+}
+
+fn first_difference(change: &Change) -> usize {
+    let same = change.old_bytes().iter().zip(change.new_bytes()).take_while(|(old, new)| old == new).count();
+    1 + change.new_bytes()[..same].iter().filter(|byte| **byte == b'\n').count()
+}

@@ -1,0 +1,124 @@
+//! Ways that work before a change and, by what is known, do not after it.
+
+use super::{Routes, Row, Way};
+use crate::finding::{Finding, FindingId, ids};
+use crate::network::catalogue::{Component, Endpoint};
+use crate::text;
+use crate::text::{Text, own};
+
+/// No more ways are named in one finding.
+const NAMED: usize = 4;
+
+/// What is known beside the ways.
+pub(crate) struct Known<'k> {
+    /// A proxy is wanted, for this host has no way of its own.
+    pub(crate) proxied: bool,
+    /// The proxy is said to inspect TLS.
+    pub(crate) inspects: bool,
+    /// What has been found already.
+    pub(crate) told: &'k [Finding],
+}
+
+/// A kind of way that breaks.
+struct Kind {
+    id: FindingId,
+    /// What says the same of a list as a whole.
+    instead: Option<FindingId>,
+    is: fn(&Row, &Known<'_>) -> bool,
+    title: &'static str,
+    cause: &'static str,
+    advice: &'static str,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind {
+        id: ids::WAY_AROUND_PROXY,
+        instead: Some(ids::NP014),
+        is: |row, known| {
+            let required = |own: &Endpoint| own.required && !own.direct;
+            known.proxied
+                && row.endpoint.as_deref().is_some_and(required)
+                && (row.before.way, row.after.way) == (Way::Proxy, Way::Direct)
+        },
+        title: "turn from the proxy to the direct way, to hosts that are required",
+        cause: "this host has a proxy because it has no way of its own",
+        advice: "take the member that decides it out of the list, unless this host has a direct way after all",
+    },
+    Kind {
+        id: ids::WAY_METADATA,
+        instead: Some(ids::NP010),
+        is: |row, _| {
+            let direct = |own: &Endpoint| own.direct;
+            row.endpoint.as_deref().is_some_and(direct) && (row.before.way, row.after.way) == (Way::Direct, Way::Proxy)
+        },
+        title: "turn to the proxy, to addresses that only this host itself can ask",
+        cause: "the proxy would answer with its own instance's role, or not at all",
+        advice: "have each in the list, spelled so: --no-proxy 169.254.169.254,169.254.170.2",
+    },
+    Kind {
+        id: ids::WAY_INTERNAL,
+        instead: None,
+        is: |row, _| {
+            let has_lists = row.who.profile().has_lists();
+            has_lists && row.endpoint.is_none() && (row.before.way, row.after.way) == (Way::Direct, Way::Proxy)
+        },
+        title: "turn to the proxy, to hosts that a list keeps from it now",
+        cause: "names of a site's own are often not known to its proxy",
+        advice: "keep the members of the list: --no-proxy instead of --no-proxy-only",
+    },
+    Kind {
+        id: ids::WAY_DECRYPTED,
+        instead: None,
+        is: |row, known| {
+            let of_agent = |own: &Endpoint| own.component != Component::Product && own.must_not_be_decrypted();
+            known.inspects
+                && row.endpoint.as_deref().is_some_and(of_agent)
+                && row.before.way == Way::Direct
+                && row.after.way == Way::Proxy
+        },
+        title: "turn to a proxy that decrypts, to hosts that refuse what was decrypted",
+        cause: "agent and Collector take no other certificate than the platform's own, whether an authority is trusted or not",
+        advice: "have the proxy leave them alone: ics-setup network allowlist --decrypt-exclusions",
+    },
+];
+
+/// A finding for each kind of way that the change breaks.
+pub(crate) fn judge(routes: &Routes, known: &Known<'_>) -> Vec<Finding> {
+    let of_kind = |kind: &Kind| {
+        if kind.instead.is_some_and(|id| known.told.iter().any(|own| own.id == id)) {
+            return None;
+        }
+        let rows: Vec<&Row> =
+            routes.rows.iter().chain(&routes.more).filter(|row| row.changes() && (kind.is)(row, known)).collect();
+        let first = rows.first()?;
+        let finding = Finding::warn(kind.id, text!("{} ways {}", rows.len(), own(kind.title)))
+            .observed(named(&rows))
+            .cause(kind.cause);
+        let finding = match first.after.at.as_ref().or(first.before.at.as_ref()) {
+            Some(at) => finding.evidence("decided_by", text!("{}", at)),
+            None => finding,
+        };
+        Some(finding.advise(kind.advice))
+    };
+    KINDS.iter().filter_map(of_kind).collect()
+}
+
+/// `a login (curl-7.88) to backoffice.divvycloud.com by .divvycloud.com`, the first of them.
+fn named(rows: &[&Row]) -> Text {
+    let mut told: Vec<(Text, String, Text)> = Vec::new();
+    for row in rows {
+        let host = row.target.host.to_string();
+        let by = match row.after.rule.as_str() {
+            "" => Text::default(),
+            rule => text!(" by {}", rule),
+        };
+        let same = |(name, known, _): &(Text, String, Text)| *name == row.name && *known == host;
+        if !told.iter().any(same) {
+            told.push((row.name.clone(), host, by));
+        }
+    }
+    let more = told.len().saturating_sub(NAMED);
+    let lines = told.into_iter().take(NAMED).map(|(name, host, by)| text!("{} to {}{}", name, host, by));
+    let all = Text::join(lines, "; ");
+    if more > 0 { text!("{}; and {} more", all, more) } else { all }
+}

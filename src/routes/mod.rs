@@ -1,0 +1,141 @@
+//! Behaviour in place of text: which way each client of each consumer goes to each endpoint, before and after a change.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `asks` | who asks for what |
+//! | `way` | the way of one request, and what decides it |
+//! | `pairs` | the same readers before and after |
+//! | `site` | the host, as it is and as it would be |
+//! | `judge` | ways that work before and not after |
+//! | `explain` | the lines that decide one way |
+//! | `edit` | the smallest edit that turns one way |
+
+mod asks;
+mod edit;
+mod explain;
+mod judge;
+mod pairs;
+mod site;
+#[cfg(test)]
+mod tests;
+mod way;
+
+use std::sync::Arc;
+
+use crate::clients::{Client, Target};
+use crate::consumers::{Consumer, ConsumersFacts, Who, judge as consumers};
+use crate::network::catalogue::Endpoint;
+use crate::text::Text;
+use crate::text::words::words;
+
+pub(crate) use asks::clients_of;
+pub(crate) use explain::{Explained, explain};
+pub(crate) use judge::{Known, judge};
+use pairs::{Pair, Reader};
+pub(crate) use site::Site;
+pub(crate) use way::{Taken, taken};
+
+words! {
+    /// The way of one request.
+    pub(crate) enum Way {
+        /// A proxy is asked.
+        Proxy = "proxy",
+        /// The host itself is.
+        Direct = "direct",
+        /// Nobody is.
+        None = "none",
+        /// It cannot be told.
+        Unknown = "unknown",
+    }
+}
+
+/// The ways of a host before and after a change.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Routes {
+    /// In the order of the reports: consumers, clients, endpoints.
+    pub(crate) rows: Vec<Row>,
+    /// Ways to hosts that no catalogue lists.
+    more: Vec<Row>,
+}
+
+/// One way.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) who: Who,
+    /// The consumer in a sentence.
+    pub(crate) name: Text,
+    pub(crate) client: &'static Client,
+    /// What is asked for.
+    pub(crate) target: Target,
+    /// `None`: the catalogue does not list it.
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    pub(crate) before: Taken,
+    pub(crate) after: Taken,
+    /// Who of the consumer's readers.
+    readers: Arc<[Reader]>,
+}
+
+impl Row {
+    /// Does the change turn it?
+    pub(crate) fn changes(&self) -> bool {
+        !self.before.is_same(&self.after)
+    }
+
+    fn is_of(&self, pair: &Pair<'_>) -> bool {
+        self.who == pair.who && pair.readers.first().is_some_and(|first| self.readers.contains(first))
+    }
+}
+
+impl Routes {
+    /// Those of a run without a plan.
+    pub(crate) const NONE: Self = Self { rows: Vec::new(), more: Vec::new() };
+
+    /// The ways by what consumers get before and after. `more`: what is asked for beside the catalogue; `curl`: that of the host,
+    /// where it is known.
+    fn between(
+        before: &ConsumersFacts,
+        after: &ConsumersFacts,
+        asked: &[asks::Asked],
+        more: &[Target],
+        curl: Option<&'static Client>,
+    ) -> Self {
+        let mut routes = Self::default();
+        for pair in pairs::pairs(before, after) {
+            let Some(consumer) = pair.consumer() else { continue };
+            let name = consumers::who(consumer);
+            let readers: Arc<[Reader]> = pair.readers.as_slice().into();
+            let of = |side: Option<&Consumer>, client: &Client, target: &Target| {
+                side.map_or_else(Taken::nobody, |own| taken(own, client, target))
+            };
+            let row = |client: &'static Client, target: &Target, endpoint: Option<&Arc<Endpoint>>| Row {
+                who: pair.who,
+                name: name.clone(),
+                client,
+                target: target.clone(),
+                endpoint: endpoint.cloned(),
+                before: of(pair.before, client, target),
+                after: of(pair.after, client, target),
+                readers: readers.clone(),
+            };
+            let own_rules = [pair.before, pair.after].into_iter().flatten().flat_map(way::direct_hosts);
+            let mut own_rules: Vec<Target> = own_rules.collect();
+            own_rules.dedup();
+            for client in clients_of(consumer, curl) {
+                let asked = asked.iter().filter(|own| asks::is_asked(pair.who, &own.endpoint));
+                routes.rows.extend(asked.map(|own| row(client, &own.target, Some(&own.endpoint))));
+                routes.rows.extend(own_rules.iter().map(|target| row(client, target, None)));
+                routes.more.extend(more.iter().map(|target| row(client, target, None)));
+            }
+        }
+        // What is there neither before nor after asks for nothing.
+        let is_there = |row: &Row| [&row.before, &row.after].iter().any(|taken| taken.way != Way::None);
+        routes.rows.retain(is_there);
+        routes.more.retain(is_there);
+        routes
+    }
+
+    /// Those that the change turns.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.changes())
+    }
+}
