@@ -146,6 +146,6 @@ pub fn curl(version: &Version) -> Option<&'static Client> {
 /// The profile of the curl of a host, which is asked for its release; `None`: it is not there, or no program is run there.
 pub(crate) fn curl_of(host: &dyn HostRead) -> Option<&'static Client> {
     let command = Command { deadline: Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
-    let said = host.query(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
-    curl(&said.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?)
+    let text = host.query(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
+    curl(&text.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?)
 }

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::Report;
 use super::characters::{Plain, characters, diff_text, problem_json};
-use super::{Report, routes};
 use crate::apply::{Drift, Run, State};
 use crate::docker::NoDocker;
 use crate::plan::{Change, StageId};
 use crate::product::containers::{ContainersFacts, Seen};
 use crate::product::home_of;
 use crate::redact::Redactor;
+use crate::routes::{Routes, Row};
 use crate::system::ecs::Ecs;
 
 /// Name of the format.
@@ -45,7 +46,7 @@ impl Report<'_> {
             report["stages"] = self.stages(self.redactor).into();
         }
         if matches!(self.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
-            report["routes"] = routes::json(self.routes, self.redactor).into();
+            report["routes"] = routes(self.routes, self.redactor).into();
             report["ways"] = self.routes.rows.len().into();
         }
         report
@@ -72,6 +73,24 @@ impl Report<'_> {
         });
         all.collect()
     }
+}
+
+/// The ways that change.
+fn routes(routes: &Routes, redactor: &Redactor) -> Vec<Value> {
+    let row = |row: &Row| {
+        json!({
+            "consumer": row.who.as_str(),
+            "name": characters(redactor, &row.name),
+            "client": row.client.id,
+            "url": row.target.to_string(),
+            "before": row.before.way.as_str(),
+            "after": row.after.way.as_str(),
+            "via_before": row.before.via,
+            "via_after": row.after.via,
+            "cause": row.after.cause(),
+        })
+    };
+    routes.changed().map(row).collect()
 }
 
 fn change_json(change: &Change, redactor: &Redactor) -> Value {

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
-use super::characters::{characters, line as say, visible};
+use super::characters::{line as say, visible};
 use super::human::Paint;
 use crate::redact::Redactor;
 use crate::routes::{Routes, Row, Taken, Way};
@@ -15,25 +13,7 @@ const MOST: usize = 8;
 /// More hosts of a group are not named.
 const HOSTS: usize = 2;
 
-/// The ways that change.
-pub(super) fn json(routes: &Routes, redactor: &Redactor) -> Vec<Value> {
-    let row = |row: &Row| {
-        json!({
-            "consumer": row.who.as_str(),
-            "name": characters(redactor, &row.name),
-            "client": row.client.id,
-            "url": row.target.to_string(),
-            "before": row.before.way.as_str(),
-            "after": row.after.way.as_str(),
-            "via_before": row.before.via,
-            "via_after": row.after.via,
-            "cause": row.after.cause(),
-        })
-    };
-    routes.changed().map(row).collect()
-}
-
-/// The same for people, those together that go the same way; `all`: those that stay as well, with every host and cause.
+/// The ways that change, those together that go the same way; `all`: those that stay as well, with every host and cause.
 pub(crate) fn human(routes: &Routes, all: bool, redactor: &Redactor, paint: Paint) -> String {
     let changed = routes.changed().count();
     if routes.rows.is_empty() {

@@ -115,10 +115,18 @@ fn place(consumer: &Consumer, name: &str) -> Option<String> {
     }
 }
 
+/// `host:port` of a proxy's URL, whatever is spoken there.
 fn via(url: &str) -> Option<String> {
-    let text = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-    let url = ProxyUrl::parse(&text).ok()?;
-    Some(host_port(&url.host.to_string(), url.port.unwrap_or_else(|| url.scheme.usual_port())))
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let by_http = ProxyUrl::parse(&format!("http://{rest}")).ok()?;
+    let usual = match scheme.to_ascii_lowercase().as_str() {
+        "http" => Some(80),
+        "https" => Some(443),
+        scheme if scheme.starts_with("socks") => Some(1080),
+        _ => None,
+    };
+    let host = by_http.host.to_string();
+    Some(by_http.port.or(usual).map_or(host.clone(), |port| host_port(&host, port)))
 }
 
 /// The variables of a consumer. Passwords are masked, which changes no way.

@@ -25,6 +25,7 @@ mod remember;
 mod render;
 mod roles;
 mod root;
+mod routes;
 mod secret_matrix;
 mod secrets;
 mod settings;

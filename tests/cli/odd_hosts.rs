@@ -10,14 +10,14 @@ use crate::root::Root;
 const PROXY: &str = "http://proxy.corp.example:3128";
 
 /// A file of a host, with what stands in it.
-type File = (&'static str, &'static str);
+pub type File = (&'static str, &'static str);
 
 /// What the host is called here, its family, its files.
-type Host = (&'static str, fn() -> Root, &'static [File]);
+pub type Host = (&'static str, fn() -> Root, &'static [File]);
 
 const UNIT: File = ("lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
 
-const HOSTS: &[Host] = &[
+pub const HOSTS: &[Host] = &[
     ("nothing of note", Root::ubuntu, &[]),
     ("nothing of note", Root::centos, &[]),
     (

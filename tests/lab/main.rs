@@ -28,5 +28,6 @@ mod readers;
 mod reconfigure;
 mod release;
 mod report;
+mod routes;
 mod runtime;
 mod units;

@@ -66,6 +66,10 @@ pub const TABLE: &[(&str, How)] = &[
     ("daemon-proxy-unread", Words),
     // What plans say.
     ("docker-long-line", Words),
+    ("way-around-proxy", Words),
+    ("way-metadata", Words),
+    ("way-internal", Words),
+    ("way-decrypted", Words),
     ("env-file-commented-duplicates", Words),
     ("env-file-reader-rejects", Words),
     ("no-proxy-everything", Words),
