@@ -14,7 +14,7 @@ use crate::context::Inputs;
 use crate::converge::{Converge, Interface, Nothing, Options, RunContext, TakeBack};
 use crate::host::RealHost;
 use crate::problem::{Problem, id};
-use crate::report::{Outcome, Paint, SCHEMA, human_plan};
+use crate::report::{Outcome, Paint, SCHEMA};
 use crate::settings::{Key, Layer, Origin, Spec};
 use crate::targets::Phase;
 use crate::text::Person;
@@ -150,7 +150,7 @@ struct Shown<'a>(&'a Stage<'a>);
 impl Interface for Shown<'_> {
     fn show_plan(&mut self, context: &RunContext) {
         let paint = Paint(self.0.globals.color);
-        self.0.say(&human_plan(&context.plan.changes, &context.redactor, paint));
+        self.0.say(&super::interface::plan(context, self.0.globals.verbose, paint));
     }
 
     fn confirm(&mut self, _: &RunContext) -> Result<(), Problem> {

@@ -78,7 +78,7 @@ impl Interface for ByFlags<'_> {
 }
 
 /// Diffs, what they do, and what becomes of containers.
-fn plan(context: &RunContext, verbose: bool, paint: Paint) -> String {
+pub(super) fn plan(context: &RunContext, verbose: bool, paint: Paint) -> String {
     let diff = human_plan(&context.plan.changes, &context.redactor, paint);
     let routes = human_routes(&context.routes, verbose, &context.redactor, paint);
     let diff = if routes.is_empty() { diff } else { format!("{diff}{routes}\n") };

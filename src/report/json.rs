@@ -81,6 +81,7 @@ fn routes(routes: &Routes, redactor: &Redactor) -> Vec<Value> {
         json!({
             "consumer": row.who.as_str(),
             "name": characters(redactor, &row.name),
+            "doors": row.doors().collect::<Vec<_>>(),
             "client": row.client.id,
             "url": row.target.to_string(),
             "before": row.before.way.as_str(),

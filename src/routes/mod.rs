@@ -20,10 +20,11 @@ mod site;
 mod tests;
 mod way;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clients::{Client, Target};
-use crate::consumers::{Consumer, ConsumersFacts, Who, judge as consumers};
+use crate::consumers::{Consumer, ConsumersFacts, Door, Who, judge as consumers};
 use crate::network::catalogue::Endpoint;
 use crate::text::Text;
 use crate::text::words::words;
@@ -79,6 +80,12 @@ impl Row {
     /// Does the change turn it?
     pub(crate) fn changes(&self) -> bool {
         !self.before.is_same(&self.after)
+    }
+
+    /// The doors of a login or of sudo through which it is so, each once.
+    pub(crate) fn doors(&self) -> impl Iterator<Item = &'static str> {
+        let door = |reader: &Reader| if let Reader::Door(_, door) = reader { Some(*door) } else { None };
+        self.readers.iter().filter_map(door).collect::<BTreeSet<_>>().into_iter().map(Door::as_str)
     }
 
     fn is_of(&self, pair: &Pair<'_>) -> bool {

@@ -106,9 +106,8 @@ fn readers(old: &[&Consumer], new: &[&Consumer]) -> Vec<Reader> {
         }
     }
     let is_plain = |reader: &Reader| matches!(reader, Reader::Named(None) | Reader::Service(_, None));
-    let seen_plain = |side: &[&Consumer]| {
-        side.iter().any(|own| own.state == State::Seen && of(own).iter().any(|reader| *reader == Reader::Named(None)))
-    };
+    let seen_plain =
+        |side: &[&Consumer]| side.iter().any(|own| own.state == State::Seen && of(own).contains(&Reader::Named(None)));
     if all.iter().any(|reader| !is_plain(reader)) {
         let keep = seen_plain(old) && seen_plain(new);
         all.retain(|reader| match reader {

@@ -8,8 +8,12 @@ use crate::common::{Family, Guest};
 const PROXY: &str = "http://proxy.corp.example:3128";
 
 /// The way that a plan foretells; `None`: it names none that changes.
-fn foretold<'p>(plan: &'p Value, consumer: &str, client: &str, url: &str) -> Option<&'p str> {
-    let rows = plan["routes"].as_array().unwrap().iter();
+fn foretold<'p>(plan: &'p Value, (consumer, door): (&str, &str), client: &str, url: &str) -> Option<&'p str> {
+    let is_at = |row: &&Value| {
+        let doors = row["doors"].as_array().unwrap();
+        doors.is_empty() || doors.iter().any(|own| own == door)
+    };
+    let rows = plan["routes"].as_array().unwrap().iter().filter(is_at);
     let mut own = rows.filter(|row| row["consumer"] == consumer && row["client"] == client && row["url"] == url);
     own.next().map(|row| row["after"].as_str().unwrap())
 }
@@ -24,7 +28,7 @@ fn what_is_foretold_is_what_real_programs_do() {
         (Family::Ubuntu, None),
         // Whoever takes a variable away after our file decides, and no model has to be believed.
         (Family::Ubuntu, Some(("/etc/profile.d/zz-site.sh", "export no_proxy=\"$no_proxy,divvycloud.com\"\n"))),
-        (Family::Centos, None),
+        (Family::CentOs, None),
     ] {
         let guest = Guest::new(family);
         if let Some((path, text)) = odd {
@@ -41,7 +45,7 @@ fn what_is_foretold_is_what_real_programs_do() {
         for program in proven["programs"].as_array().unwrap().iter().filter(|own| own["client"] != "apt-2.6") {
             let (consumer, client) = (program["consumer"].as_str().unwrap(), program["client"].as_str().unwrap());
             let Some(real) = program["asks"][0]["route"].as_str() else { continue };
-            let then = foretold(&plan, consumer, client, url);
+            let then = foretold(&plan, (consumer, program["door"].as_str().unwrap()), client, url);
             // Before the run nobody asked a proxy.
             assert_eq!(then.unwrap_or("direct"), real, "{family:?} {odd:?} {consumer}: {program:#}");
             compared += 1;
@@ -50,13 +54,15 @@ fn what_is_foretold_is_what_real_programs_do() {
         guest
             .run(&["ics-setup", "prepare", "--proxy", PROXY, "--target", "system-proxy,package-manager", "--yes"])
             .expect(0);
-        for consumer in ["login", "cron", "sudo"] {
-            let now = json(&guest, &["network", "explain", url, "--as", consumer]);
+        for (consumer, door) in [("login", "su-"), ("login", "su"), ("cron", "cron"), ("sudo", "sudo")] {
+            let whom = format!("{consumer}:{door}");
+            let whom = if consumer == "cron" { consumer } else { &whom };
+            let now = json(&guest, &["network", "explain", url, "--as", whom]);
             let first = &now["clients"][0];
             let (client, route) = (first["client"].as_str().unwrap(), first["route"].as_str().unwrap());
             assert_eq!(now["as"]["known"], "asked", "{family:?} {consumer}: {now:#}");
             assert_eq!(
-                foretold(&plan, consumer, client, url).unwrap_or("direct"),
+                foretold(&plan, (consumer, door), client, url).unwrap_or("direct"),
                 route,
                 "{family:?} {consumer}: {now:#}"
             );
