@@ -77,6 +77,12 @@ impl Client {
         &self.reads.no_proxy
     }
 
+    /// Why it does not take this for a proxy; `None`: it does.
+    pub fn refuses(&self, proxy: &str) -> Option<&'static str> {
+        let refused = self.reads.schemeless == Schemeless::Error && !proxy.contains("://");
+        refused.then_some("it takes no proxy without a scheme; write http:// in front")
+    }
+
     /// Which way a request goes in this environment.
     pub fn route_in(&self, target: &Target, environment: &Environment) -> Route {
         self.asked_in(target, environment).route
@@ -109,9 +115,8 @@ impl Client {
             let list = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             return alone(Route::rule(&format!("none of the variables that it reads is set: {list}")));
         };
-        if reads.schemeless == Schemeless::Error && !proxy.1.contains("://") {
-            let why = "it takes no proxy without a scheme; write http:// in front".to_owned();
-            return Asked { proxy: Some(proxy), ..alone(Route::Error { why }) };
+        if let Some(why) = self.refuses(proxy.1) {
+            return Asked { proxy: Some(proxy), ..alone(Route::Error { why: why.to_owned() }) };
         }
         let empty = reads.empty_no_proxy.unwrap_or(reads.empty);
         let no_proxy = environment.first(&reads.no_proxy, empty, reads.any_case);

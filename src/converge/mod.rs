@@ -5,6 +5,7 @@
 //! takes a run back.
 
 mod around;
+mod context;
 mod failure;
 #[cfg(test)]
 mod laws;
@@ -20,33 +21,28 @@ use std::time::Duration;
 
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
+pub(crate) use context::RunContext;
 use failure::nothing_fails;
 pub(crate) use failure::{or_ignored, problem_of, stop_on_failure};
 use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, State, Steps, runs};
-use crate::check::Check;
-use crate::check::backends::{Mysql, Redis};
-use crate::consumers::{ConsumersFacts, Wanted};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
 use crate::network::catalogue::foreign_region;
-use crate::network::cause::Via;
-use crate::plan::{Change, ContainerChange, Memory, Plan, PlannedHost, Stage, StageId, StageState};
+use crate::plan::{Change, Memory, Plan, PlannedHost, Stage};
 use crate::platform::Platform;
-use crate::problem::{HostState, Kind, Problem, id};
+use crate::problem::{HostState, Problem, id};
 use crate::product::own_serving;
 use crate::prove::Look;
-use crate::redact::Redactor;
-use crate::report::{Outcome, Report};
-use crate::routes::Routes;
-use crate::settings::{First, Found, Key, Settings, Spec, Told};
+use crate::report::Outcome;
+use crate::settings::{First, Found, Key, Settings, Spec};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
-use crate::text::{Person, Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own};
 
 /// How long Docker may take to say what there is.
 const DOCKER: Duration = Duration::from_secs(20);
@@ -102,123 +98,6 @@ pub(crate) struct Options<'a> {
     pub(crate) probe: bool,
     /// Findings that do not stop the run.
     pub(crate) ignored: &'a Ignored,
-}
-
-/// What has become known on the way, for the report, however it ends.
-#[derive(Default)]
-pub(crate) struct RunContext {
-    /// What system it is.
-    pub(crate) platform: Option<Platform>,
-    /// What is or was to be done.
-    pub(crate) plan: Plan,
-    /// What was noticed.
-    pub(crate) findings: Vec<Finding>,
-    /// Secrets of this run.
-    pub(crate) redactor: Redactor,
-    /// The name of the run.
-    pub(crate) run: Option<String>,
-    /// Services are to be restarted so that they read the new settings.
-    pub(crate) restart: bool,
-    /// The Docker daemon was restarted, and has read all of its files.
-    pub(crate) restarted: bool,
-    /// This run had what lay in the host's store taken up, and the Docker daemon was not started since.
-    took_up: bool,
-    /// What was wanted.
-    pub(crate) settings: Option<Settings>,
-    /// What becomes or has become of the product's containers.
-    pub(crate) containers: Vec<ContainerChange>,
-    /// What was done to the product, step by step.
-    pub(crate) stages: Vec<Stage>,
-    /// Which way requests go before and after.
-    pub(crate) routes: Routes,
-    /// What goes for good, which nothing brings back; the folder that holds the data comes first.
-    pub(crate) for_good: Vec<Text>,
-    /// What was wanted, and what consumers get by the planned files.
-    ahead: Option<(Wanted, ConsumersFacts)>,
-    /// What the proxy is to be asked when everything is written.
-    probe: Option<preflight::Probe>,
-    /// What had to be taken back of an interrupted run.
-    recovered: Vec<Finding>,
-    /// What that run was told.
-    interrupted: Option<Told>,
-    /// Somebody has said that another host has the interface.
-    accepted: bool,
-    /// How many of the findings, from the first, were made before there was a plan; the others tell of its files.
-    before_plan: usize,
-}
-
-impl RunContext {
-    /// How a stage ended, in the place of what was noted of it before.
-    pub(crate) fn note(&mut self, stage: Stage) {
-        match self.stages.iter_mut().find(|own| own.id == stage.id) {
-            Some(own) => *own = stage,
-            None => self.stages.push(stage),
-        }
-    }
-
-    /// Has the Docker daemon read something else than its files say, and has it not read what they are going to say?
-    pub(crate) fn daemon(&self, host: &dyn HostRead) -> (bool, bool) {
-        let other = prove::has_read_other(host, self);
-        (other, other || prove::is_written(host, self))
-    }
-
-    /// Leaves out what was noticed of files that were put back; what failed, and what proxy and servers say, holds.
-    fn files_are_back(&mut self) {
-        let asked = |own: &Finding| {
-            own.path == Some(Via::Proxy.as_str())
-                || [Mysql::META, Redis::META].iter().any(|of| of.ids.contains(&own.id))
-        };
-        let planned = self.findings.split_off(self.before_plan.min(self.findings.len()));
-        self.findings.extend(planned.into_iter().filter(|own| own.status == Status::Fail || asked(own)));
-    }
-
-    /// Names the stage that a problem has ended, where none says so itself.
-    pub(crate) fn ended(&mut self, problem: &Problem) {
-        let is_failed = self.stages.iter().any(|stage| stage.state == StageState::Failed);
-        if is_failed || problem.id == id::CANCELLED {
-            return;
-        }
-        let waits = |id: &StageId| {
-            self.stages.iter().find(|stage| stage.id == *id).is_none_or(|stage| stage.state == StageState::Pending)
-        };
-        let first = StageId::ALL.into_iter().find(waits);
-        let of_host = first == Some(StageId::Settings) && problem.kind != Kind::Settings;
-        if let Some(id) = if of_host { Some(StageId::Preflight) } else { first } {
-            self.note(Stage::idle(id, StageState::Failed, problem.message.clone()));
-        }
-    }
-
-    /// The report of a command that ended so. Of a failed run that left nothing behind, neither changes nor next steps are
-    /// told.
-    pub(crate) fn report<'t>(
-        &'t self,
-        command: &'t str,
-        outcome: &'t Result<Outcome, Problem>,
-        person: &'t Person,
-    ) -> Report<'t> {
-        let error = outcome.as_ref().err();
-        let keeps = |problem: &Problem| matches!(problem.host_state, HostState::Changed | HostState::Committed);
-        let (changes, next_steps) = match error {
-            Some(problem) if !keeps(problem) => (&[][..], &[][..]),
-            _ => (&self.plan.changes[..], &self.plan.next_steps[..]),
-        };
-        Report {
-            command,
-            outcome: outcome.as_ref().map_or_else(Outcome::of, |outcome| *outcome),
-            run: self.run.as_deref(),
-            os: self.platform.as_ref().map(|platform| &platform.os),
-            changes,
-            containers: &self.containers,
-            stages: &self.stages,
-            findings: &self.findings,
-            next_steps,
-            for_good: !self.for_good.is_empty(),
-            routes: &self.routes,
-            error,
-            redactor: &self.redactor,
-            person,
-        }
-    }
 }
 
 /// A run of `prepare` or `reconfigure`.

@@ -48,7 +48,7 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
         }
     }
     if consumer.consumer == Who::PackageManager {
-        return of_manager(consumer, target);
+        return of_manager(consumer, client, target);
     }
     let environment = environment(consumer);
     let asked = client.asked_in(target, &environment);
@@ -79,7 +79,7 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
 }
 
 /// Package managers have settings without lists; some hosts have a rule of their own.
-fn of_manager(consumer: &Consumer, target: &Target) -> Taken {
+fn of_manager(consumer: &Consumer, client: &Client, target: &Target) -> Taken {
     let host = target.host.to_string();
     if consumer.direct.iter().any(|own| own.eq_ignore_ascii_case(&host)) {
         return Taken { way: Way::Direct, via: None, at: None, rule: format!("a rule of its own for {host}") };
@@ -91,7 +91,11 @@ fn of_manager(consumer: &Consumer, target: &Target) -> Taken {
     }
     match consumer.proxy(target.tls) {
         Some(value) => {
-            Taken { way: Way::Proxy, via: via(&value.shown), at: place(consumer, names[0]), rule: String::new() }
+            let taken = Taken { way: Way::Proxy, via: None, at: place(consumer, names[0]), rule: String::new() };
+            match client.refuses(&value.shown) {
+                Some(why) => Taken { way: Way::None, rule: why.to_owned(), ..taken },
+                None => Taken { via: via(&value.shown), ..taken },
+            }
         }
         None => Taken { way: Way::Direct, via: None, at: None, rule: "its configuration names no proxy".to_owned() },
     }
