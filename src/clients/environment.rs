@@ -77,6 +77,16 @@ impl Client {
         &self.reads.no_proxy
     }
 
+    /// The port of a proxy of this scheme that names none; `None`: it is not known.
+    pub fn usual_port(&self, scheme: &str) -> Option<u16> {
+        match scheme {
+            "http" => Some(self.reads.no_port.unwrap_or(80)),
+            "https" => Some(443),
+            scheme if scheme.starts_with("socks") => Some(1080),
+            _ => None,
+        }
+    }
+
     /// Why it does not take this for a proxy; `None`: it does.
     pub fn refuses(&self, proxy: &str) -> Option<&'static str> {
         let refused = self.reads.schemeless == Schemeless::Error && !proxy.contains("://");

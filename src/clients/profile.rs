@@ -47,6 +47,7 @@ pub(super) struct Reads {
     pub(super) empty_no_proxy: Option<Empty>,
     pub(super) cgi: Cgi,
     pub(super) schemeless: Schemeless,
+    pub(super) no_port: Option<u16>,
     pub(super) instead: Option<String>,
     /// The list is what a property was set to, so it counts although no variable is read.
     #[serde(default)]

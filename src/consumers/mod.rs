@@ -201,6 +201,9 @@ pub(crate) struct Consumer {
     /// Hosts that it asks directly by rules of their own, which are no list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) direct: Vec<String>,
+    /// All its rules for some of its requests.
+    #[serde(skip)]
+    pub(crate) rules: Vec<OwnRule>,
     /// Files that would decide something, were they not closed to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) closed: Vec<Closed>,
@@ -260,6 +263,23 @@ pub(crate) struct Closed {
     pub(crate) names: Vec<String>,
 }
 
+/// A rule of a package manager for some of its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnRule {
+    /// For which: `the repository site`.
+    pub(crate) whom: Text,
+    /// The host, where it is for one.
+    pub(crate) host: Option<String>,
+    /// Only for https, or for http as well as for https that has no rule of its own; `None`: there is no such difference.
+    pub(crate) tls: Option<bool>,
+    /// Through which proxy; `Some(None)`: directly; `None`: the files do not tell.
+    pub(crate) way: Option<Option<ProxyValue>>,
+    /// The line that says so, as a person looks it up.
+    pub(crate) at: String,
+    /// The same line.
+    pub(crate) place: sight::Place,
+}
+
 /// Requests that have a proxy of their own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -271,6 +291,9 @@ pub(crate) struct Exception {
     pub(crate) variable: Option<String>,
     /// The line that says so.
     pub(crate) at: String,
+    /// The same line, where it is one.
+    #[serde(skip)]
+    pub(crate) place: Option<sight::Place>,
     /// The proxy; `None`: the files do not tell.
     pub(crate) value: Option<ProxyValue>,
 }
@@ -419,6 +442,7 @@ impl Consumer {
             model: None,
             exceptions: Vec::new(),
             direct: Vec::new(),
+            rules: Vec::new(),
             closed: Vec::new(),
             astray: Vec::new(),
             unread: Vec::new(),

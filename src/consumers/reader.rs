@@ -122,8 +122,11 @@ impl<'a> FileProbe<'a> {
         }
         // A model tells of whatever a file sets; what is neither a proxy nor a list is nobody's business here.
         let others = sights.iter().filter(|(name, _)| is_other(name));
-        let others: Vec<(&str, &str, String)> = others
-            .filter_map(|(name, sight)| Some((name.as_str(), sight.value()?, self.decided(sight.at()).shown)))
+        let others: Vec<(&str, &str, String, Option<Place>)> = others
+            .filter_map(|(name, sight)| {
+                let at = sight.at();
+                Some((name.as_str(), sight.value()?, self.decided(at).shown, Some(at.clone())))
+            })
             .collect();
         self.others(&mut consumer, others);
         consumer
@@ -133,12 +136,12 @@ impl<'a> FileProbe<'a> {
     pub(super) fn others<'v>(
         &mut self,
         consumer: &mut Consumer,
-        values: impl IntoIterator<Item = (&'v str, &'v str, String)>,
+        values: impl IntoIterator<Item = (&'v str, &'v str, String, Option<Place>)>,
     ) {
-        for (name, value, at) in values {
+        for (name, value, at, place) in values {
             if let Some(value) = self.value(value) {
                 let (whom, variable) = (text!("{}", own(name)), Some(name.to_owned()));
-                consumer.exceptions.push(Exception { whom, variable, at, value: Some(value) });
+                consumer.exceptions.push(Exception { whom, variable, at, place, value: Some(value) });
             }
         }
     }
@@ -148,7 +151,8 @@ impl<'a> FileProbe<'a> {
         self.fill(consumer, |name| environment::value(variables, name).map(str::to_owned));
         let source = consumer.source.clone();
         let others = ALL_NAMES.iter().filter(|name| is_other(name));
-        let others = others.filter_map(|name| Some((*name, environment::value(variables, name)?, source.clone())));
+        let others =
+            others.filter_map(|name| Some((*name, environment::value(variables, name)?, source.clone(), None)));
         self.others(consumer, others);
     }
 

@@ -13,7 +13,7 @@ use crate::host::{HostWrite, View};
 use crate::plan::{Change, Plan};
 use crate::problem::Problem;
 use crate::report::Outcome;
-use crate::routes::{Routes, Site};
+use crate::routes::{self, Known, Routes, Site};
 use crate::sandbox::File;
 use crate::settings::Layer;
 use crate::targets;
@@ -64,6 +64,8 @@ impl TakeBack<'_> {
         }
         if !nothing {
             context.routes = routes(self.host, &context.plan.changes).unwrap_or_default();
+            let known = Known { proxied: true, inspects: false, told: &[] };
+            context.findings.extend(routes::judge(&context.routes, &known));
         }
         self.around.foresee(context)?;
         self.options.ignored.apply(&mut context.findings);

@@ -48,6 +48,7 @@ impl Report<'_> {
         if matches!(self.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
             report["routes"] = routes(self.routes, self.redactor).into();
             report["ways"] = self.routes.rows.len().into();
+            report["ways_unknown"] = self.routes.untold().into();
         }
         report
     }

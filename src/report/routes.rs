@@ -19,7 +19,12 @@ pub(crate) fn human(routes: &Routes, all: bool, redactor: &Redactor, paint: Pain
     if routes.rows.is_empty() {
         return String::new();
     }
-    let mut text = format!("{}\n", paint.bold(&format!("{changed} of {} ways out change", routes.rows.len())));
+    let untold = match routes.untold() {
+        0 => String::new(),
+        more => format!(", and of {more} it cannot be told"),
+    };
+    let head = format!("{changed} of {} ways out change{untold}", routes.rows.len());
+    let mut text = format!("{}\n", paint.bold(&head));
     let groups = groups(routes, all, redactor);
     let most = if all { groups.len() } else { MOST };
     for group in groups.iter().take(most) {
@@ -82,7 +87,11 @@ fn groups(routes: &Routes, all: bool, redactor: &Redactor) -> Vec<Group> {
 /// `direct -> proxy.corp.example:3128`
 fn turn(row: &Row) -> String {
     let (before, after) = (side(&row.before), side(&row.after));
-    if row.changes() { format!("{before} -> {after}") } else { format!("{after}, as before") }
+    match (row.changes(), row.after.way) {
+        (true, _) => format!("{before} -> {after}"),
+        (false, Way::Unknown) => after,
+        (false, _) => format!("{after}, as before"),
+    }
 }
 
 fn side(taken: &Taken) -> String {
@@ -91,6 +100,6 @@ fn side(taken: &Taken) -> String {
         (None, Way::Proxy) => "a proxy".to_owned(),
         (None, Way::Direct) => "direct".to_owned(),
         (None, Way::None) => "nobody asks".to_owned(),
-        (None, Way::Unknown) => "unknown".to_owned(),
+        (None, Way::Unknown) => "not known".to_owned(),
     }
 }

@@ -4,23 +4,38 @@
 //! turned, and of several the one that turns the fewest others beside it is taken.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::pairs::{Pair, pairs};
-use super::{Routes, Row, Site, Taken, Way, asks, taken, way};
+use super::site::internal;
+use super::{More, Routes, Row, Site, Taken, Way, asks, taken, way};
 use crate::clients::{self, By, Client, Route, Target};
 use crate::consumers::mend::{Form, Wish, edited, form};
 use crate::consumers::{Consumer, ConsumersFacts, State, Who, files_of, sight::Place};
 use crate::envfile::Syntax;
-use crate::plan::{Change, Draft, PlannedHost};
-use crate::redact::MASK;
+use crate::plan::{Change, Draft};
+use crate::redact::{self, MASK};
 use crate::settings::Proxies;
+use crate::text;
+use crate::text::Text;
 use crate::vendor::prod_env;
+
+/// No edit is tried in a larger file, and none of a longer list.
+const LARGEST: usize = 256 << 10;
+
+/// No edit is tried after this time.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Hosts of lists that are looked at beside the catalogue.
+const HOSTS: usize = 100;
 
 /// An edit that turns a way.
 pub(crate) struct Edit {
     pub(crate) change: Change,
-    /// The first line that differs, counted from 1.
+    /// The line that is edited or comes in, counted from 1.
     pub(crate) line: usize,
+    /// What it says then: `no_proxy=a,b`.
+    pub(crate) says: Text,
     /// The way after it.
     pub(crate) after: Taken,
     /// The other ways that it turns.
@@ -31,6 +46,9 @@ pub(crate) struct Edit {
 struct Candidate {
     path: PathBuf,
     bytes: Vec<u8>,
+    /// `None`: it comes in.
+    line: Option<usize>,
+    says: Text,
 }
 
 /// Finds it.
@@ -49,29 +67,45 @@ pub(super) fn find(
     let own = |pairs: &[Pair<'_>]| pairs.iter().position(|other| other.shares(pair));
     let consumer = own(&same).and_then(|at| same[at].before).filter(|own| own.state == State::Seen);
     let consumer = consumer.ok_or("what it gets is not known from its files")?;
-    if !taken(consumer, client, target).is_same(now) {
+    let by_files = taken(consumer, client, target);
+    if now.way == Way::Unknown || by_files.way == Way::Unknown {
+        return Err("its files are not understood to the end, so none can be tried");
+    }
+    if !by_files.is_same(now) {
         return Err("it was asked, and does otherwise than its files say");
+    }
+    let began = Instant::now();
+    let mut more: Vec<Target> = [false, true].map(|tls| Target { tls, ..target.clone() }).to_vec();
+    for host in modelled.consumers.iter().flat_map(|own| internal(own)) {
+        if more.len() < HOSTS && !more.contains(&host) {
+            more.push(host);
+        }
     }
     let candidates = candidates(site, consumer, (client, now), target, proxies)?;
     let asked = asks::urls(&site.endpoints());
     let curl = clients::curl_of(site.host.host);
     let mut best: Option<Edit> = None;
-    for Candidate { path, bytes } in candidates {
+    for Candidate { path, bytes, line, says } in candidates {
+        if began.elapsed() > DEADLINE {
+            break;
+        }
         let mut draft = Draft::new(site.host);
         if draft.put(&path, bytes, 0o644, Vec::new()).is_err() {
             continue;
         }
         let Some(change) = draft.plan.changes.pop() else { continue };
         let then = site.observe(std::slice::from_ref(&change), None);
-        let Some((after, also)) = turned(&modelled, &then, pair, (client, target), &asked, curl) else { continue };
+        let Some((after, also)) = turned(&modelled, &then, pair, (client, target), (&asked, &more), curl) else {
+            continue;
+        };
         if after.way == now.way || after.way == Way::Unknown || after.way == Way::None {
             continue;
         }
         let size = |change: &Change| change.old_bytes().len().abs_diff(change.new_bytes().len());
         let is_smaller = |known: &Edit| (also.len(), size(&change)) < (known.also.len(), size(&known.change));
         if best.as_ref().is_none_or(is_smaller) {
-            let line = first_difference(&change);
-            best = Some(Edit { change, line, after, also });
+            let line = line.unwrap_or_else(|| first_difference(&change));
+            best = Some(Edit { change, line, says, after, also });
         }
     }
     best.ok_or("no edit of a single line that was tried turns it")
@@ -83,10 +117,10 @@ fn turned(
     then: &ConsumersFacts,
     pair: &Pair<'_>,
     (client, target): (&'static Client, &Target),
-    asked: &[asks::Asked],
+    (asked, more): (&[asks::Asked], &[Target]),
     curl: Option<&'static Client>,
 ) -> Option<(Taken, Vec<Row>)> {
-    let routes = Routes::between(before, then, asked, std::slice::from_ref(target), curl);
+    let routes = Routes::between(before, then, asked, More::These(more), curl);
     let is_it = |row: &&Row| row.client.id == client.id && row.target == *target && row.is_of(pair);
     let own = routes.more.iter().find(is_it)?.after.clone();
     let others = routes.rows.iter().chain(&routes.more).filter(|row| row.changes() && !is_it(row));
@@ -122,8 +156,10 @@ fn candidates(
     match (&asked.route, asked.proxy) {
         (Route::Proxy { .. }, Some((proxy, _))) => {
             match asked.no_proxy {
-                Some((_, list)) if list.contains(MASK) => {}
-                Some((name, list)) => found.extend(trial.line(name, Some(format!("{list},{host}")))),
+                Some((name, list)) if trial.is_spelled(name, list) => {
+                    found.extend(trial.line(name, Some(format!("{list},{host}"))));
+                }
+                Some(_) => {}
                 None => {
                     let name = client.list_names().first().ok_or("this client has no list")?;
                     let beside = way::decided(consumer, proxy).and_then(|own| own.place.as_ref());
@@ -134,8 +170,8 @@ fn candidates(
         }
         (Route::Direct(By::Member(_)), _) => {
             let (name, list) = asked.no_proxy.ok_or("no list decides it")?;
-            if list.contains(MASK) {
-                return Err("the list holds what looks like a login");
+            if !trial.is_spelled(name, list) {
+                return Err("its list does not stand in one line as it is");
             }
             let left = without(client, target, list).ok_or("no member can be taken out of the list")?;
             found.extend(trial.line(name, Some(left).filter(|left| !left.is_empty())));
@@ -157,13 +193,9 @@ fn candidates(
 
 /// The list without the members that take the target from the proxy; `None`: there is none of them.
 fn without(client: &Client, target: &Target, list: &str) -> Option<String> {
-    let mut left: Vec<&str> = list.split(',').collect();
-    let before = left.len();
-    while let Route::Direct(By::Member(member)) = client.route(target, &left.join(",")) {
-        let at = left.iter().position(|own| own.trim().eq_ignore_ascii_case(&member) || own.trim() == member)?;
-        left.remove(at);
-    }
-    (left.len() < before).then(|| left.join(","))
+    let stays = |member: &&str| !client.route(target, member).is_direct();
+    let left: Vec<&str> = list.split(',').filter(stays).collect();
+    (left.len() < list.split(',').count()).then(|| left.join(","))
 }
 
 /// Makes candidates for one consumer.
@@ -183,14 +215,39 @@ impl Trial<'_> {
         }
     }
 
-    /// The line that decides a variable with another value, or without it.
+    /// The line that decides a variable.
+    fn place(&self, name: &str) -> Option<&Place> {
+        let of_others = || self.consumer.exceptions.iter().find(|own| own.variable.as_deref() == Some(name));
+        let decided = way::decided(self.consumer, name).map(|own| own.place.as_ref());
+        decided.unwrap_or_else(|| of_others()?.place.as_ref()).filter(|place| place.line > 0)
+    }
+
+    /// Does the line that decides a list hold it as it is? What is put together on the way cannot be written back.
+    fn is_spelled(&self, name: &str, list: &str) -> bool {
+        let Some(place) = self.place(name).filter(|_| !list.contains(MASK) && list.len() < LARGEST) else {
+            return false;
+        };
+        let bytes = self.read(&place.path).unwrap_or_default();
+        let line = bytes.split(|byte| *byte == b'\n').nth(place.line - 1).unwrap_or_default();
+        memchr::memmem::find(line, list.as_bytes()).is_some()
+    }
+
+    /// That line with another value, or without it.
     fn line(&self, name: &str, value: Option<String>) -> Option<Candidate> {
-        let Place { path, line } = way::decided(self.consumer, name)?.place.clone().filter(|place| place.line > 0)?;
+        let Place { path, line } = self.place(name)?.clone();
         self.edit(&path, Wish { name: name.to_owned(), value, line: Some(line) })
     }
 
-    /// A line more in a file.
+    /// A line more in a file that does not give the variable yet.
     fn added(&self, path: &Path, name: &str, value: &str) -> Option<Candidate> {
+        let bytes = self.read(path)?;
+        let active = |line: &[u8]| {
+            let line = line.trim_ascii_start();
+            !line.starts_with(b"#") && memchr::memmem::find(line, name.as_bytes()).is_some()
+        };
+        if bytes.split(|byte| *byte == b'\n').any(active) {
+            return None;
+        }
         self.edit(path, Wish { name: name.to_owned(), value: Some(value.to_owned()), line: None })
     }
 
@@ -200,13 +257,19 @@ impl Trial<'_> {
         } else {
             form(self.consumer.consumer, path)?
         };
+        let says = match &wish.value {
+            Some(value) => text!("{}={}", wish.name.as_str(), redact::url_text(&redact::list(value))),
+            None => text!("without {}", wish.name.as_str()),
+        };
+        let line = wish.line;
         let old = self.read(path)?;
         let bytes = edited(form, &old, &[wish])?;
-        Some(Candidate { path: path.to_path_buf(), bytes })
+        Some(Candidate { path: path.to_path_buf(), bytes, line, says })
     }
 
     fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        crate::host::HostRead::read(&PlannedHost::new(self.site.host, &[]), path).ok().map(Option::unwrap_or_default)
+        let read = self.site.host.host.read(path).ok().map(Option::unwrap_or_default);
+        read.filter(|bytes| bytes.len() < LARGEST)
     }
 
     /// A package manager has no variables, and apt a rule for each host.
@@ -215,21 +278,43 @@ impl Trial<'_> {
         let scheme = if target.tls { "https" } else { "http" };
         let own_files = files_of(self.site.host, self.site.platform, self.site.home, Who::PackageManager);
         let path = own_files.first().ok_or("its files are not known")?;
+        let without_rule = way::own_rule(self.consumer, target).filter(|rule| rule.host.is_some());
+        if let Some(rule) = without_rule.filter(|_| now.way == Way::Direct) {
+            return self
+                .taken_out(&rule.place)
+                .map(|own| vec![own])
+                .ok_or("its rule does not stand in a line of its own");
+        }
         let line = match now.way {
-            Way::Proxy if is_apt => format!("Acquire::{scheme}::Proxy::{} \"DIRECT\";\n", target.host),
+            Way::Proxy if is_apt => format!("Acquire::{scheme}::Proxy::{} \"DIRECT\";", target.host),
             Way::Direct if is_apt => {
                 let proxy = if target.tls { &proxies.https } else { &proxies.http };
                 let url = proxy.as_ref().ok_or("no proxy is known: name it with --proxy")?;
-                format!("Acquire::{scheme}::Proxy \"{}\";\n", url.value.render())
+                format!("Acquire::{scheme}::Proxy \"{}\";", url.value.render())
             }
             _ => return Err("dnf and yum have no rule for a single host"),
         };
-        let mut bytes = self.read(path).unwrap_or_default();
+        let says = text!("{}", redact::redact_line(&line));
+        let mut bytes = self.read(path).ok_or("its file cannot be read, or is too large")?;
         if bytes.last().is_some_and(|last| *last != b'\n') {
             bytes.push(b'\n');
         }
         bytes.extend(line.as_bytes());
-        Ok(vec![Candidate { path: path.clone(), bytes }])
+        bytes.push(b'\n');
+        Ok(vec![Candidate { path: path.clone(), bytes, line: None, says }])
+    }
+
+    /// A file without one line that is a statement by itself.
+    fn taken_out(&self, place: &Place) -> Option<Candidate> {
+        let old = self.read(&place.path)?;
+        let mut lines: Vec<&[u8]> = old.split_inclusive(|byte| *byte == b'\n').collect();
+        let at = place.line.checked_sub(1).filter(|at| *at < lines.len())?;
+        let gone = lines.remove(at).trim_ascii();
+        let is_whole = gone.starts_with(b"Acquire::")
+            && gone.ends_with(b";")
+            && gone.iter().filter(|own| **own == b';').count() == 1;
+        let says = "without this line".into();
+        is_whole.then(|| Candidate { path: place.path.clone(), bytes: lines.concat(), line: Some(place.line), says })
     }
 }
 

@@ -2,14 +2,16 @@
 
 use super::edit::{self, Edit};
 use super::pairs::{Pair, pairs};
-use super::{Site, Taken, clients_of, taken, way};
+use super::{Site, Taken, Way, clients_of, taken, way};
 use crate::clients::{self, By, Client, Route, Target};
+use crate::consumers::sight::Place;
 use crate::consumers::{Consumer, State, Who, judge};
 use crate::redact;
 use crate::settings::Proxies;
-use crate::text::{Text, clean};
+use crate::text;
+use crate::text::{Text, clean, own};
 
-/// More of a line is not shown.
+/// More of a value is not shown.
 const LONGEST: usize = 200;
 
 /// A link of the chain of causes.
@@ -19,8 +21,8 @@ pub(crate) struct Link {
     pub(crate) path: Option<String>,
     /// Its line, counted from 1.
     pub(crate) line: Option<usize>,
-    /// The line without secrets, or the rule.
-    pub(crate) text: String,
+    /// What the line gives, without secrets, or the rule.
+    pub(crate) text: Text,
 }
 
 /// The way of one request, explained.
@@ -53,8 +55,8 @@ pub(crate) fn explain(
     let is_live = site.host.host.is_live();
     let facts = site.observe(&[], is_live.then_some(&[][..]));
     let all = pairs(&facts, &facts);
-    let own: Vec<&Pair<'_>> = all.iter().filter(|pair| pair.who == who && pair.before.is_some()).collect();
-    let pair = own.iter().find(|pair| part.is_none_or(|part| pair.is_called(part)));
+    let of_who: Vec<&Pair<'_>> = all.iter().filter(|pair| pair.who == who && pair.before.is_some()).collect();
+    let pair = of_who.iter().find(|pair| part.is_none_or(|part| pair.is_called(part)));
     let (pair, consumer) = pair.and_then(|pair| Some((pair, pair.consumer()?))).ok_or("there is none on this host")?;
     if consumer.state == State::Skipped {
         return Err(consumer.why.clone().unwrap_or_else(|| "there is none on this host".into()));
@@ -63,7 +65,7 @@ pub(crate) fn explain(
     let ways: Vec<(&'static Client, Taken)> =
         clients_of(consumer, curl).into_iter().map(|client| (client, taken(consumer, client, target))).collect();
     let (client, first) = ways.first().ok_or("it asks for nothing")?;
-    let others = own.iter().filter(|other| !std::ptr::eq(**other, *pair)).map(|other| other.called()).collect();
+    let others = of_who.iter().filter(|other| !std::ptr::eq(**other, *pair)).map(|other| other.called()).collect();
     Ok(Explained {
         who,
         name: judge::who(consumer),
@@ -77,50 +79,70 @@ pub(crate) fn explain(
 
 /// The lines that decide, then what the client makes of them.
 fn chain(site: &Site<'_>, consumer: &Consumer, client: &Client, target: &Target, taken: &Taken) -> Vec<Link> {
-    let mut links = Vec::new();
-    let mut push = |link: Link| {
-        if !links.contains(&link) {
-            links.push(link);
-        }
-    };
     let environment = way::environment(consumer);
     let asked = client.asked_in(target, &environment);
-    let names: Vec<&str> = match consumer.consumer {
-        Who::PackageManager if target.tls => vec!["https_proxy"],
-        Who::PackageManager => vec!["http_proxy"],
-        _ => [asked.proxy, asked.no_proxy].into_iter().flatten().map(|(name, _)| name).collect(),
-    };
-    names.into_iter().filter_map(|name| link(site, consumer, name)).for_each(&mut push);
-    // A line that takes a variable away, or is not understood, decides as well.
-    let quiet = consumer.decided.iter().filter(|(name, decided)| {
-        let read = client.proxy_names(target.tls).contains(*name);
-        read && (decided.taken || consumer.unknown.contains_key(*name))
-    });
-    quiet.filter_map(|(name, _)| link(site, consumer, name)).for_each(&mut push);
-    let rule = match (&asked.route, taken.rule.as_str()) {
-        (Route::Direct(By::Member(member)), _) if consumer.consumer != Who::PackageManager => {
-            format!("the member {} stands for {}", redact::list(member), target.host)
+    let mut links: Vec<Link> = Vec::new();
+    let is_manager = consumer.consumer == Who::PackageManager;
+    if is_manager && let Some(rule) = way::own_rule(consumer, target) {
+        let value = match &rule.way {
+            Some(Some(value)) => value.text(),
+            Some(None) => "no proxy".into(),
+            None => "it cannot be told".into(),
+        };
+        links.push(at(site, Some(&rule.place), &rule.at, text!("{}: {}", rule.whom.clone(), value)));
+    } else {
+        let of_manager = if target.tls { "https_proxy" } else { "http_proxy" };
+        let counts = [asked.proxy, asked.no_proxy].into_iter().flatten().map(|(name, _)| name);
+        let names: Vec<&str> = if is_manager { vec![of_manager] } else { counts.collect() };
+        // A line that takes a variable away, or is not understood, decides as well.
+        let read =
+            |name: &&String| client.proxy_names(target.tls).contains(*name) || client.list_names().contains(*name);
+        let quiet = consumer.decided.iter().filter(|(name, own)| own.taken || consumer.unknown.contains_key(*name));
+        let quiet = quiet.map(|(name, _)| name).filter(read).map(String::as_str);
+        for link in names.iter().copied().chain(quiet).filter_map(|name| link(site, consumer, name)) {
+            if !links.contains(&link) {
+                links.push(link);
+            }
         }
-        (_, "") if consumer.consumer == Who::PackageManager => "it has no rule of its own for this host".to_owned(),
-        (_, "") if asked.no_proxy.is_some() => "no member of its list matches".to_owned(),
-        (_, "") => "it has no list of hosts that are reached directly".to_owned(),
-        (_, rule) => rule.to_owned(),
-    };
-    if links.is_empty() {
-        links.push(Link { path: Some(consumer.source.clone()), line: None, text: "names no proxy for it".to_owned() });
     }
-    links.push(Link { path: None, line: None, text: format!("{}: {rule}", client.id) });
+    let rule: Text = match (&asked.route, taken.rule.as_str()) {
+        (Route::Direct(By::Member(member)), _) if taken.by_member => {
+            text!("the member {} stands for {}", redact::list(member), target.host.to_string())
+        }
+        (_, "") if is_manager => "it has no rule of its own for this host".into(),
+        (_, "") if asked.no_proxy.is_some() => "no member of its list matches".into(),
+        (_, "") => "it has no list of hosts that are reached directly".into(),
+        (_, rule) => text!("{}", rule),
+    };
+    if links.is_empty() && taken.way == Way::Direct {
+        let text = "names no proxy for it".into();
+        links.push(Link { path: Some(consumer.source.clone()), line: None, text });
+    }
+    links.push(Link { path: None, line: None, text: text!("{}: {}", own(client.id.as_str()), rule) });
     links
 }
 
+/// The line that gives a variable, with what it gives.
 fn link(site: &Site<'_>, consumer: &Consumer, name: &str) -> Option<Link> {
-    let decided = way::decided(consumer, name)?;
-    let Some(place) = decided.place.as_ref().filter(|place| place.line > 0) else {
-        return Some(Link { path: Some(decided.shown.clone()), line: None, text: name.to_owned() });
+    let of_others = || consumer.exceptions.iter().find(|own| own.variable.as_deref() == Some(name));
+    let (place, shown, taken) = match way::decided(consumer, name) {
+        Some(decided) => (decided.place.as_ref(), &decided.shown, decided.taken),
+        None => of_others().map(|own| (own.place.as_ref(), &own.at, false))?,
     };
-    let bytes = site.host.host.read(&place.path).ok().flatten().unwrap_or_default();
-    let line = bytes.split(|byte| *byte == b'\n').nth(place.line.saturating_sub(1)).unwrap_or_default();
-    let text = redact::redact_line(&String::from_utf8_lossy(line));
-    let path = site.host.host.shown(&place.path).display().to_string();
-    Some(Link { path: Some(path), line: Some(place.line), text: clean(&text, LONGEST) })
+    let text = match consumer.unknown.get(name) {
+        Some(why) => text!("{}: {}", name, why.clone()),
+        None if taken => text!("{} is taken away", name),
+        None => text!("{}={}", name, clean(&redact::list(&way::value(consumer, name)?), LONGEST)),
+    };
+    Some(at(site, place, shown, text))
+}
+
+fn at(site: &Site<'_>, place: Option<&Place>, shown: &str, text: Text) -> Link {
+    match place.filter(|place| place.line > 0) {
+        Some(place) => {
+            let path = site.host.host.shown(&place.path).display().to_string();
+            Link { path: Some(path), line: Some(place.line), text }
+        }
+        None => Link { path: Some(shown.to_owned()), line: None, text },
+    }
 }

@@ -39,6 +39,7 @@ const KINDS: [Kind; 4] = [
             known.proxied
                 && row.endpoint.as_deref().is_some_and(required)
                 && (row.before.way, row.after.way) == (Way::Proxy, Way::Direct)
+                && row.after.by_member
         },
         title: "turn from the proxy to the direct way, to hosts that are required",
         cause: "this host has a proxy because it has no way of its own",
@@ -62,9 +63,9 @@ const KINDS: [Kind; 4] = [
             let has_lists = row.who.profile().has_lists();
             has_lists && row.endpoint.is_none() && (row.before.way, row.after.way) == (Way::Direct, Way::Proxy)
         },
-        title: "turn to the proxy, to hosts that a list keeps from it now",
+        title: "turn to the proxy, to hosts that the consumer's own list keeps from it now",
         cause: "names of a site's own are often not known to its proxy",
-        advice: "keep the members of the list: --no-proxy instead of --no-proxy-only",
+        advice: "have these members in the new list, too: --no-proxy adds to what there is, --no-proxy-only has nothing else",
     },
     Kind {
         id: ids::WAY_DECRYPTED,
@@ -73,8 +74,8 @@ const KINDS: [Kind; 4] = [
             let of_agent = |own: &Endpoint| own.component != Component::Product && own.must_not_be_decrypted();
             known.inspects
                 && row.endpoint.as_deref().is_some_and(of_agent)
-                && row.before.way == Way::Direct
                 && row.after.way == Way::Proxy
+                && row.changes()
         },
         title: "turn to a proxy that decrypts, to hosts that refuse what was decrypted",
         cause: "agent and Collector take no other certificate than the platform's own, whether an authority is trusted or not",

@@ -59,6 +59,15 @@ pub(crate) struct Routes {
     more: Vec<Row>,
 }
 
+/// What is asked for beside the catalogue.
+#[derive(Clone, Copy)]
+enum More<'m> {
+    /// What each consumer's own list keeps from the proxy before, by its most usual client.
+    OwnLists,
+    /// These, by every client.
+    These(&'m [Target]),
+}
+
 /// One way.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -103,7 +112,7 @@ impl Routes {
         before: &ConsumersFacts,
         after: &ConsumersFacts,
         asked: &[asks::Asked],
-        more: &[Target],
+        more: More<'_>,
         curl: Option<&'static Client>,
     ) -> Self {
         let mut routes = Self::default();
@@ -124,14 +133,20 @@ impl Routes {
                 after: of(pair.after, client, target),
                 readers: readers.clone(),
             };
-            let own_rules = [pair.before, pair.after].into_iter().flatten().flat_map(way::direct_hosts);
-            let mut own_rules: Vec<Target> = own_rules.collect();
+            let sides = [pair.before, pair.after];
+            let mut own_rules: Vec<Target> = sides.into_iter().flatten().flat_map(way::hosts_of_rules).collect();
             own_rules.dedup();
-            for client in clients_of(consumer, curl) {
+            let clients = clients_of(consumer, curl);
+            for client in &clients {
                 let asked = asked.iter().filter(|own| asks::is_asked(pair.who, &own.endpoint));
                 routes.rows.extend(asked.map(|own| row(client, &own.target, Some(&own.endpoint))));
                 routes.rows.extend(own_rules.iter().map(|target| row(client, target, None)));
-                routes.more.extend(more.iter().map(|target| row(client, target, None)));
+                if let More::These(targets) = more {
+                    routes.more.extend(targets.iter().map(|target| row(client, target, None)));
+                }
+            }
+            if let (More::OwnLists, Some(before), Some(first)) = (more, pair.before, clients.first()) {
+                routes.more.extend(site::internal(before).iter().map(|target| row(first, target, None)));
             }
         }
         // What is there neither before nor after asks for nothing.
@@ -139,6 +154,11 @@ impl Routes {
         routes.rows.retain(is_there);
         routes.more.retain(is_there);
         routes
+    }
+
+    /// How many of those that stay as they are cannot be told.
+    pub(crate) fn untold(&self) -> usize {
+        self.rows.iter().filter(|row| !row.changes() && row.after.way == Way::Unknown).count()
     }
 
     /// Those that the change turns.

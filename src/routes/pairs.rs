@@ -9,6 +9,8 @@ pub(super) enum Reader {
     Door(String, Door),
     /// A reader of the project's files, and the service that it starts.
     Service(&'static str, Option<String>),
+    /// A crontab of a user.
+    Table(String, String),
     /// A name, or all that have none of their own.
     Named(Option<String>),
 }
@@ -18,6 +20,7 @@ impl Reader {
         match self {
             Self::Door(user, door) => vec![user, door.as_str()],
             Self::Service(dialect, service) => [*dialect].into_iter().chain(service.as_deref()).collect(),
+            Self::Table(user, path) => vec![user, path],
             Self::Named(name) => name.iter().map(String::as_str).collect(),
         }
     }
@@ -40,13 +43,23 @@ impl Pair<'_> {
 
     /// Is it called so: a user, a door, a service, a reader of files, a name?
     pub(super) fn is_called(&self, name: &str) -> bool {
-        self.readers.iter().any(|reader| reader.names().contains(&name))
+        let (user, door) = name.split_once('@').unwrap_or((name, ""));
+        self.readers.iter().any(|reader| {
+            let names = reader.names();
+            names.contains(&name) || (!door.is_empty() && names == [user, door])
+        })
     }
 
-    /// What its first reader is called by.
+    /// What its first reader is called by, and nobody else.
     pub(super) fn called(&self) -> String {
-        let names = self.readers.first().map(Reader::names).unwrap_or_default();
-        names.last().map_or_else(|| self.who.as_str().to_owned(), |name| format!("{}:{name}", self.who.as_str()))
+        let name = match self.readers.first() {
+            Some(Reader::Door(user, door)) => format!("{user}@{}", door.as_str()),
+            Some(Reader::Service(dialect, service)) => service.clone().unwrap_or_else(|| (*dialect).to_owned()),
+            Some(Reader::Table(_, path)) => path.clone(),
+            Some(Reader::Named(Some(name))) => name.clone(),
+            Some(Reader::Named(None)) | None => return self.who.as_str().to_owned(),
+        };
+        format!("{}:{name}", self.who.as_str())
     }
 
     /// Is the first reader of the other one among its own?
@@ -136,7 +149,10 @@ fn of(consumer: &Consumer) -> Vec<Reader> {
         let service = |(dialect, service): &(&'static str, Option<String>)| Reader::Service(dialect, service.clone());
         return consumer.readers.iter().map(service).collect();
     }
-    vec![Reader::Named(consumer.name.clone())]
+    match &consumer.name {
+        Some(user) if consumer.consumer == Who::Cron => vec![Reader::Table(user.clone(), consumer.source.clone())],
+        name => vec![Reader::Named(name.clone())],
+    }
 }
 
 /// The consumer of a reader: its own, else what stands for all.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Routes, asks};
+use ipnet::IpNet;
+
+use super::{More, Routes, asks};
 use crate::clients::{self, Target};
-use crate::consumers::{self, Ask, ConsumersFacts};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts};
 use crate::host::View;
 use crate::net::Time;
 use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, Needs, required_endpoints};
@@ -16,8 +18,11 @@ use crate::sandbox::File;
 use crate::settings::{Layers, NoProxy};
 use crate::system::cloud::Direct;
 
-/// No more hosts of lists are looked at.
-const MOST: usize = 100;
+/// No more hosts of a list are looked at.
+const MOST: usize = 300;
+
+/// A host below a suffix.
+const BELOW: &str = "host.";
 
 /// How long all consumers may take together.
 const DEADLINE: Duration = Duration::from_secs(40);
@@ -58,7 +63,7 @@ impl Site<'_> {
     /// The ways by what consumers get before and after.
     pub(crate) fn ways(&self, before: &ConsumersFacts, after: &ConsumersFacts) -> Routes {
         let curl = clients::curl_of(self.host.host);
-        Routes::between(before, after, &asks::urls(&self.endpoints()), &internal(before), curl)
+        Routes::between(before, after, &asks::urls(&self.endpoints()), More::OwnLists, curl)
     }
 
     /// The endpoints that this host asks for.
@@ -73,14 +78,23 @@ impl Site<'_> {
     }
 }
 
-/// Hosts that lists keep from the proxy now.
-fn internal(before: &ConsumersFacts) -> Vec<Target> {
-    let lists = before.consumers.iter().filter_map(|consumer| consumer.exclusions()).map(NoProxy::found);
-    let is_host = |member: &str| {
-        member.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && member.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+/// Hosts that the list of a consumer keeps from the proxy: its members, one host below each suffix, one of each block.
+pub(super) fn internal(consumer: &Consumer) -> Vec<Target> {
+    let Some(list) = consumer.exclusions().filter(|_| consumer.consumer.profile().has_lists()) else {
+        return Vec::new();
     };
-    let of_list = |list: NoProxy| list.members().filter(|own| is_host(own)).map(str::to_owned).collect::<Vec<_>>();
-    let hosts: BTreeSet<String> = lists.flat_map(of_list).collect();
-    hosts.iter().take(MOST).filter_map(|host| Target::to_host(false, host)).collect()
+    let list = NoProxy::found(list);
+    let mut hosts: BTreeSet<String> = BTreeSet::new();
+    for member in list.members() {
+        let plain = member.trim_start_matches("*.").trim_start_matches('.');
+        let below = if plain == member { String::new() } else { BELOW.to_owned() };
+        let host = match member.parse::<IpNet>() {
+            Ok(block) => block.hosts().next().map(|address| address.to_string()),
+            Err(_) => Some(format!("{below}{plain}")),
+        };
+        // Addresses of credentials are in the catalogue.
+        hosts.extend(host.filter(|host| *host != Needs::get().metadata));
+    }
+    let both = hosts.iter().take(MOST).flat_map(|host| [false, true].map(|tls| Target::to_host(tls, host)));
+    both.flatten().collect()
 }

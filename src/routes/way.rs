@@ -2,7 +2,7 @@
 
 use super::Way;
 use crate::clients::{By, Client, Environment, Host, Route, Target};
-use crate::consumers::{Consumer, Decided, ProxyValue, State, Who};
+use crate::consumers::{Consumer, Decided, OwnRule, ProxyValue, State, Who};
 use crate::redact;
 use crate::settings::ProxyUrl;
 use crate::text::host_port;
@@ -13,21 +13,30 @@ pub(crate) struct Taken {
     pub(crate) way: Way,
     /// `host:port` of the proxy.
     pub(crate) via: Option<String>,
+    /// What is spoken to it: `http`, `socks5`.
+    spoken: Option<String>,
     /// The line that decides, as a person on this machine looks it up.
     pub(crate) at: Option<String>,
     /// The member or the rule that decides; empty: the line says it all.
     pub(crate) rule: String,
+    /// It is a member of a list.
+    pub(super) by_member: bool,
 }
 
 impl Taken {
-    /// Nobody asks.
-    pub(super) fn nobody() -> Self {
-        Self { way: Way::None, via: None, at: None, rule: "it is not there".to_owned() }
+    /// Without a proxy, by a rule.
+    fn by_rule(way: Way, at: Option<String>, rule: impl Into<String>) -> Self {
+        Self { way, via: None, spoken: None, at, rule: rule.into(), by_member: false }
     }
 
-    /// Do both go the same way, through the same proxy?
+    /// Nobody asks.
+    pub(super) fn nobody() -> Self {
+        Self::by_rule(Way::None, None, "it is not there")
+    }
+
+    /// Do both go the same way, through the same proxy in the same manner?
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.way == other.way && self.via == other.via
+        self.way == other.way && self.via == other.via && self.spoken == other.spoken
     }
 
     /// `FILE:LINE`, or the rule where no line decides.
@@ -41,10 +50,9 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
     match consumer.state {
         State::Seen => {}
         State::Skipped | State::NotServed => return Taken::nobody(),
-        State::Refused => return Taken { rule: "it does not start with its files".to_owned(), ..Taken::nobody() },
+        State::Refused => return Taken::by_rule(Way::None, None, "it does not start with its files"),
         State::NeedsRoot | State::Unreadable => {
-            let rule = format!("{} could not be looked at", consumer.source);
-            return Taken { way: Way::Unknown, via: None, at: None, rule };
+            return Taken::by_rule(Way::Unknown, None, format!("{} could not be looked at", consumer.source));
         }
     }
     if consumer.consumer == Who::PackageManager {
@@ -52,53 +60,91 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
     }
     let environment = environment(consumer);
     let asked = client.asked_in(target, &environment);
-    let unknown = |names: &[String]| names.iter().find(|name| consumer.unknown.contains_key(*name)).cloned();
-    let proxy = unknown(client.proxy_names(target.tls));
+    // Names are asked one after the other, so what comes behind the one that counts does not matter.
+    let unknown = |names: &[String], counts: Option<&str>| {
+        let before = names.iter().take_while(|name| Some(name.as_str()) != counts);
+        before.into_iter().find(|name| consumer.unknown.contains_key(*name)).cloned()
+    };
+    let proxy = unknown(client.proxy_names(target.tls), asked.proxy.map(|(name, _)| name));
     // Without a proxy it does not matter what the list says.
-    let list = asked.proxy.and_then(|_| unknown(client.list_names()));
+    let list = asked.proxy.and_then(|_| unknown(client.list_names(), asked.no_proxy.map(|(name, _)| name)));
     if let Some(name) = proxy.or(list).filter(|_| client.reads_environment()) {
-        let rule = format!("what {name} is cannot be told");
-        return Taken { way: Way::Unknown, via: None, at: place(consumer, &name), rule };
+        return Taken::by_rule(Way::Unknown, place(consumer, &name), format!("what {name} is cannot be told"));
     }
     let of_proxy = || asked.proxy.and_then(|(name, _)| place(consumer, name));
     let decided_by = redact::list(asked.route.decided_by());
     match &asked.route {
         Route::Proxy { why } => {
-            let via = asked.proxy.and_then(|(_, url)| via(url));
-            let rule = why.as_deref().map(redact::list).unwrap_or_default();
-            Taken { way: Way::Proxy, via, at: of_proxy(), rule }
+            let at = of_proxy();
+            // An answer tells no line.
+            let known = || format!("{}: {}", consumer.known.as_str(), consumer.source);
+            let rule =
+                why.as_deref().map(redact::list).unwrap_or_else(|| if at.is_none() { known() } else { String::new() });
+            through(client, asked.proxy.map_or("", |(_, url)| url), Taken::by_rule(Way::Proxy, at, rule))
         }
         Route::Direct(By::Member(_)) => {
             let at = asked.no_proxy.and_then(|(name, _)| place(consumer, name));
-            Taken { way: Way::Direct, via: None, at, rule: decided_by }
+            Taken { by_member: true, ..Taken::by_rule(Way::Direct, at, decided_by) }
         }
         // What takes a variable away is the line that decides.
-        Route::Direct(By::Rule(_)) => Taken { way: Way::Direct, via: None, at: None, rule: decided_by },
-        Route::Error { .. } => Taken { way: Way::None, via: None, at: of_proxy(), rule: decided_by },
+        Route::Direct(By::Rule(_)) => Taken::by_rule(Way::Direct, None, decided_by),
+        Route::Error { .. } => Taken::by_rule(Way::None, of_proxy(), decided_by),
     }
 }
 
-/// Package managers have settings without lists; some hosts have a rule of their own.
+/// Through the proxy of this URL.
+fn through(client: &Client, url: &str, taken: Taken) -> Taken {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let scheme = scheme.to_ascii_lowercase();
+    let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let by_http = ProxyUrl::parse(&format!("http://{rest}")).ok();
+    let via = by_http.map(|url| {
+        let host = url.host.to_string();
+        url.port.or_else(|| client.usual_port(&scheme)).map_or(host.clone(), |port| host_port(&host, port))
+    });
+    // What is no URL for us is another proxy where it is another text.
+    let spoken = if via.is_some() { scheme } else { url.to_owned() };
+    Taken { via, spoken: Some(spoken), ..taken }
+}
+
+/// Package managers have settings without lists; some requests have a rule of their own.
 fn of_manager(consumer: &Consumer, client: &Client, target: &Target) -> Taken {
-    let host = target.host.to_string();
-    if consumer.direct.iter().any(|own| own.eq_ignore_ascii_case(&host)) {
-        return Taken { way: Way::Direct, via: None, at: None, rule: format!("a rule of its own for {host}") };
-    }
     let names = if target.tls { ["https_proxy", "http_proxy"] } else { ["http_proxy", "https_proxy"] };
+    if let Some(rule) = own_rule(consumer, target) {
+        let whom = match &rule.host {
+            Some(host) => format!("a rule of its own for {host}"),
+            None => "a repository or a program has a rule of its own".to_owned(),
+        };
+        return match (&rule.way, &rule.host) {
+            (Some(None), Some(_)) => Taken::by_rule(Way::Direct, Some(rule.at.clone()), whom),
+            (Some(Some(value)), Some(_)) => {
+                through(client, &value.shown, Taken::by_rule(Way::Proxy, Some(rule.at.clone()), whom))
+            }
+            // Which requests a repository or a program makes is not known here.
+            _ => Taken::by_rule(Way::Unknown, Some(rule.at.clone()), whom),
+        };
+    }
     if let Some(name) = names.into_iter().find(|name| consumer.unknown.contains_key(*name)) {
-        let rule = format!("what {name} is cannot be told");
-        return Taken { way: Way::Unknown, via: None, at: place(consumer, name), rule };
+        return Taken::by_rule(Way::Unknown, place(consumer, name), format!("what {name} is cannot be told"));
     }
     match consumer.proxy(target.tls) {
-        Some(value) => {
-            let taken = Taken { way: Way::Proxy, via: None, at: place(consumer, names[0]), rule: String::new() };
-            match client.refuses(&value.shown) {
-                Some(why) => Taken { way: Way::None, rule: why.to_owned(), ..taken },
-                None => Taken { via: via(&value.shown), ..taken },
-            }
-        }
-        None => Taken { way: Way::Direct, via: None, at: None, rule: "its configuration names no proxy".to_owned() },
+        Some(value) => match client.refuses(&value.shown) {
+            Some(why) => Taken::by_rule(Way::None, place(consumer, names[0]), why),
+            None => through(client, &value.shown, Taken::by_rule(Way::Proxy, place(consumer, names[0]), "")),
+        },
+        None => Taken::by_rule(Way::Direct, None, "its configuration names no proxy"),
     }
+}
+
+/// The rule of a package manager that comes before its proxy: that for the host, https before http; else one for what may make
+/// the request.
+pub(super) fn own_rule<'c>(consumer: &'c Consumer, target: &Target) -> Option<&'c OwnRule> {
+    let host = target.host.to_string();
+    let of_host = |rule: &&OwnRule| rule.host.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&host));
+    let of_scheme =
+        |tls: bool| consumer.rules.iter().rev().filter(of_host).find(move |rule| rule.tls.is_none_or(|own| own == tls));
+    let by_host = if target.tls { of_scheme(true).or_else(|| of_scheme(false)) } else { of_scheme(false) };
+    by_host.or_else(|| consumer.rules.iter().find(|rule| rule.host.is_none()))
 }
 
 /// The line that decides a variable, in whichever spelling it is told.
@@ -119,22 +165,22 @@ fn place(consumer: &Consumer, name: &str) -> Option<String> {
     }
 }
 
-/// `host:port` of a proxy's URL, whatever is spoken there.
-fn via(url: &str) -> Option<String> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let by_http = ProxyUrl::parse(&format!("http://{rest}")).ok()?;
-    let usual = match scheme.to_ascii_lowercase().as_str() {
-        "http" => Some(80),
-        "https" => Some(443),
-        scheme if scheme.starts_with("socks") => Some(1080),
-        _ => None,
-    };
-    let host = by_http.host.to_string();
-    Some(by_http.port.or(usual).map_or(host.clone(), |port| host_port(&host, port)))
+/// The value of a variable, its password masked.
+pub(super) fn value(consumer: &Consumer, name: &str) -> Option<String> {
+    let of_name = |(own, _): &(String, String)| own.eq_ignore_ascii_case(name);
+    let all: Vec<(String, String)> = variables(consumer).collect();
+    all.iter()
+        .find(|(own, _)| own == name)
+        .or_else(|| all.iter().find(|own| of_name(own)))
+        .map(|(_, value)| value.clone())
 }
 
 /// The variables of a consumer. Passwords are masked, which changes no way.
-pub(crate) fn environment(consumer: &Consumer) -> Environment {
+pub(super) fn environment(consumer: &Consumer) -> Environment {
+    variables(consumer).collect()
+}
+
+fn variables(consumer: &Consumer) -> impl Iterator<Item = (String, String)> {
     let url = |value: &Option<ProxyValue>| value.as_ref().map(|value| value.shown.clone());
     let all = [
         ("http_proxy", url(&consumer.http)),
@@ -144,13 +190,12 @@ pub(crate) fn environment(consumer: &Consumer) -> Environment {
         ("no_proxy", consumer.no_proxy.clone()),
         ("NO_PROXY", consumer.no_proxy_upper.clone()),
     ];
-    let others = consumer.exceptions.iter().filter_map(|own| Some((own.variable.as_deref()?, own.value.clone())));
-    let others = others.map(|(name, value)| (name, url(&value)));
-    all.into_iter().chain(others).filter_map(|(name, value)| Some((name, value?))).collect()
+    let of_others = consumer.exceptions.iter().filter_map(move |own| Some((own.variable.as_deref()?, url(&own.value))));
+    all.into_iter().chain(of_others).filter_map(|(name, value)| Some((name.to_owned(), value?)))
 }
 
-/// Is the host of a package manager's rule?
-pub(super) fn direct_hosts(consumer: &Consumer) -> impl Iterator<Item = Target> {
-    let hosts = consumer.direct.iter().filter(|_| consumer.consumer == Who::PackageManager);
-    hosts.filter_map(|host| Target::to_host(false, host)).filter(|target| matches!(target.host, Host::Name(_)))
+/// The hosts of a package manager's rules.
+pub(super) fn hosts_of_rules(consumer: &Consumer) -> impl Iterator<Item = Target> {
+    let hosts = consumer.rules.iter().filter_map(|rule| Some((rule.host.as_ref()?, rule.tls == Some(true))));
+    hosts.filter_map(|(host, tls)| Target::to_host(tls, host)).filter(|target| matches!(target.host, Host::Name(_)))
 }

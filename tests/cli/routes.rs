@@ -265,3 +265,49 @@ fn one_of_several_services_is_explained_by_its_name() {
     assert_eq!(other["clients"][0]["proxy"], "proxy.corp.example:3128", "{other:#}");
     assert!(other["others"].to_string().contains("prod-env:worker"), "{other:#}");
 }
+
+/// What else stands in a line that decides, or near it, is not told.
+#[test]
+fn no_line_shows_a_secret() {
+    for (consumer, path, text) in [
+        ("login", "etc/environment", "https_proxy=http://svc:S3cretX9@p:1 # rotate S3cretX9 soon\n"),
+        ("login", "etc/environment", "https_proxy=svc:S3cretX9@p:1\nno_proxy=a.b,svc:S3cretX9@other:80\n"),
+        ("login", "etc/profile.d/p.sh", "pw=S3cretX9; export https_proxy=http://svc:$pw@p:1\n"),
+        ("login", "etc/profile.d/p.sh", "export A=1 https_proxy=svc:S3cretX9@p:1 TOKEN_PASSPHRASE=\"S3cretX9 x\"\n"),
+        (
+            "docker",
+            "etc/systemd/system/docker.service.d/a.conf",
+            "[Service]\nEnvironment=\"A=1\" \"HTTPS_PROXY=svc:S3cretX9@p:1\"\n",
+        ),
+        ("docker", "etc/docker/daemon.json", "{\"proxies\": {\"https-proxy\": \"http://svc:S3cretX9@p:1\"}}"),
+        (
+            "docker-client",
+            "root/.docker/config.json",
+            "{\"proxies\": {\"default\": {\"httpsProxy\": \"http://svc:S3cretX9@p:1\"}}}",
+        ),
+        ("package-manager", "etc/apt/apt.conf.d/99proxy", "Acquire::https::Proxy \"svc:S3cretX9@p:3128\";\n"),
+        (
+            "prod-env",
+            "divvycloud/docker-compose.yml",
+            "services:\n  worker:\n    image: x\n    env_file: prod.env\n    environment:\n      https_proxy: svc:S3cretX9@p:1\n",
+        ),
+        ("prod-env", "divvycloud/prod.env", "https_proxy=http://svc:S3cretX9@p:1\nX_PASSPHRASE=S3cretX9\n"),
+    ] {
+        let root = Root::ubuntu();
+        root.put("lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
+        root.put("usr/bin/dockerd", "");
+        root.put(path, text);
+        let line = ["network", "explain", "https://download.docker.com/", "--as", consumer];
+        for more in [&[][..], &["--format", "json"], &["--proxy", "http://n.corp.example:1"]] {
+            let ran = root.run(&[&line[..], more].concat());
+            let told = ran.stdout + &ran.stderr;
+            assert!(!told.contains("S3cretX9"), "{consumer} {path} {more:?}: {told}");
+            assert!(
+                told.contains("https_proxy") || told.contains("HTTPS_PROXY") || told.contains("rule"),
+                "{consumer} {path}: {told}"
+            );
+        }
+        let plan = root.run(&["prepare", "--proxy", PROXY, "--dry-run", "--format", "json"]);
+        assert!(!plan.stdout.contains("S3cretX9"), "{consumer} {path}: {}", plan.stdout);
+    }
+}

@@ -72,8 +72,11 @@ fn as_json(explained: &Explained, target: &Target, redactor: &Redactor) -> Value
             })
         })
         .collect();
-    let chain: Vec<Value> =
-        explained.chain.iter().map(|link| json!({"path": link.path, "line": link.line, "text": link.text})).collect();
+    let chain: Vec<Value> = explained
+        .chain
+        .iter()
+        .map(|link| json!({"path": link.path, "line": link.line, "text": line(redactor, &link.text)}))
+        .collect();
     let also = |row: &Row| {
         json!({
             "consumer": row.who.as_str(), "client": row.client.id, "url": row.target.to_string(),
@@ -83,7 +86,7 @@ fn as_json(explained: &Explained, target: &Target, redactor: &Redactor) -> Value
     let edit = explained.edit.as_ref().ok().map(|edit| {
         json!({
             "path": edit.change.path.display().to_string(), "line": edit.line,
-            "diff": diff_text(redactor, &edit.change), "after": edit.after.way.as_str(),
+            "says": line(redactor, &edit.says), "diff": diff_text(redactor, &edit.change), "after": edit.after.way.as_str(),
             "also_changes": edit.also.iter().map(also).collect::<Vec<_>>(),
         })
     });
@@ -113,7 +116,7 @@ fn human(explained: &Explained, target: &Target, redactor: &Redactor, paint: Pai
             (Some(path), None) => format!("{path}  "),
             (None, _) => String::new(),
         };
-        let _ = writeln!(text, "  {}{}", paint.faint(&visible(&place)), visible(&link.text));
+        let _ = writeln!(text, "  {}{}", paint.faint(&visible(&place)), line(redactor, &link.text));
     }
     let (same, others): (Vec<_>, Vec<_>) = explained.ways.iter().skip(1).partition(|(_, own)| own.is_same(taken));
     if !same.is_empty() {
@@ -132,8 +135,11 @@ fn human(explained: &Explained, target: &Target, redactor: &Redactor, paint: Pai
             };
             let _ = write!(
                 text,
-                "\nthe smallest edit that makes it {}; {beside}\n{}",
+                "\nthe smallest edit that makes it {}; {beside}\n  {}:{}  {}\n{}",
                 edit.after.way.as_str(),
+                visible(&edit.change.path.display().to_string()),
+                edit.line,
+                line(redactor, &edit.says),
                 visible_lines(&diff_text(redactor, &edit.change))
             );
         }

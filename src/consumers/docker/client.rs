@@ -236,7 +236,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
                 ["httpsproxy", "httpproxy"].iter().filter_map(|key| members.get(*key)).find(|url| !url.is_empty())
         {
             let whom = text!("containers of the daemon at {}", redact_line(other));
-            consumer.exceptions.push(Exception { whom, variable: None, at, value: probe.value(url) });
+            consumer.exceptions.push(Exception { whom, variable: None, at, place: None, value: probe.value(url) });
         }
     }
     let consumer = probe.placed(consumer, &Site::alone());

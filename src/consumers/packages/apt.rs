@@ -79,7 +79,8 @@ fn judge(conf: &AptConf, start: &Sights) -> Proxies {
             (Whom::Host(_), b"DIRECT") => Sight::Unset { at: item.at.clone() },
             _ => sight(item),
         };
-        found.special.push(Special { whom, sight });
+        let tls = Some(name.contains(&"https"));
+        found.special.push(Special { whom, tls, sight });
     }
     found
 }

@@ -175,7 +175,7 @@ fn look(host: &dyn HostRead, manager: PackageManager, start: &Sights, planned: P
     }
     let of_its_own = |(id, own): &(Vec<u8>, Section)| {
         let whom = Whom::Repository(String::from_utf8_lossy(id).into_owned());
-        Some(Special { whom, sight: own.of_repository(&main, reader)? })
+        Some(Special { whom, tls: None, sight: own.of_repository(&main, reader)? })
     };
     let special = repositories.iter().filter(|(_, own)| !own.is_off()).filter_map(of_its_own).collect();
     Ok(Proxies { sights: in_environment(main.proxy(reader, true), start), special })

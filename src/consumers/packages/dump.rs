@@ -111,7 +111,7 @@ pub(super) fn read(host: &dyn HostRead, manager: PackageManager, output: &[u8], 
         let own = sight(keys);
         let differs = own.as_ref().and_then(Sight::value) != main.as_ref().and_then(Sight::value);
         let sight = own.unwrap_or(Sight::Unset { at: at() });
-        differs.then(|| Special { whom: Whom::Repository(id.clone()), sight })
+        differs.then(|| Special { whom: Whom::Repository(id.clone()), tls: None, sight })
     });
     let special = others.collect();
     Some(Proxies { sights: in_environment(main, start), special })

@@ -24,7 +24,7 @@ use super::answers::outrank;
 use super::callers::is_installed;
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
-use super::{Consumer, Decided, Exception, Known, State, Who};
+use super::{Consumer, Decided, Exception, Known, OwnRule, State, Who};
 use crate::host::{Command, HostRead};
 use crate::platform::{PackageManager, PackageSyntax, Platform};
 use crate::text;
@@ -47,6 +47,8 @@ pub(crate) struct Proxies {
 pub(crate) struct Special {
     /// For which.
     pub(crate) whom: Whom,
+    /// Only for https, or for http as well as for https that has no rule of its own; `None`: there is no such difference.
+    pub(crate) tls: Option<bool>,
     /// What they use.
     pub(crate) sight: Sight,
 }
@@ -220,7 +222,15 @@ fn consumer(probe: &mut FileProbe<'_>, manager: PackageManager, found: &Proxies,
     if let Some(at) = outranked(probe.host, manager, found) {
         consumer.why = Some(text!("{} counts, whatever ics-setup writes", own(shown(probe, &at))));
     }
-    for Special { whom, sight } in &found.special {
+    for Special { whom, tls, sight } in &found.special {
+        let way = match sight {
+            Sight::Unset { .. } => Some(None),
+            Sight::Value { value, .. } => probe.value(value).map(Some),
+            Sight::Unknown { .. } => None,
+        };
+        let host = if let Whom::Host(host) = whom { Some(host.clone()) } else { None };
+        let place = sight.at().clone();
+        consumer.rules.push(OwnRule { whom: whom.text(), host, tls: *tls, way, at: shown(probe, &place), place });
         let value = sight.value().and_then(|raw| probe.value(raw));
         if let (Whom::Host(host), Sight::Unset { .. }) = (whom, sight)
             && !consumer.direct.contains(host)
@@ -230,7 +240,7 @@ fn consumer(probe: &mut FileProbe<'_>, manager: PackageManager, found: &Proxies,
         // A host or repository that is asked directly is a wish of whoever wrote it.
         if value.is_some() || matches!(sight, Sight::Unknown { .. }) {
             let at = shown(probe, sight.at());
-            consumer.exceptions.push(Exception { whom: whom.text(), variable: None, at, value });
+            consumer.exceptions.push(Exception { whom: whom.text(), variable: None, at, place: None, value });
         }
     }
     consumer
