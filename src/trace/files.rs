@@ -94,7 +94,11 @@ impl<'a> Files<'a> {
             (Some(Who::Container), ..) => Today::Nothing { file: None },
             (Some(Who::Systemd), _, Some(unit)) => self.of_unit(unit, tls),
             (Some(who), ..) => self.of_consumer(who, user, tls),
-            (None, ..) => Today::Unknown,
+            // Nobody knows what it reads; where not even a login has a proxy, that comes first.
+            (None, ..) => match self.of_consumer(Who::Login, user, tls) {
+                lacks @ Today::Else(_) => lacks,
+                _ => Today::Unknown,
+            },
         }
     }
 

@@ -220,7 +220,7 @@ fn told(look: &Look<'_>, watch: &Watch<'_>, wanted: Wanted) -> Vec<Bypass> {
         return Vec::new();
     }
     let mut whos: Vec<Who> =
-        watch.rows.values().filter_map(|row| row.origin.as_ref()?.consumer).chain([Who::ProdEnv]).collect();
+        watch.rows.values().filter_map(|row| row.origin.as_ref()?.consumer).chain([Who::Login, Who::ProdEnv]).collect();
     whos.sort_unstable_by_key(|who| *who as usize);
     whos.dedup();
     let files = Files::look(look.host, look.platform, look.settings, wanted, &whos);

@@ -49,7 +49,7 @@ pub(super) struct Row {
 /// Whose a connection is.
 enum Owner {
     Line(Line),
-    /// A proxy's own, or this program's.
+    /// A proxy's own, or this program's, or over before anybody looked.
     Exempt,
     /// Nobody's that could be told.
     Unknown { since: SystemTime },
@@ -187,13 +187,13 @@ impl<'a> Watch<'a> {
             let (at, socket) = suspect;
             let tracked = match self.tracked.get_mut(&key(suspect)) {
                 Some(tracked) => tracked,
-                // It had ended before anybody looked.
-                None if self.looks == 1 && socket.state == State::Ended => continue,
                 None => {
                     let Space { id, own, pids } = &spaces[*at];
                     let container = || process(self.host, *pids.first().filter(|_| !own)?).container;
                     self.containers.entry(*id).or_insert_with(container);
-                    let owner = Owner::Unknown { since: now };
+                    // What no process had at the first look any more is none that goes around it now.
+                    let is_before = self.looks == 1 && (socket.state == State::Ended || socket.inode == 0);
+                    let owner = if is_before { Owner::Exempt } else { Owner::Unknown { since: now } };
                     let new = Tracked { owner, open: false, resent: 0, seen: 0 };
                     self.tracked.entry(key(suspect)).or_insert(new)
                 }

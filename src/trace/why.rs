@@ -99,7 +99,11 @@ pub(super) fn judge(
             because(text!("its {} is another proxy, {}", own(&name), value), origin, user, tls, files)
         }
         Has::Member(name, member) => {
-            because(text!("its own {} has the member {}", own(&name), member), origin, user, tls, files)
+            let has = text!("its own {} has the member {}", own(&name), member);
+            match origin.consumer {
+                Some(_) => because(has, origin, user, tls, files),
+                None => unknown(has, origin),
+            }
         }
     }
 }
@@ -166,6 +170,7 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             }
         }
         Today::Else(finding) => {
+            let has = if origin.consumer.is_none() { started_by(has, origin) } else { has };
             let cause = finding.cause.clone().map_or_else(Text::default, |cause| text!("; {}", cause));
             (text!("{}: {}{}", has, finding.title.clone(), cause), finding.fix.clone())
         }
@@ -177,12 +182,18 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             ),
             (None, None) => (has, Vec::new()),
         },
-        Today::Unknown => {
-            let by = origin.parent.as_ref().map_or_else(Text::default, |by| text!("; it was started by {}", by));
-            let advice = text!("start it from where the proxy is set; who has it tells {}", ics_setup("check proxy"));
-            (text!("{}{}", has, by), vec![Fix::Advice(advice)])
-        }
+        Today::Unknown => unknown(has, origin),
     }
+}
+
+/// Whose settings it gets is not known.
+fn unknown(has: Text, origin: &Origin) -> (Text, Vec<Fix>) {
+    let advice = text!("start it from where the proxy is set; {} tells where", ics_setup("check proxy"));
+    (started_by(has, origin), vec![Fix::Advice(advice)])
+}
+
+fn started_by(has: Text, origin: &Origin) -> Text {
+    origin.parent.as_ref().map_or(has.clone(), |by| text!("{}; it was started by {}", has, by))
 }
 
 /// What has the files read again.
