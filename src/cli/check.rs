@@ -231,9 +231,8 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
 }
 
 fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
-    let millis = |name: &str| -> Result<u64, Problem> {
-        Ok(crate::text::millis(time_of(matches, name)?).min(24 * 3_600_000))
-    };
+    let millis =
+        |name: &str| -> Result<u64, Problem> { Ok(crate::text::millis(time_of(matches, name)?).min(24 * 3_600_000)) };
     let limits = Limits {
         connect: millis("connect-timeout")?,
         check: millis("timeout")?,

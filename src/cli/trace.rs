@@ -1,5 +1,6 @@
 //! `trace`: which process goes around the proxy right now.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use clap::ArgMatches;
@@ -56,7 +57,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     }
     let no_proxy = targets::no_proxy(&settings);
     let wanted = Wanted::new(&settings, no_proxy.shown().members().map(str::to_owned).collect());
-    let calm = Uninterrupted::begin();
+    let (calm, ended) = (Uninterrupted::begin(), Cell::new(false));
     let mut progress = Progress::new(globals);
     let mut look = Look {
         host: &host,
@@ -66,7 +67,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         endpoints: catalogue.endpoints,
         needed: needed.iter().filter(|own| own.address().is_none()).map(|own| own.host.clone()).collect(),
         duration,
-        stop: &|| calm.take_arrived(),
+        stop: &|| {
+            ended.set(ended.get() || calm.take_arrived());
+            ended.get()
+        },
         tell: &mut |left, rows| {
             let found = if rows == 0 { String::new() } else { format!("; {rows} seen to go around the proxy") };
             progress.say(format!("watching for another {}{found}", seconds(Duration::from_secs(left.as_secs()))));
@@ -75,6 +79,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     let traced = trace::trace(&mut look, wanted);
     drop(look);
     drop(progress);
+    if traced.summary.namespaces == traced.summary.unread {
+        return Err(Problem::host(id::UNREADABLE, "the kernel's tables of sockets could not be read")
+            .hint("look: ls -l /proc/self/ns/net /proc/self/net/tcp"));
+    }
     told(globals, &traced, redactor);
     calm.until_the_end();
     Ok(match (traced.bypasses.is_empty(), traced.summary.interrupted) {
@@ -88,7 +96,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
 fn told(globals: &Globals, traced: &Traced, redactor: &Redactor) {
     if globals.json {
         let mut result = json!({"schema": SCHEMA, "command": "trace"});
-        if let (Value::Object(all), Value::Object(own)) = (&mut result, trace::json(traced, redactor, &globals.person)) {
+        if let (Value::Object(all), Value::Object(own)) = (&mut result, trace::json(traced, redactor, &globals.person))
+        {
             all.extend(own);
         }
         out::json(&result);

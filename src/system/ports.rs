@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::sockets::Process;
 use super::sockets::{self, Socket, State};
 use super::{Seen, exists, text};
-pub(crate) use super::sockets::Process;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::vendor::prod_env;

@@ -146,9 +146,7 @@ impl<'a> Files<'a> {
     fn is_wrong(&self, consumer: &Consumer, tls: bool) -> bool {
         let name = if tls { "https_proxy" } else { "http_proxy" };
         let of_list = |own: &str| own.eq_ignore_ascii_case("no_proxy");
-        wrong(consumer, &self.facts, &self.wanted)
-            .into_iter()
-            .any(|own| own.eq_ignore_ascii_case(name) || of_list(own))
+        wrong(consumer, &self.facts, &self.wanted).into_iter().any(|own| own.eq_ignore_ascii_case(name) || of_list(own))
     }
 
     fn judged(&self, consumer: &Consumer) -> Today {

@@ -49,7 +49,9 @@ fn used() -> Duration {
         Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(time.tv_usec()).unwrap_or_default())
     };
     // It cannot fail for this process; without an answer the least pause counts.
-    getrusage(UsageWho::RUSAGE_SELF).map(|usage| part(usage.user_time()) + part(usage.system_time())).unwrap_or_default()
+    getrusage(UsageWho::RUSAGE_SELF)
+        .map(|usage| part(usage.user_time()) + part(usage.system_time()))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -61,9 +61,8 @@ impl Origin {
     pub(super) fn look(host: &dyn HostRead, pid: u32) -> Self {
         let own = process(host, pid);
         let above: Vec<String> = ancestors(host, pid).map(|pid| process(host, pid).name).collect();
-        let decides = |name: &str| {
-            BESIDE.contains(&name) || ALL_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-        };
+        let decides =
+            |name: &str| BESIDE.contains(&name) || ALL_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
         let environment = environment::of_process(host, pid).ok().flatten();
         Self {
             pid,
@@ -71,8 +70,7 @@ impl Origin {
             program: program(host, &own),
             parent: above.into_iter().next(),
             started: environment::started(host, pid),
-            environment: environment
-                .map(|all| all.into_iter().filter(|(name, _)| decides(name)).collect()),
+            environment: environment.map(|all| all.into_iter().filter(|(name, _)| decides(name)).collect()),
             container: own.container,
             unit: own.unit,
         }

@@ -108,6 +108,11 @@ pub(crate) fn human(traced: &Traced, redactor: &Redactor, person: &Person, paint
 fn remarks(traced: &Traced, paint: Paint) -> String {
     let summary = &traced.summary;
     let mut lines = Vec::new();
+    if traced.bypasses.iter().any(|own| own.program.is_some()) {
+        lines.push(
+            "What is to be reached directly belongs into the list: ics-setup prepare --no-proxy <NAME>.".to_owned(),
+        );
+    }
     for name in &summary.unresolved {
         lines.push(format!(
             "{} has no address here, so that connections to it may be told above as well.",

@@ -52,7 +52,9 @@ enum Owner {
     /// A proxy's own, or this program's, or over before anybody looked.
     Exempt,
     /// Nobody's that could be told.
-    Unknown { since: SystemTime },
+    Unknown {
+        since: SystemTime,
+    },
 }
 
 struct Tracked {
@@ -155,9 +157,8 @@ impl<'a> Watch<'a> {
                     State::Asked | State::Open | State::Ended => {
                         let remote = canonical(socket.remote);
                         let is_own = socket.local.ip().to_canonical() == remote.ip();
-                        let around = !is_own
-                            && self.ways.is_around(remote, &self.names)
-                            && !listening.has_accepted(socket);
+                        let around =
+                            !is_own && self.ways.is_around(remote, &self.names) && !listening.has_accepted(socket);
                         if around && suspects.len() < MOST_SOCKETS {
                             suspects.push((at, *socket));
                         }
@@ -172,16 +173,15 @@ impl<'a> Watch<'a> {
     }
 
     fn book(&mut self, spaces: &[Space], listeners: &[(usize, Socket)], suspects: &[(usize, Socket)]) {
-        let key = |(at, socket): &(usize, Socket)| {
-            (spaces[*at].id, canonical(socket.local), canonical(socket.remote))
-        };
+        let key = |(at, socket): &(usize, Socket)| (spaces[*at].id, canonical(socket.local), canonical(socket.remote));
         let is_open = |own: &&(usize, Socket)| match self.tracked.get(&key(own)) {
             None => true,
             Some(tracked) => matches!(tracked.owner, Owner::Unknown { .. }),
         };
         let wanted: BTreeSet<u64> =
             suspects.iter().filter(is_open).map(|(_, socket)| socket.inode).filter(|inode| *inode != 0).collect();
-        let (owners, exempt) = if wanted.is_empty() { Default::default() } else { self.owners(spaces, listeners, wanted) };
+        let (owners, exempt) =
+            if wanted.is_empty() { Default::default() } else { self.owners(spaces, listeners, wanted) };
         let now = self.host.now();
         for suspect in suspects {
             let (at, socket) = suspect;
@@ -309,7 +309,12 @@ impl<'a> Watch<'a> {
                 address == site.address || (address.is_unspecified() && has())
             })
         };
-        listeners.iter().filter(|own| is_proxy(own)).map(|(_, socket)| socket.inode).filter(|inode| *inode != 0).collect()
+        listeners
+            .iter()
+            .filter(|own| is_proxy(own))
+            .map(|(_, socket)| socket.inode)
+            .filter(|inode| *inode != 0)
+            .collect()
     }
 
     fn sites(&self) -> Vec<Site> {
@@ -318,7 +323,9 @@ impl<'a> Watch<'a> {
         for (host, port) in &self.proxies {
             let literal = host.parse::<IpAddr>().ok();
             let named = self.names.all(host);
-            sites.extend(literal.into_iter().chain(named).map(|address| Site { address: address.to_canonical(), port: *port }));
+            sites.extend(
+                literal.into_iter().chain(named).map(|address| Site { address: address.to_canonical(), port: *port }),
+            );
         }
         sites
     }
@@ -401,3 +408,6 @@ fn enter(rows: &mut BTreeMap<Line, Row>, more: &mut u64, line: Line, new: Row) {
         row.origin = new.origin;
     }
 }
+
+#[cfg(test)]
+mod tests;

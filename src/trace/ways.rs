@@ -197,7 +197,7 @@ mod tests {
             socket("[::]:8001", "[::]:0", State::Listen),
             socket("203.0.113.1:9000", "0.0.0.0:0", State::Listen),
         ]);
-        let mut guest = |local: &str, remote: &str, state| listening.has_accepted(&socket(local, remote, state));
+        let guest = |local: &str, remote: &str, state| listening.has_accepted(&socket(local, remote, state));
         assert!(guest("[::ffff:203.0.113.1]:8001", "[::ffff:198.51.100.7]:40000", State::Open));
         assert!(guest("203.0.113.1:9000", "198.51.100.7:40000", State::Ended));
         assert!(guest("203.0.113.1:22", "198.51.100.7:40000", State::Open));

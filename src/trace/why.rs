@@ -159,7 +159,8 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             };
             match began.zip(edited).filter(|(began, edited)| began <= edited) {
                 Some((began, edited)) => {
-                    let how = text!("{} at {}, before {} was edited at {}", own(began_how), at(began), file, at(edited));
+                    let how =
+                        text!("{} at {}, before {} was edited at {}", own(began_how), at(began), file, at(edited));
                     (text!("{}: {}", has, how), again(origin, files))
                 }
                 None => {
@@ -177,7 +178,11 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
         Today::Nothing { file } => match (&origin.container, &origin.unit) {
             (Some(id), _) => of_container(has, id, files),
             (None, Some(unit)) => (
-                text!("{}: nothing in the files of {} sets one", has, own(file.map_or(unit.clone(), |file| file.display().to_string()))),
+                text!(
+                    "{}: nothing in the files of {} sets one",
+                    has,
+                    own(file.map_or(unit.clone(), |file| file.display().to_string()))
+                ),
                 give(unit, files),
             ),
             (None, None) => (has, Vec::new()),
@@ -237,7 +242,11 @@ fn give(unit: &str, files: &Files<'_>) -> Vec<Fix> {
     let folder = quoted(&format!("/etc/systemd/system/{unit}.d"));
     let file = quoted(&format!("/etc/systemd/system/{unit}.d/proxy.conf"));
     let write = format!("mkdir -p {folder} && printf {} > {file}", quoted(&format!("[Service]\\n{lines}")));
-    vec![Fix::Command(as_root(text!("{} && systemctl daemon-reload && systemctl restart {}", own(write), own(quoted(unit)))))]
+    vec![Fix::Command(as_root(text!(
+        "{} && systemctl daemon-reload && systemctl restart {}",
+        own(write),
+        own(quoted(unit))
+    )))]
 }
 
 fn url(spec: &ProxySpec) -> String {
@@ -253,7 +262,8 @@ fn of_container(has: Text, id: &str, files: &Files<'_>) -> (Text, Vec<Fix>) {
         Some(folder) => text!("environment: of its service in the compose file of {}, then up -d there", folder),
         None => "docker run -e https_proxy=<URL> when it is created".into(),
     };
-    let why = text!("{}: the container {} was created without one, and a container reads no file of the host", has, name);
+    let why =
+        text!("{}: the container {} was created without one, and a container reads no file of the host", has, name);
     (why, vec![Fix::Advice(text!("give it the proxy: {}", by))])
 }
 
@@ -266,3 +276,6 @@ fn client(program: &str) -> Option<&'static Client> {
 fn at(seconds: u64) -> Text {
     text!("{}", own(rfc3339(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH))))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::common::{Engine, Leash, Site, lab, need, report, scratch, serve, skip, until};
+use crate::common::{Booted, Engine, Leash, Site, lab, need, report, scratch, serve, skip, until};
 
 const PRODUCT: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
 
@@ -48,7 +48,8 @@ Server(("0.0.0.0", 3128), Proxy).serve_forever()
 "#;
 
 /// Holds a connection; how it is called is the client's own business.
-const HOLDS: &str = "import socket, sys, time\ns = socket.create_connection((sys.argv[1], int(sys.argv[2])))\ntime.sleep(900)";
+const HOLDS: &str =
+    "import socket, sys, time\ns = socket.create_connection((sys.argv[1], int(sys.argv[2])))\ntime.sleep(900)";
 
 /// A proxy of its own: whoever comes is led to the server beyond.
 const LEADS: &str = "import socket\ns = socket.create_server(('0.0.0.0', 8888))\nheld = []\n\
@@ -73,7 +74,8 @@ impl World {
         cable.args(["--target", site.pid(), "--net", "sh", "-ec", script, "sh", &beyond.pid()]);
         let output = cable.output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        let addresses = "for own in 10.77.0.2/24 203.0.113.7/32 203.0.113.8/32 198.51.100.7/32; do ip addr add $own dev host0; done
+        let addresses =
+            "for own in 10.77.0.2/24 203.0.113.7/32 203.0.113.8/32 198.51.100.7/32; do ip addr add $own dev host0; done
             ip link set host0 up; ip route add 172.16.0.0/12 via 10.77.0.1";
         let output = beyond.enter(&["--net"], &["sh", "-ec", addresses]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -189,10 +191,22 @@ fn each_client_is_named_with_its_reason() {
     // People read the same.
     let ran = site.run(&["ics-setup", "trace", "--for", "2s", "--proxy", PROXY]).expect(4);
     let text = String::from_utf8_lossy(&ran.out).into_owned();
-    for words in ["go around proxy.corp.example:3128", "because: it has no https_proxy", "no answer, tried", "Not seen: UDP"] {
+    for words in
+        ["go around proxy.corp.example:3128", "because: it has no https_proxy", "no answer, tried", "Not seen: UDP"]
+    {
         assert!(text.contains(words), "{words}\n{text}");
     }
     report(&format!("  trace, as people read it:\n{text}"));
+    // Whoever ends it is told what was seen until then, and has no answer where that was nothing.
+    for (proxy, list, code) in [(PROXY, "mysql", 4), (PROXY, "203.0.113.0/24", 130)] {
+        let ends =
+            ["timeout", "--preserve-status", "-s", "INT", "5", "ics-setup", "trace", "--for", "5m", "--format", "json"];
+        let result = site.run(&[&ends[..], &["--proxy", proxy, "--no-proxy", list]].concat()).expect(code).json();
+        assert!(result["summary"]["interrupted"] == true && result["seconds"].as_f64().unwrap() < 60.0, "{result:#}");
+    }
+    // Without a proxy there is nothing to go around.
+    let ran = site.run(&["ics-setup", "trace", "--for", "1s"]).expect(3);
+    assert!(ran.err.contains("no proxy is set") && ran.err.contains("trace --proxy"), "{ran}");
     drop(world.beyond);
 }
 
@@ -255,7 +269,9 @@ fn containers_are_told_with_their_service_and_what_mends_them() {
     let worker = site.inspect("worker", "{{.Id}}").concat();
     site.write("hold.py", HOLDS);
     let within = |container: &str| {
-        site.sh(&format!("docker cp /hold.py {container}:/hold.py && docker exec -d {container} python3 /hold.py {OPEN} 443"));
+        site.sh(&format!(
+            "docker cp /hold.py {container}:/hold.py && docker exec -d {container} python3 /hold.py {OPEN} 443"
+        ));
     };
     within(&worker);
     site.sh(&format!("docker tag {PRODUCT} corp/other; docker run -d --name other --entrypoint sleep corp/other 900"));
@@ -272,7 +288,8 @@ fn containers_are_told_with_their_service_and_what_mends_them() {
     };
     let result = begun(3);
     let all = result["bypasses"].as_array().unwrap();
-    let of = |container: &str| all.iter().find(|own| own["container"] == container).unwrap_or_else(|| panic!("{result:#}"));
+    let of =
+        |container: &str| all.iter().find(|own| own["container"] == container).unwrap_or_else(|| panic!("{result:#}"));
     let other = of("other");
     assert!(other["service"].is_null() && other["program"] == "python3", "{other:#}");
     says(other, &["it has no https_proxy", "the container other was created without one"]);
@@ -292,6 +309,56 @@ fn containers_are_told_with_their_service_and_what_mends_them() {
     let own = all.iter().find(|own| own["service"] == "worker").unwrap_or_else(|| panic!("{result:#}"));
     says(own, &["its container was created at ", "before /divvycloud/prod.env was edited at "]);
     assert_eq!(own["fix"][0], "ics-setup reconfigure --restart", "{own:#}");
+}
+
+/// The printed command does what it is printed for.
+#[test]
+fn a_service_is_told_with_the_file_that_gives_it_the_proxy() {
+    need(&["ip"]);
+    let host = Booted::new(Engine::V26_1);
+    host.sh("ip addr add 10.77.0.1/24 dev lo; ip link set lo up
+             ip link add far0 type veth peer name far1; ip link set far0 up; ip link set far1 up
+             ip route add 203.0.113.0/24 dev far0; ip neigh add 203.0.113.9 lladdr 02:00:00:00:00:09 dev far0");
+    host.write("hold.py", "import socket\nwhile True:\n  try: socket.create_connection(('203.0.113.9', 443), 600)\n  except OSError: pass\n");
+    host.write("etc/systemd/system/caller@.service", "[Service]\nExecStart=/usr/bin/python3 /hold.py\n");
+    host.sh("systemctl start caller@one.service");
+    let traced = || {
+        let words = ["ics-setup", "trace", "--format", "json", "--for", "3s", "--proxy", "http://10.77.0.9:3128"];
+        until(|| {
+            let result = host.run(&words).json();
+            match result["bypasses"].as_array().is_some_and(|all| !all.is_empty()) {
+                true => Ok(result),
+                false => Err(format!("{result:#}")),
+            }
+        })
+    };
+    let result = traced();
+    let seen = line(&result, "python3", "203.0.113.9:443");
+    says(seen, &["it has no https_proxy", "caller@"]);
+    let fix = seen["fix"][0].as_str().unwrap();
+    assert!(fix.contains("systemctl restart caller@one.service"), "{seen:#}");
+    host.sh(fix);
+    let shown = host.sh("systemctl show -p Environment caller@one.service");
+    for variable in ["http_proxy=http://10.77.0.9:3128", "https_proxy=http://10.77.0.9:3128", "no_proxy=mysql,"] {
+        assert!(shown.contains(variable), "{shown}");
+    }
+    let result = traced();
+    let seen = line(&result, "python3", "203.0.113.9:443");
+    says(seen, &["it has https_proxy http://10.77.0.9:3128"]);
+    // A file that was edited since, and that systemd has not read.
+    host.sh("sed -i 's/10.77.0.9/10.77.0.8/g' /etc/systemd/system/caller@one.service.d/proxy.conf
+             touch -d '+1 minute' /etc/systemd/system/caller@one.service.d/proxy.conf");
+    let words = ["ics-setup", "trace", "--format", "json", "--for", "3s", "--proxy", "http://10.77.0.8:3128"];
+    let result = host.run(&words).expect(4).json();
+    let seen = line(&result, "python3", "203.0.113.9:443");
+    says(
+        seen,
+        &[
+            "is another proxy, http://10.77.0.9:3128",
+            "before /etc/systemd/system/caller@one.service.d/proxy.conf was edited at",
+        ],
+    );
+    assert_eq!(seen["fix"][0], "systemctl daemon-reload && systemctl restart caller@one.service", "{seen:#}");
 }
 
 #[test]
@@ -359,9 +426,7 @@ time.sleep(900)";
     let load = summary["load_percent"].as_f64().unwrap();
     report(&format!(
         "  trace: {} sockets, {} looks in {} s, {load} % of a core by its own count",
-        summary["sockets"],
-        summary["looks"],
-        result["seconds"],
+        summary["sockets"], summary["looks"], result["seconds"],
     ));
     assert!(load < 5.0 && summary["looks"].as_u64().unwrap() >= 2, "{result:#}");
 }

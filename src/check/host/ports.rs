@@ -245,7 +245,13 @@ mod tests {
     use crate::host::MemoryHost;
 
     fn process(name: &str, container: Option<&str>) -> Process {
-        Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), unit: None, forwards_to: None }
+        Process {
+            pid: 42,
+            name: name.to_owned(),
+            container: container.map(str::to_owned),
+            unit: None,
+            forwards_to: None,
+        }
     }
 
     fn facts(installed: bool, port: u16, owners: Vec<Process>) -> PortsFacts {

@@ -146,7 +146,11 @@ mod tests {
         }
         let of_service = "1:name=systemd:/system.slice/nginx.service\n0::/system.slice/nginx.service\n";
         assert_eq!((container(of_service), unit(of_service).as_deref()), (None, Some("nginx.service")));
-        for other in ["0::/user.slice/user-0.slice/session-1.scope\n", "0::/user.slice/user@0.service/a.service\n", "0::/-x.service"] {
+        for other in [
+            "0::/user.slice/user-0.slice/session-1.scope\n",
+            "0::/user.slice/user@0.service/a.service\n",
+            "0::/-x.service",
+        ] {
             assert_eq!(unit(other), None, "{other}");
         }
     }
