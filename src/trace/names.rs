@@ -39,6 +39,8 @@ pub(super) struct Names {
     sender: Sender<(String, Vec<IpAddr>)>,
     answers: Receiver<(String, Vec<IpAddr>)>,
     asked: Instant,
+    /// Of these something is known, if only that they have no address.
+    answered: BTreeSet<String>,
 }
 
 impl Names {
@@ -51,7 +53,15 @@ impl Names {
             nets.map(|net| (net, endpoint.shown().to_owned())).collect::<Vec<_>>()
         };
         let promised = endpoints.iter().flat_map(block).collect();
-        let mut names = Self { known: BTreeMap::new(), promised, wanted, sender, answers, asked: Instant::now() };
+        let mut names = Self {
+            known: BTreeMap::new(),
+            promised,
+            wanted,
+            sender,
+            answers,
+            asked: Instant::now(),
+            answered: BTreeSet::new(),
+        };
         // One that cannot be read names nobody; the resolver tells what is in it.
         let text = host.read(Path::new(HOSTS)).ok().flatten().unwrap_or_default();
         for (address, own) in hosts_file(&String::from_utf8_lossy(&text)) {
@@ -92,11 +102,17 @@ impl Names {
         let answers: Vec<(String, Vec<IpAddr>)> = self.answers.try_iter().collect();
         for (name, addresses) in &answers {
             addresses.iter().for_each(|address| self.learn(*address, name));
+            self.answered.insert(name.clone());
         }
         !answers.is_empty()
     }
 
-    pub(super) fn learn(&mut self, address: IpAddr, name: &str) {
+    /// Has the resolver said anything of this name, or has its time passed?
+    pub(super) fn is_answered(&self, name: &str) -> bool {
+        self.answered.contains(name)
+    }
+
+    fn learn(&mut self, address: IpAddr, name: &str) {
         let names = self.known.entry(address.to_canonical()).or_default();
         if names.len() < MOST_NAMES {
             names.insert(name.trim_end_matches('.').to_ascii_lowercase());

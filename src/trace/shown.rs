@@ -1,5 +1,6 @@
 //! Text for people, JSON for programs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -60,7 +61,8 @@ fn tenths(took: Duration) -> f64 {
 pub(crate) fn human(traced: &Traced, redactor: &Redactor, person: &Person, paint: Paint) -> String {
     let proxies = traced.proxies.join(" and ");
     let groups = groups(&traced.bypasses);
-    let mut text = match groups.len() {
+    let whose = |own: &Bypass| (own.program.clone(), own.user.clone(), own.container.clone());
+    let mut text = match traced.bypasses.iter().map(whose).collect::<BTreeSet<_>>().len() {
         0 => format!("Nothing was seen to go around {proxies}"),
         1 => format!("One program goes around {proxies}"),
         number => format!("{number} programs go around {proxies}"),

@@ -171,9 +171,12 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             }
         }
         Today::Else(finding) => {
-            let has = if origin.consumer.is_none() { started_by(has, origin) } else { has };
             let cause = finding.cause.clone().map_or_else(Text::default, |cause| text!("; {}", cause));
-            (text!("{}: {}{}", has, finding.title.clone(), cause), finding.fix.clone())
+            let why = match origin.consumer {
+                Some(_) => text!("{}: {}{}", has, finding.title.clone(), cause),
+                None => text!("{}, and {}{}", started_by(has, origin), finding.title.clone(), cause),
+            };
+            (why, finding.fix.clone())
         }
         Today::Nothing { file } => match (&origin.container, &origin.unit) {
             (Some(id), _) => of_container(has, id, files),
