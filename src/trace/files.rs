@@ -60,6 +60,7 @@ impl<'a> Files<'a> {
             http_proxy: proxies.http.as_ref().map(|url| &url.value),
             https_proxy: proxies.https.as_ref().map(|url| &url.value),
             inside: None,
+            quiet: true,
             sudo_by: None,
         };
         let facts = consumers::observe(&ask, Some(whos), Time::new(DEADLINE, DEADLINE));
