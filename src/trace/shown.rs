@@ -10,12 +10,14 @@ use super::{Bypass, State, Traced};
 use crate::redact::Redactor;
 use crate::report::{Paint, characters, line, visible};
 use crate::stamp::rfc3339;
-use crate::text::{Person, seconds};
+use crate::text::{Fix, Person, seconds};
 
 /// The whole result but for its schema and its command.
 pub(crate) fn json(traced: &Traced, redactor: &Redactor, person: &Person) -> Value {
     let one = |own: &Bypass| {
-        let fixes = own.fix.iter().map(|fix| characters(redactor, fix.pasted_by(person).text()));
+        let pasted = own.fix.iter().map(|fix| fix.pasted_by(person));
+        let (commands, advice): (Vec<Fix>, Vec<Fix>) = pasted.partition(|fix| matches!(fix, Fix::Command(_)));
+        let texts = |all: &[Fix]| all.iter().map(|fix| characters(redactor, fix.text())).collect::<Vec<_>>();
         value!({
             "program": own.program,
             "pid": own.pid,
@@ -28,7 +30,8 @@ pub(crate) fn json(traced: &Traced, redactor: &Redactor, person: &Person) -> Val
             "tries": own.tries,
             "since": rfc3339(own.since),
             "why": characters(redactor, &own.why.pasted_by(person)),
-            "fix": fixes.collect::<Vec<_>>(),
+            "fix": texts(&commands),
+            "advice": texts(&advice),
         })
     };
     let summary = &traced.summary;

@@ -20,6 +20,9 @@ const MOST_SOCKETS: usize = 100_000;
 /// More lines than this are counted, and not kept.
 const MOST_ROWS: usize = 1000;
 
+/// It holds published ports of containers, as the first process holds those of services that are not started yet.
+const ENGINE: &str = "dockerd";
+
 /// A connection, in its namespace.
 type Key = (u64, SocketAddr, SocketAddr);
 
@@ -264,7 +267,12 @@ impl<'a> Watch<'a> {
         for _ in 0..3 {
             let of_proxies: BTreeSet<u64> = self.of_proxies(spaces, listeners);
             asked.extend(&of_proxies);
-            found = holders(self.host, &every, &asked, time).0;
+            let complete;
+            (found, complete) = holders(self.host, &every, &asked, time);
+            if !complete && !of_proxies.is_empty() {
+                // Whoever is found may be a proxy: the next look tells.
+                return Default::default();
+            }
             let before = self.forwarded.len();
             for (_, pid) in found.iter().filter(|(inode, _)| of_proxies.contains(inode)) {
                 let own = proxies.entry(*pid).or_insert_with(|| process(self.host, *pid));
@@ -275,6 +283,8 @@ impl<'a> Watch<'a> {
                 break;
             }
         }
+        // What listens for others is not the proxy, and what it starts is not of the proxy's.
+        proxies.retain(|pid, own| *pid != 1 && own.forwards_to.is_none() && own.name != ENGINE);
         let mut origins: HashMap<u64, Origin> = HashMap::new();
         let mut known: HashMap<u32, Origin> = HashMap::new();
         let mut exempt = BTreeSet::new();
@@ -335,8 +345,8 @@ impl<'a> Watch<'a> {
         let own = std::process::id();
         let is = |pid: u32| pid == own || proxies.contains_key(&pid);
         let same = |proxy: &Process| {
-            (proxy.container.is_some() && proxy.container == origin.container)
-                || (proxy.unit.is_some() && proxy.unit == origin.unit && proxy.container == origin.container)
+            let of_one = proxy.container.is_some() || proxy.unit.is_some();
+            of_one && proxy.container == origin.container && proxy.unit == origin.unit
         };
         is(origin.pid) || ancestors(self.host, origin.pid).any(is) || proxies.values().any(same)
     }

@@ -116,6 +116,12 @@ fn a_proxy_of_this_host_and_what_belongs_to_it_are_no_line() {
     watch.end();
     assert_eq!(told(&watch), [some("curl", OUT, true, 1)]);
     assert_eq!(watch.unowned, 1);
+    // What the first process listens for is nobody's of its children yet.
+    process(&host, 1, 0, "systemd", 1, &[70]);
+    process(&host, 7, 1, "squid", 1, &[71]);
+    let mut watch = self::watch(&host, ("127.0.0.1", 3128));
+    watch.look();
+    assert_eq!(watch.rows.len(), 3);
     // Whoever listens at that port of another address, or in another namespace, is no proxy.
     let mut watch = self::watch(&host, ("192.0.2.77", 3128));
     watch.look();
@@ -126,12 +132,18 @@ fn a_proxy_of_this_host_and_what_belongs_to_it_are_no_line() {
 fn a_proxy_in_a_container_is_found_by_the_forwarder_to_it() {
     let host = host();
     let id = "c".repeat(64);
-    process(&host, 7, 1, "docker-proxy", 1, &[70]);
+    process(&host, 5, 1, "dockerd", 1, &[50]);
+    process(&host, 7, 5, "docker-proxy", 1, &[70]);
+    for pid in [5, 7] {
+        host.put(&format!("/proc/{pid}/cgroup"), b"0::/system.slice/docker.service\n");
+    }
     host.put("/proc/7/cmdline", b"docker-proxy\0-container-ip\x00172.17.0.2\0-container-port\x008080\0");
     process(&host, 20, 1, "squid", 2, &[200, 201]);
     host.put("/proc/20/cgroup", format!("0::/docker/{id}\n").as_bytes());
     host.put("/proc/20/net/fib_trie", b"  |-- 172.17.0.2\n     /32 host LOCAL\n");
-    table(&host, 1, &[socket("0.0.0.0:3128", "0.0.0.0:0", "0A", 0, 70)]);
+    let of_host =
+        [socket("0.0.0.0:3128", "0.0.0.0:0", "0A", 0, 70), socket("192.0.2.1:40000", "203.0.113.10:443", "01", 0, 50)];
+    table(&host, 1, &of_host);
     table(
         &host,
         20,
@@ -140,12 +152,13 @@ fn a_proxy_in_a_container_is_found_by_the_forwarder_to_it() {
     let mut watch = watch(&host, ("127.0.0.1", 3128));
     watch.look();
     watch.end();
-    assert_eq!(told(&watch), []);
+    // The engine beside it is none.
+    assert_eq!(told(&watch), [some("dockerd", "203.0.113.10:443", true, 1)]);
     // Of another container it is a line, with its number.
     let mut watch = self::watch(&host, ("127.0.0.1", 9999));
     watch.look();
-    assert_eq!(told(&watch), [some("squid", OUT, true, 1)]);
-    assert_eq!(watch.rows.keys().next().unwrap().container.as_deref(), Some(&id[..12]));
+    assert_eq!(told(&watch)[1..], [some("squid", OUT, true, 1)]);
+    assert_eq!(watch.rows.keys().nth(1).unwrap().container.as_deref(), Some(&id[..12]));
 }
 
 #[test]
