@@ -44,6 +44,7 @@
 //! | [`report`] | one set of records, every format |
 //! | [`render`] | what stands around the product, as text: TLS front doors, a load balancer, the environment of ECS tasks |
 //! | [`prove`] | which way the host's own programs go, asked and by the models |
+//! | [`trace`] | which processes go around the proxy right now |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`deploy`] | the product in a run: installed stage by stage, stopped, started, healthy, or brought back; taken away |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
@@ -125,6 +126,7 @@ mod stamp;
 mod system;
 mod targets;
 mod text;
+mod trace;
 mod vendor;
 pub mod version;
 mod wizard;

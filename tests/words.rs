@@ -107,7 +107,7 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 22] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 24] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::context::authority", 1, "one of several places; that none of them has it is told"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
@@ -131,8 +131,14 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 22] = [
     ),
     ("crate::system::forwarding", 2, "a remark, made where it is certain alone"),
     ("crate::system::hardware", 1, "the second file answers for the first, and its absence is told"),
-    ("crate::system::ports::proc", 1, "processes end while they are looked at"),
     ("crate::system::selinux", 1, "a remark, made where it is certain alone"),
+    (
+        "crate::system::sockets",
+        2,
+        "processes end while they are looked at; a namespace that is not read is counted and told",
+    ),
+    ("crate::system::sockets::address", 1, "whoever has no address is no proxy, so that more is told and not less"),
+    ("crate::system::sockets::process", 2, "processes end while they are looked at"),
     ("crate::system::umask", 1, "a remark, made where it is certain alone"),
 ];
 

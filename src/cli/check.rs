@@ -3,11 +3,10 @@
 mod known;
 
 use std::path::Path;
-use std::time::Duration;
 
 use clap::ArgMatches;
 
-use super::args::{Globals, flags, path_of, word};
+use super::args::{Globals, flags, path_of, time_of, word};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::{ask, files, machine, network, out, terminal};
@@ -232,16 +231,8 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
 }
 
 fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
-    let millis = |name: &str| -> Result<u64, Problem> {
-        let text = word(matches, name).unwrap_or_default();
-        let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
-        let duration = parsed.map_err(|error| {
-            Problem::settings(id::USAGE, text!("--{} takes a time such as 500ms, 10s or 5m, not {:?}", own(name), text))
-                .caused_by(error)
-                .hint(text!("--{} 30s", own(name)))
-        })?;
-        Ok(crate::text::millis(duration).min(24 * 3_600_000))
-    };
+    let millis =
+        |name: &str| -> Result<u64, Problem> { Ok(crate::text::millis(time_of(matches, name)?).min(24 * 3_600_000)) };
     let limits = Limits {
         connect: millis("connect-timeout")?,
         check: millis("timeout")?,

@@ -23,6 +23,7 @@ mod settings;
 mod status;
 mod sudo;
 mod terminal;
+mod trace;
 mod wizard;
 
 use std::ffi::OsString;
@@ -58,6 +59,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "bundle" => bundle::run(&globals, matches, &mut redactor),
         "check" => check::run(&globals, matches, &mut redactor),
         "prove" => prove::run(&globals, matches, &mut redactor),
+        "trace" => trace::run(&globals, matches, &mut redactor),
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals),

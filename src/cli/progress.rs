@@ -25,11 +25,16 @@ impl Progress {
         Self(Some(bar))
     }
 
+    /// What is being done.
+    pub(super) fn say(&mut self, text: String) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(text);
+        }
+    }
+
     /// So many of so many are done, and these are being looked at.
     pub(super) fn tell(&mut self, done: usize, total: usize, names: &[&'static str]) {
-        if let Some(bar) = &self.0 {
-            bar.set_message(format!("{done}/{total} {}", names.join(", ")));
-        }
+        self.say(format!("{done}/{total} {}", names.join(", ")));
     }
 }
 

@@ -119,6 +119,11 @@ impl ProxyValue {
         Some(Self { shown, password: number, flaws })
     }
 
+    /// The same of one value alone, whose password is compared with no other.
+    pub(crate) fn alone(raw: &str) -> Option<Self> {
+        Self::read(raw, &mut Passwords::default())
+    }
+
     /// The value as far as it may be shown.
     pub(crate) fn text(&self) -> Text {
         redact::url_text(&self.shown)

@@ -20,6 +20,7 @@
 //! | `pools` | the addresses of Docker's networks |
 //! | `ports` | listening sockets and who holds them |
 //! | `selinux` | SELinux's mode, the label of a folder |
+//! | `sockets` | TCP sockets of every network namespace, and the processes that hold them |
 //! | `sudo` | what sudo sets for everybody |
 //! | `umask` | umasks that files of the system set |
 //!
@@ -40,6 +41,7 @@ pub(crate) mod owner;
 pub(crate) mod pools;
 pub(crate) mod ports;
 pub(crate) mod selinux;
+pub(crate) mod sockets;
 pub(crate) mod sudo;
 pub(crate) mod umask;
 

@@ -27,12 +27,18 @@ const STUB: [u8; 4] = [127, 0, 0, 53];
 /// No more domains are tried.
 const MOST_DOMAINS: usize = 6;
 
+/// The names of a hosts file with their addresses, line by line.
+pub(crate) fn hosts_file(text: &str) -> impl Iterator<Item = (IpAddr, impl Iterator<Item = &str>)> {
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    lines.filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.parse().ok()?, words))
+    })
+}
+
 /// The address that a hosts file gives a name.
 pub(crate) fn in_hosts_file(text: &str, name: &str) -> Option<IpAddr> {
-    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-    lines
-        .filter(|line| line.split_whitespace().skip(1).any(|own| own.eq_ignore_ascii_case(name)))
-        .find_map(|line| line.split_whitespace().next()?.parse().ok())
+    hosts_file(text).find_map(|(address, mut names)| names.any(|own| own.eq_ignore_ascii_case(name)).then_some(address))
 }
 
 /// Whom a container asks for names.

@@ -31,5 +31,6 @@ mod secrets;
 mod settings;
 mod taken;
 mod terminal;
+mod trace;
 mod trust;
 mod unused;

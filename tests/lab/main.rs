@@ -30,4 +30,5 @@ mod release;
 mod report;
 mod routes;
 mod runtime;
+mod trace;
 mod units;

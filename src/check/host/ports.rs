@@ -230,7 +230,7 @@ fn shown(listener: &Listener) -> Text {
     if listener.owners.is_empty() {
         return text!("a process of user id {} listens on {}", listener.uid, at);
     }
-    let owners = listener.owners.iter().map(|Process { pid, name, container, forwards_to }| {
+    let owners = listener.owners.iter().map(|Process { pid, name, container, forwards_to, .. }| {
         let within = container.as_ref().map(|id| text!(", container {}", own(id))).unwrap_or_default();
         let to = forwards_to.as_ref().map(|to| text!(", forwards to the container at {}", own(to))).unwrap_or_default();
         text!("{} (process {}{}{})", name, pid, within, to)
@@ -245,7 +245,13 @@ mod tests {
     use crate::host::MemoryHost;
 
     fn process(name: &str, container: Option<&str>) -> Process {
-        Process { pid: 42, name: name.to_owned(), container: container.map(str::to_owned), forwards_to: None }
+        Process {
+            pid: 42,
+            name: name.to_owned(),
+            container: container.map(str::to_owned),
+            unit: None,
+            forwards_to: None,
+        }
     }
 
     fn facts(installed: bool, port: u16, owners: Vec<Process>) -> PortsFacts {

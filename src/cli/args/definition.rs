@@ -16,7 +16,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
         "Set a host up, and take it back",
         &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status", "prune"],
     ),
-    ("Find out what is wrong, and what to ask for", &["check", "prove", "network"]),
+    ("Find out what is wrong, and what to ask for", &["check", "prove", "trace", "network"]),
     ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
 
@@ -94,6 +94,7 @@ fn all() -> Command {
         )
         .subcommand(check())
         .subcommand(prove())
+        .subcommand(trace())
         .subcommand(network::command())
         .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
         .subcommand(
@@ -199,6 +200,15 @@ fn prove() -> Command {
                 path("save", "FILE")
                     .help("Write the lines that decide and the answers to FILE, without secrets, as a case to report"),
             ),
+    )
+}
+
+fn trace() -> Command {
+    with_settings(
+        Command::new("trace")
+            .about("Which process or container goes around the proxy right now")
+            .after_help(help!("trace"))
+            .arg(option("for", "TIME").default_value("60s").help("Watch for this long; Ctrl-C ends earlier")),
     )
 }
 

@@ -1,9 +1,14 @@
 //! The kinds of options that commands have, and their values.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::problem::{Problem, id};
+use crate::text;
+use crate::text::own;
 
 /// The end of a command's help: examples and what else there is to know, from `assets/help`.
 macro_rules! help {
@@ -46,6 +51,20 @@ pub(crate) fn word<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
 /// The path of an option, where it has one.
 pub(crate) fn path_of<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a Path> {
     matches.get_one::<PathBuf>(name).map(PathBuf::as_path)
+}
+
+/// The time that an option names.
+///
+/// # Errors
+/// It is none.
+pub(crate) fn time_of(matches: &ArgMatches, name: &str) -> Result<Duration, Problem> {
+    let text = word(matches, name).unwrap_or_default();
+    let parsed = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
+    parsed.map_err(|error| {
+        Problem::settings(id::USAGE, text!("--{} takes a time such as 500ms, 10s or 5m, not {:?}", own(name), text))
+            .caused_by(error)
+            .hint(text!("--{} 30s", own(name)))
+    })
 }
 
 /// All values of an option.

@@ -103,6 +103,11 @@ impl Host {
         Self { pid, engine, outside: OnceCell::new() }
     }
 
+    /// The host's first process, as this machine counts.
+    pub fn pid(&self) -> &str {
+        &self.pid
+    }
+
     /// The host's files as this process can read and write them. Absolute links lead out of it.
     pub fn path(&self, path: &str) -> PathBuf {
         below(Path::new(&format!("/proc/{}/root", self.pid)), path)

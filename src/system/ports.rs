@@ -1,7 +1,5 @@
 //! Who listens on some ports.
 
-mod proc;
-
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
@@ -9,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::proc::Process;
+pub(crate) use super::sockets::Process;
+use super::sockets::{self, Socket, State};
 use super::{Seen, exists, text};
 use crate::host::HostRead;
 use crate::net::Time;
@@ -74,17 +73,17 @@ pub(crate) fn observe(host: &dyn HostRead, home: &Path, ports: &[u16], time: Tim
         if tables.is_empty() {
             return Seen::Unread("/proc/self/net/tcp is not there".into());
         }
-        let sockets: Vec<proc::Listener> = tables
+        let sockets: Vec<Socket> = tables
             .iter()
-            .flat_map(|table| proc::listeners(table))
-            .filter(|socket| ports.contains(&socket.port))
+            .flat_map(|table| sockets::sockets(table.as_bytes()))
+            .filter(|socket| socket.state == State::Listen && ports.contains(&socket.local.port()))
             .collect();
         let inodes: BTreeSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
-        let (owners, all) = proc::owners(host, &inodes, time.at_most(SEARCH));
+        let (owners, all) = sockets::owners(host, &inodes, time.at_most(SEARCH));
         all_processes = all;
-        let listener = |proc::Listener { address, port, uid, inode }| {
+        let listener = |Socket { local, uid, inode, .. }| {
             let owners = owners.iter().filter(|(own, _)| *own == inode).map(|(_, process)| process.clone()).collect();
-            Listener { port, address, uid, owners }
+            Listener { port: local.port(), address: local.ip(), uid, owners }
         };
         Seen::Is(sockets.into_iter().map(listener).collect())
     });

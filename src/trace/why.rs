@@ -1,0 +1,284 @@
+//! Why a process goes around the proxy, and what mends it.
+
+use std::net::SocketAddr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::files::{Files, Today};
+use super::names::Names;
+use super::origin::Origin;
+use super::ways::{member, targets};
+use crate::clients::{self, By, Client, Environment, Route};
+use crate::consumers::judge::{home_flag, restart_command};
+use crate::consumers::{ProxySpec, ProxyValue, Who};
+use crate::redact::{self, list_text};
+use crate::settings::ProxyUrl;
+use crate::stamp::rfc3339;
+use crate::text;
+use crate::text::{Fix, Text, as_root, host_port, ics_setup, own, quoted};
+
+/// The client that a program is, as a rule; by the beginning of its name.
+const CLIENTS: [(&str, &str); 14] = [
+    ("curl", "curl-7.88"),
+    ("git", "curl-7.88"),
+    ("wget", "wget-1.21"),
+    ("python", "python-urllib-3.11"),
+    ("pip", "python-requests-2.33"),
+    ("aws", "botocore-1.44"),
+    ("java", "java-17"),
+    ("node", "node-built-in"),
+    ("ruby", "ruby-net-http-3.1"),
+    ("gem", "ruby-net-http-3.1"),
+    ("docker", "go-net-http"),
+    ("containerd", "go-net-http"),
+    ("terraform", "go-net-http"),
+    ("kubectl", "go-net-http"),
+];
+
+/// Programs that speak a protocol for which proxies of HTTP are not asked.
+const NO_HTTP: [&str; 8] = ["ssh", "sshd", "scp", "sftp", "nc", "mysql", "psql", "redis-cli"];
+
+/// What a process has, against the proxy that it goes around.
+enum Has {
+    /// Nothing could be read: it had ended, or is closed even to root.
+    Unread,
+    /// No variable that names a proxy for such a request.
+    Nothing,
+    /// Another proxy: the variable and its value as it may be shown.
+    Other(String, Text),
+    /// Its own list names the destination.
+    Member(String, Text),
+    /// Its client reads no variables, or not these.
+    Unused(Text),
+    /// The proxy itself.
+    Proxy(String, Text),
+}
+
+/// The sentence and what mends it.
+pub(super) fn judge(
+    origin: Option<&Origin>,
+    user: Option<&str>,
+    place: SocketAddr,
+    names: &Names,
+    files: &Files<'_>,
+) -> (Text, Vec<Fix>) {
+    let Some(origin) = origin else {
+        let why = "it had ended before its process could be seen";
+        let advice = text!("watch for longer, and see who goes there again: {}", as_root(ics_setup("trace --for 10m")));
+        return (why.into(), vec![Fix::Advice(advice)]);
+    };
+    let tls = place.port() != 80;
+    if origin.consumer == Some(Who::PackageManager) {
+        return because("it goes by the package manager's own configuration".into(), origin, user, tls, files);
+    }
+    let client = client(&origin.program);
+    let spec = if tls { &files.wanted.https } else { &files.wanted.http };
+    let name = if tls { "https_proxy" } else { "http_proxy" };
+    let has = has(origin, client, place, names, spec.as_ref(), name);
+    let advice = |text: Text| vec![Fix::Advice(text)];
+    match has {
+        Has::Unread => {
+            let why = "what it was started with could not be read: it had ended";
+            (why.into(), advice(text!("see what this host gives to whom: {}", ics_setup("check proxy"))))
+        }
+        Has::Unused(rule) => (rule.clone(), advice(text!("give {} its proxy in its own way", &origin.program))),
+        Has::Proxy(name, value) => {
+            let reads = match client {
+                Some(client) => text!("which {} reads", own(&client.name)),
+                None => "which it may not read".into(),
+            };
+            let why = text!(
+                "it has {} {}, {}: its command line, a file of its own or its code says otherwise",
+                own(&name),
+                value,
+                reads
+            );
+            (why, advice(text!("look at how {} is called and configured (ps -fp {})", &origin.program, origin.pid)))
+        }
+        Has::Nothing => because(text!("it has no {}", own(name)), origin, user, tls, files),
+        Has::Other(name, value) => {
+            because(text!("its {} is another proxy, {}", own(&name), value), origin, user, tls, files)
+        }
+        Has::Member(name, member) => {
+            let has = text!("its own {} has the member {}", own(&name), member);
+            match origin.consumer {
+                Some(_) => because(has, origin, user, tls, files),
+                None => unknown(has, origin),
+            }
+        }
+    }
+}
+
+fn has(
+    origin: &Origin,
+    client: Option<&Client>,
+    place: SocketAddr,
+    names: &Names,
+    spec: Option<&ProxySpec>,
+    name: &str,
+) -> Has {
+    let Some(environment) = &origin.environment else { return Has::Unread };
+    let set = origin.value(&[name, "all_proxy"]);
+    let route = client.and_then(|client| {
+        let variables: Environment = environment.iter().cloned().collect();
+        targets(place, names).map(|target| client.route_in(&target, &variables)).last()
+    });
+    if NO_HTTP.contains(&origin.program.as_str()) {
+        return Has::Unused(text!("{} speaks no HTTP, and reads no proxy variables", &origin.program));
+    }
+    let Some((variable, value)) = set else { return Has::Nothing };
+    if let (Some(client), Some(Route::Direct(By::Rule(rule)))) = (client, &route) {
+        return Has::Unused(text!("it has {}, and {}: {}", own(&variable), own(&client.name), own(rule)));
+    }
+    let is_wanted = |spec: &ProxySpec| {
+        let url = ProxyUrl::parse(&value).ok()?;
+        let port = url.port.unwrap_or_else(|| url.scheme.usual_port());
+        Some(url.host.to_string().eq_ignore_ascii_case(&spec.host) && port == spec.port)
+    };
+    let shown = ProxyValue::alone(&value).map(|value| value.text()).unwrap_or_default();
+    if !spec.and_then(is_wanted).unwrap_or(false) {
+        return Has::Other(variable, shown);
+    }
+    if let Some((list, members)) = origin.value(&["no_proxy"]) {
+        let members = redact::list(&members);
+        let clients = client.map_or(clients::all(), std::slice::from_ref);
+        if let Some(member) = member(clients, &members, place, names) {
+            return Has::Member(list, list_text(&member, member.clone()));
+        }
+    }
+    Has::Proxy(variable, shown)
+}
+
+/// What it has, and what its files say today.
+fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Files<'_>) -> (Text, Vec<Fix>) {
+    match files.today(origin, user, tls) {
+        Today::Wanted { file, edited } => {
+            let created = origin.container.as_ref().and_then(|id| files.container(id)?.created);
+            let (began, began_how) = match created {
+                Some(created) => (Some(created), "its container was created"),
+                None => (origin.started, "it was started"),
+            };
+            match began.zip(edited).filter(|(began, edited)| began <= edited) {
+                Some((began, edited)) => {
+                    let how =
+                        text!("{} at {}, before {} was edited at {}", own(began_how), at(began), file, at(edited));
+                    (text!("{}: {}", has, how), again(origin, files))
+                }
+                None => {
+                    let parent = origin.parent.as_deref().unwrap_or("what started it");
+                    let why = text!("{}, although {} says it: {} has not handed it on", has, file, parent);
+                    (why, again(origin, files))
+                }
+            }
+        }
+        Today::Else(finding) => {
+            let cause = finding.cause.clone().map_or_else(Text::default, |cause| text!("; {}", cause));
+            let why = match origin.consumer {
+                Some(_) => text!("{}: {}{}", has, finding.title.clone(), cause),
+                None => text!("{}, and {}{}", started_by(has, origin), finding.title.clone(), cause),
+            };
+            (why, finding.fix.clone())
+        }
+        Today::Nothing { file } => match (&origin.container, &origin.unit) {
+            (Some(id), _) => of_container(has, id, files),
+            (None, Some(unit)) => (
+                text!(
+                    "{}: nothing in the files of {} sets one",
+                    has,
+                    own(file.map_or(unit.clone(), |file| file.display().to_string()))
+                ),
+                give(unit, files),
+            ),
+            (None, None) => (has, Vec::new()),
+        },
+        Today::Unknown => unknown(has, origin),
+    }
+}
+
+/// Whose settings it gets is not known.
+fn unknown(has: Text, origin: &Origin) -> (Text, Vec<Fix>) {
+    let advice = text!("start it from where the proxy is set; {} tells where", ics_setup("check proxy"));
+    (started_by(has, origin), vec![Fix::Advice(advice)])
+}
+
+fn started_by(has: Text, origin: &Origin) -> Text {
+    origin.parent.as_ref().map_or(has.clone(), |by| text!("{}; it was started by {}", has, by))
+}
+
+/// What has the files read again.
+fn again(origin: &Origin, files: &Files<'_>) -> Vec<Fix> {
+    match (origin.consumer, &origin.container, &origin.unit) {
+        (Some(Who::Container), Some(_), _) => {
+            vec![Fix::Command(ics_setup(text!("reconfigure --restart{}", home_flag(files.home))))]
+        }
+        (Some(Who::Docker), ..) => {
+            let unit = files.facts().docker.as_deref().unwrap_or("docker");
+            vec![
+                Fix::Command(restart_command(unit)),
+                Fix::Advice("choose the time for it: running containers stop when Docker is restarted".into()),
+            ]
+        }
+        (Some(Who::Systemd), _, Some(unit)) => {
+            vec![Fix::Command(as_root(text!("systemctl daemon-reload && systemctl restart {}", own(quoted(unit)))))]
+        }
+        (Some(Who::Cron), ..) => vec![Fix::Advice("end it: the next run of the job has it".into())],
+        _ => vec![Fix::Advice(text!("log in again, and start {} there", &origin.program))],
+    }
+}
+
+/// Gives a service the proxy, by a file of its own.
+fn give(unit: &str, files: &Files<'_>) -> Vec<Fix> {
+    let wanted = &files.wanted;
+    let login = [&wanted.http, &wanted.https].into_iter().flatten().any(|spec| spec.user.is_some());
+    if login {
+        return vec![Fix::Advice(text!(
+            "give it the proxy with its login: systemctl edit {}, then [Service] and Environment=https_proxy=<URL>; then systemctl restart {}",
+            own(unit),
+            own(unit)
+        ))];
+    }
+    let variable = |(name, spec): (&str, &Option<ProxySpec>)| spec.as_ref().map(|spec| format!("{name}={}", url(spec)));
+    let list = wanted.no_proxy.join(",");
+    let variables = [("http_proxy", &wanted.http), ("https_proxy", &wanted.https)].into_iter().filter_map(variable);
+    let variables = variables.chain((!list.is_empty()).then(|| format!("no_proxy={list}")));
+    // systemd's specifiers begin with a percent sign.
+    let lines: String = variables.map(|own| format!("Environment=\"{}\"\\n", own.replace('%', "%%%%"))).collect();
+    let folder = quoted(&format!("/etc/systemd/system/{unit}.d"));
+    let file = quoted(&format!("/etc/systemd/system/{unit}.d/proxy.conf"));
+    let write = format!("mkdir -p {folder} && printf {} > {file}", quoted(&format!("[Service]\\n{lines}")));
+    vec![Fix::Command(as_root(text!(
+        "{} && systemctl daemon-reload && systemctl restart {}",
+        own(write),
+        own(quoted(unit))
+    )))]
+}
+
+fn url(spec: &ProxySpec) -> String {
+    let scheme = if spec.tls { "https" } else { "http" };
+    format!("{scheme}://{}", host_port(&spec.host, spec.port))
+}
+
+/// A container that is none of the product's.
+fn of_container(has: Text, id: &str, files: &Files<'_>) -> (Text, Vec<Fix>) {
+    let container = files.container(id);
+    let name = container.map_or(id, |own| own.state.name.as_str());
+    let by = match container.and_then(|own| own.folder.as_ref()) {
+        Some(folder) => text!("environment: of its service in the compose file of {}, then up -d there", folder),
+        None => "docker run -e https_proxy=<URL> when it is created".into(),
+    };
+    let why =
+        text!("{}: the container {} was created without one, and a container reads no file of the host", has, name);
+    (why, vec![Fix::Advice(text!("give it the proxy: {}", by))])
+}
+
+fn client(program: &str) -> Option<&'static Client> {
+    let (_, id) = CLIENTS.iter().find(|(beginning, _)| program.starts_with(beginning))?;
+    clients::by_id(id)
+}
+
+/// RFC 3339 of seconds since 1970.
+fn at(seconds: u64) -> Text {
+    text!("{}", own(rfc3339(UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH))))
+}
+
+#[cfg(test)]
+mod tests;
