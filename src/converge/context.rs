@@ -1,11 +1,10 @@
 //! What a run learns on its way.
 
-use super::{preflight, prove};
-use crate::check::Check;
 use crate::check::backends::{Mysql, Redis};
+use crate::check::{Check, CheckSpec, Secrets};
 use crate::consumers::{ConsumersFacts, Wanted};
 use crate::finding::{Finding, Status};
-use crate::host::HostRead;
+use crate::net::Roots;
 use crate::network::cause::Via;
 use crate::plan::{ContainerChange, Plan, Stage, StageId, StageState};
 use crate::platform::Platform;
@@ -15,6 +14,13 @@ use crate::report::{Outcome, Report};
 use crate::routes::Routes;
 use crate::settings::{Settings, Told};
 use crate::text::{Person, Text};
+
+/// The proxy that is to be asked when everything is written.
+pub(super) struct Probe {
+    pub(super) spec: CheckSpec,
+    pub(super) secrets: Secrets,
+    pub(super) roots: Roots,
+}
 
 /// What has become known on the way, for the report, however it ends.
 #[derive(Default)]
@@ -48,7 +54,7 @@ pub(crate) struct RunContext {
     /// What was wanted, and what consumers get by the planned files.
     pub(super) ahead: Option<(Wanted, ConsumersFacts)>,
     /// What the proxy is to be asked when everything is written.
-    pub(super) probe: Option<preflight::Probe>,
+    pub(super) probe: Option<Probe>,
     /// What had to be taken back of an interrupted run.
     pub(super) recovered: Vec<Finding>,
     /// What that run was told.
@@ -66,12 +72,6 @@ impl RunContext {
             Some(own) => *own = stage,
             None => self.stages.push(stage),
         }
-    }
-
-    /// Has the Docker daemon read something else than its files say, and has it not read what they are going to say?
-    pub(crate) fn daemon(&self, host: &dyn HostRead) -> (bool, bool) {
-        let other = prove::has_read_other(host, self);
-        (other, other || prove::is_written(host, self))
     }
 
     /// Leaves out what was noticed of files that were put back; what failed, and what proxy and servers say, holds.

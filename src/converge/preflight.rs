@@ -4,16 +4,17 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::context::Probe;
 use super::{Options, RunContext};
 use crate::check::backends::{Mysql, Redis};
 use crate::check::proxy::Dial;
-use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, MysqlSpec, Secrets, in_turn, is_published};
+use crate::check::{self, AnyCheck, Check, CheckSpec, Group, Limits, Look, MysqlSpec, in_turn, is_published};
 use crate::consumers::Who;
 use crate::context::{HostContext, Named, roots};
 use crate::docker;
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::host::HostRead;
-use crate::net::{Roots, Time};
+use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::problem::Problem;
 use crate::product::{Known, own_containers};
@@ -35,13 +36,6 @@ const OF_CONTAINER: [FindingId; 3] = [ids::MYSQL_LOGIN, ids::MYSQL_DATABASES, id
 
 /// What of the host is judged by the compose file that it is going to have.
 const OF_PLAN: [FindingId; 2] = [ids::SELINUX, ids::FIREWALL];
-
-/// The proxy that is to be asked when everything is written.
-pub(super) struct Probe {
-    spec: CheckSpec,
-    secrets: Secrets,
-    roots: Roots,
-}
 
 /// MySQL or Redis, as settings name them.
 struct BackEnd {

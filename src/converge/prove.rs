@@ -102,6 +102,14 @@ pub(super) fn is_written(host: &dyn HostRead, context: &RunContext) -> bool {
         || context.plan.changes.iter().any(|change| is_of_store(&change.path))
 }
 
+impl RunContext {
+    /// Has the Docker daemon read something else than its files say, and has it not read what they are going to say?
+    pub(crate) fn daemon(&self, host: &dyn HostRead) -> (bool, bool) {
+        let other = has_read_other(host, self);
+        (other, other || is_written(host, self))
+    }
+}
+
 /// `--restart`: the Docker daemon reads its new proxy. Nothing happens where it does not run or has read it already: `false`.
 ///
 /// # Errors
