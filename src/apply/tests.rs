@@ -482,3 +482,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_was_swapped_before_its_rename_is_not_called_written() {
+    let mut swapped = 0;
+    for family in ["ubuntu", "centos"] {
+        let before = picture(&host(family));
+        for at in 1.. {
+            let inner = host(family);
+            let faulty = FaultyHost::new(inner.clone(), at, Fault::Swapped);
+            let ended = prepare(&faulty, WANTED);
+            if !faulty.struck() {
+                break;
+            }
+            let Err(problem) = ended else { continue };
+            swapped += 1;
+            assert_eq!((problem.id.as_str(), problem.host_state), ("moved", HostState::Changed), "{problem:?}");
+            assert!(problem.message.contains("is not the file that was written"), "{problem:?}");
+            // By force it is as before.
+            let (session, all) = (Session::open(&inner).unwrap(), runs(&inner).unwrap());
+            assert_eq!(all[0].state, State::Interrupted);
+            session.recover_by_force(&all[0]).unwrap();
+            assert_eq!(picture(&inner), before, "{family} {at}");
+        }
+    }
+    assert!(swapped >= 5, "{swapped}");
+}

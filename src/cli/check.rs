@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use super::args::{Globals, flags, path_of, time_of, word};
 use super::exit::Exit;
 use super::progress::Progress;
+use super::settings::of_inputs;
 use super::{ask, files, machine, network, out, terminal};
 use crate::check::{CheckSpec, GivenList, Limits, Record, Run, Selection, Target, Unread};
 use crate::context::{AuthoritySpec, HostContext, Intent, Named, at_most, roots};
@@ -122,7 +123,8 @@ fn collect(
     let catalogue = network::catalogue(matches)?;
     let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue)?);
     let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
-    let (settings, _) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
+    let (settings, noticed) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
+    out::notice(globals, &of_inputs(noticed).collect::<Vec<_>>(), redactor);
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);

@@ -7,10 +7,13 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::{ask, export, machine, out};
 use crate::context::{HostContext, Inputs, Intent};
+use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::report::{SCHEMA, visible};
 use crate::settings::{Origin, Settings, example, schema};
+use crate::text;
 
 /// Runs the verb.
 ///
@@ -41,7 +44,18 @@ pub(super) fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Setti
 /// As [`effective`].
 pub(super) fn effective_of(globals: &Globals, host: &dyn HostRead, mut inputs: Inputs) -> Result<Settings, Problem> {
     let mut known = HostContext::load(host, &inputs, Intent::Show)?;
-    known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec)).map(|(settings, _)| settings)
+    let (settings, noticed) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
+    let unread = known.root_only().into_iter().map(|path| {
+        let title = text!("{} can be read by root only; what it says is missing here", path.display());
+        Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")
+    });
+    out::notice(globals, &unread.chain(of_inputs(noticed)).collect::<Vec<_>>(), &Redactor::default());
+    Ok(settings)
+}
+
+/// What is to be said of the files that settings come from. What else is noticed of their values, those who use them say.
+pub(super) fn of_inputs(noticed: Vec<Finding>) -> impl Iterator<Item = Finding> {
+    noticed.into_iter().filter(|own| own.id == ids::PASSWORD_IN_READABLE_FILE)
 }
 
 fn show(globals: &Globals, settings: &Settings) {

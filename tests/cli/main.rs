@@ -23,6 +23,7 @@ mod odd_hosts;
 mod prove;
 mod remember;
 mod render;
+mod rights;
 mod roles;
 mod root;
 mod routes;
