@@ -5,13 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::digest::digest;
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Steps, failed, rollback, runs};
 use crate::authority::{is_of_store, refresh};
+use crate::build::NUMBER;
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
 use crate::settings::{LastRun, STATE, STATE_FILE, Told};
+use crate::system::accounts::Caller;
 use crate::text::{ics_setup, own, quoted};
 use crate::{stamp, text};
 
@@ -20,7 +23,7 @@ pub(super) fn apply(
     host: &dyn HostWrite,
     plan: &Plan,
     command: &str,
-    reverts: Option<&str>,
+    reverts: &[&str],
     steps: &mut dyn Steps,
 ) -> Result<String, Problem> {
     for kept in &plan.keeps {
@@ -116,9 +119,9 @@ fn intend(
     changes: &[&Change],
     run: String,
     command: &str,
-    reverts: Option<&str>,
+    reverts: &[&str],
 ) -> Result<Begin, Problem> {
-    let seq = runs(host)?.last().map_or(1, |run| run.begin.seq + 1);
+    let seq = digest(host)?.seq + 1;
     let now = host.now();
     let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
     let mut makes = Vec::new();
@@ -143,14 +146,18 @@ fn intend(
     }
     let intents = changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
     let time = stamp::rfc3339(now);
-    let reverts = reverts.map(str::to_owned);
+    let mut reverts = reverts.iter().map(|run| (*run).to_owned());
     Ok(Begin {
         version: journal::VERSION,
         run,
         seq,
         command: command.to_owned(),
         time,
-        reverts,
+        by: Some(Caller::now()),
+        tool: Some(NUMBER.to_owned()),
+        said: plan.said.clone(),
+        reverts: reverts.next(),
+        reverts_too: reverts.collect(),
         intents,
         makes,
         removes,

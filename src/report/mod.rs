@@ -5,6 +5,7 @@ pub mod check;
 mod human;
 mod json;
 mod routes;
+mod run;
 
 use crate::finding::Finding;
 use crate::plan::{Change, ContainerChange, Stage};
@@ -23,8 +24,9 @@ pub use human::{
     plan as human_plan, problem as human_problem, stands, verb,
 };
 pub use json::SCHEMA;
-pub(crate) use json::{installed, status as json_status};
 pub(crate) use routes::human as human_routes;
+pub(crate) use json::{installed, listed as run_listed, status as json_status};
+pub(crate) use run::{forgotten as run_forgotten, human_run, of_run as run_json};
 
 words! {
     /// How a command that may change the host ended.

@@ -3,6 +3,39 @@
 use std::fs;
 
 use nix::unistd::{Gid, Group, Uid, User};
+use serde::{Deserialize, Serialize};
+
+/// Who runs this process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Caller {
+    /// The user's number.
+    pub(crate) uid: u32,
+    /// The user's name.
+    pub(crate) user: String,
+    /// The user behind sudo, as sudo says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sudo_user: Option<String>,
+}
+
+impl Caller {
+    /// Of this process.
+    pub(crate) fn now() -> Self {
+        let uid = nix::unistd::getuid().as_raw();
+        let sudo_user = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && name.len() <= LONGEST);
+        Self { uid, user: user(uid), sudo_user }
+    }
+
+    /// As people say it.
+    pub(crate) fn says(&self) -> String {
+        match &self.sudo_user {
+            Some(sudo) if *sudo != self.user => format!("{sudo} as {}", self.user),
+            _ => self.user.clone(),
+        }
+    }
+}
+
+/// No name of a user is longer (LOGIN_NAME_MAX).
+const LONGEST: usize = 256;
 
 /// A user by name, or the number of one that has none.
 pub(crate) fn user(uid: u32) -> String {

@@ -27,6 +27,7 @@ mod rights;
 mod roles;
 mod root;
 mod routes;
+mod runs;
 mod secret_matrix;
 mod secrets;
 mod settings;

@@ -84,9 +84,20 @@ fn all() -> Command {
         ))
         .subcommand(
             Command::new("revert")
-                .about("Take back the last run, or the named one")
+                .about("Take back the last run, the named one, all after one, or all")
                 .after_help(help!("revert"))
                 .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
+                .arg(
+                    option("to", "RUN")
+                        .conflicts_with_all(["run", "purge"])
+                        .help("Take back all runs after this one, as one"),
+                )
+                .arg(
+                    switch("every")
+                        .long("all")
+                        .conflicts_with_all(["run", "to", "purge"])
+                        .help("Take back all runs, as one"),
+                )
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept"))
                 .arg(path("purge", "DIR").help(
                     "Remove the product's folder with its data, its volumes and images for good; DIR repeats the folder",
@@ -96,13 +107,25 @@ fn all() -> Command {
         .subcommand(prove())
         .subcommand(trace())
         .subcommand(network::command())
-        .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
+        .subcommand(
+            Command::new("status")
+                .about("Runs so far, files edited since, an interrupted run; or one run")
+                .after_help(help!("status"))
+                .arg(Arg::new("run").value_name("RUN").help("This run: who, when, told what, and what it did"))
+                .arg(switch("diff").requires("run").help("What it changed in each file, as far as that is still known")),
+        )
         .subcommand(
             Command::new("prune")
-                .about("Remove images of the product that nothing refers to any more")
+                .about("Forget older runs with their backups; remove old images")
                 .after_help(help!("prune"))
-                .arg(switch("images").required(true).help(
-                    "Images of the product that no container and no compose file refers to",
+                .arg(
+                    option("keep", "N")
+                        .value_parser(clap::value_parser!(usize))
+                        .default_value("20")
+                        .help("Keep the newest N runs, and whatever those still need"),
+                )
+                .arg(switch("images").help(
+                    "Images of the product that no container and no compose file refers to; runs too only with --keep",
                 )),
         )
         .subcommand(
