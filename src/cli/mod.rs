@@ -22,6 +22,7 @@ mod revert;
 mod settings;
 mod status;
 mod sudo;
+mod support;
 mod terminal;
 mod trace;
 mod wizard;
@@ -63,6 +64,7 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
         "status" => status::run(&globals, args::word(matches, "run"), matches.get_flag("diff")),
+        "support-bundle" => support::run(&globals, matches, &mut redactor),
         "prune" => prune::run(&globals, matches),
         "render" => render::run(&globals, matches),
         "settings" => settings::run(&globals, matches),

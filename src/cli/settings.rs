@@ -58,14 +58,26 @@ pub(super) fn of_inputs(noticed: Vec<Finding>) -> impl Iterator<Item = Finding> 
     noticed.into_iter().filter(|own| own.id == ids::PASSWORD_IN_READABLE_FILE)
 }
 
+/// The same where nobody is asked and nothing is said beside it.
+///
+/// # Errors
+/// As [`effective`].
+pub(super) fn quietly(globals: &Globals, host: &dyn HostRead, mut inputs: Inputs) -> Result<Settings, Problem> {
+    let mut known = HostContext::load(host, &inputs, Intent::Show)?;
+    known.settings(&mut inputs, &globals.ignored, &mut |_| Ok(None)).map(|(settings, _)| settings)
+}
+
+/// Each setting with its origin, as JSON.
+pub(super) fn rows(settings: &Settings) -> Value {
+    let rows = settings.shown.iter();
+    let rows =
+        rows.map(|(key, value, origin)| json!({"key": key.as_str(), "value": value, "origin": origin.to_string()}));
+    json!({"schema": SCHEMA, "command": "settings show", "settings": rows.collect::<Vec<_>>()})
+}
+
 fn show(globals: &Globals, settings: &Settings) {
     if globals.json {
-        let rows: Vec<Value> = settings
-            .shown
-            .iter()
-            .map(|(key, value, origin)| json!({"key": key.as_str(), "value": value, "origin": origin.to_string()}))
-            .collect();
-        out::json(&json!({"schema": SCHEMA, "command": "settings show", "settings": rows}));
+        out::json(&rows(settings));
         return;
     }
     let width = settings.shown.iter().map(|(key, ..)| key.as_str().len()).max().unwrap_or(0);

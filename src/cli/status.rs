@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::args::Globals;
 use super::exit::Exit;
 use super::{machine, out};
@@ -30,21 +32,32 @@ pub(super) fn run(globals: &Globals, named: Option<&str>, diff: bool) -> Result<
     if let Some(name) = named {
         return of_run(globals, &host, &runs, name, diff);
     }
-    let drift = drift(&host, runs.iter().filter(|run| run.state == State::Committed))?;
-    let product = installed(&runs)
-        .map(|(_, folder)| containers::look(&host, Path::new(&folder), Time::new(DOCKER, DOCKER)))
-        .filter(|facts| !matches!(facts.docker, Some(Err(NoDocker::Absent))));
     let on = ecs::observe(&host).on.map(|(on, _)| on);
+    let (json, human) = told(globals, &host, &runs)?;
     if globals.json {
-        out::json(&json_status(&runs, &drift, product.as_ref(), on));
+        out::json(&json);
     } else {
         if let Some(on) = on {
             let says = Text::join([on.says(), Ecs::advice()], "\n").pasted_by(&globals.person);
             out::result(&format!("{}\n\n", clean(&Redactor::default(), &says)));
         }
-        out::result(&human_status(&runs, &drift, product.as_ref(), &globals.person, Paint(globals.color)));
+        out::result(&human);
     }
     Ok(Exit::DONE)
+}
+
+/// How the host stands after these runs, for programs and for people.
+///
+/// # Errors
+/// A file of a run that cannot be read.
+pub(super) fn told(globals: &Globals, host: &dyn HostRead, runs: &[Run]) -> Result<(Value, String), Problem> {
+    let drift = drift(host, runs.iter().filter(|run| run.state == State::Committed))?;
+    let product = installed(runs)
+        .map(|(_, folder)| containers::look(host, Path::new(&folder), Time::new(DOCKER, DOCKER)))
+        .filter(|facts| !matches!(facts.docker, Some(Err(NoDocker::Absent))));
+    let on = ecs::observe(host).on.map(|(on, _)| on);
+    let human = human_status(runs, &drift, product.as_ref(), &globals.person, Paint(globals.color));
+    Ok((json_status(runs, &drift, product.as_ref(), on), human))
 }
 
 /// One run, with what it did.

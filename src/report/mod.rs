@@ -1,5 +1,6 @@
 //! One set of records to every format.
 
+mod archive;
 mod characters;
 pub mod check;
 mod human;
@@ -17,6 +18,7 @@ use crate::text::words::words;
 use crate::text::{Person, Text};
 
 pub(crate) use characters::diff_text;
+pub(crate) use archive::tar_gz;
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub(crate) use human::status as human_status;
 pub use human::{

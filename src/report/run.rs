@@ -10,18 +10,15 @@ use super::json::{SCHEMA, listed};
 use crate::apply::{Forgotten, Past, Run};
 use crate::plan::unified;
 use crate::redact::Redactor;
-use crate::text;
-use crate::text::own;
 
 /// Runs that are named one by one where many are forgotten.
 const NAMED: usize = 10;
 
 /// The result of `status RUN`.
 pub(crate) fn of_run(run: &Run, files: &[Past], with_diff: bool, redactor: &Redactor) -> Value {
-    let said = run.begin.said.iter().map(|said| {
-        let shown = |text: &str| characters(redactor, &text!("{}", text));
-        json!({"key": said.key, "value": shown(&said.value), "origin": shown(&said.origin)})
-    });
+    // Masked by their places when they were written; what else they say are names.
+    let said = run.begin.said.iter();
+    let said = said.map(|said| json!({"key": said.key, "value": said.value, "origin": said.origin}));
     let changes = files.iter().map(|file| {
         let mut row = json!({"path": file.path.display().to_string(), "action": file.action.as_str()});
         if with_diff {
@@ -32,7 +29,9 @@ pub(crate) fn of_run(run: &Run, files: &[Past], with_diff: bool, redactor: &Reda
     });
     let mut whole = listed(run);
     whole["settings"] = said.collect();
-    whole["changes"] = changes.collect();
+    if !files.is_empty() {
+        whole["changes"] = changes.collect();
+    }
     json!({"schema": SCHEMA, "command": "status", "run": whole})
 }
 
@@ -55,11 +54,7 @@ pub(crate) fn human_run(run: &Run, files: &[Past], with_diff: bool, redactor: &R
         text.push_str("told:\n");
     }
     for said in &begin.said {
-        let _ = writeln!(
-            text,
-            "  {}",
-            say(redactor, &text!("{} = {}  ({})", own(visible(&said.key)), said.value.as_str(), said.origin.as_str()))
-        );
+        let _ = writeln!(text, "  {}", visible(&format!("{} = {}  ({})", said.key, said.value, said.origin)));
     }
     for file in files {
         let _ = writeln!(text, "{} {}", past(file.action), visible(&file.path.display().to_string()));

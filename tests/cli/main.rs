@@ -31,6 +31,7 @@ mod runs;
 mod secret_matrix;
 mod secrets;
 mod settings;
+mod support;
 mod taken;
 mod terminal;
 mod trace;

@@ -16,7 +16,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
         "Set a host up, and take it back",
         &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status", "prune"],
     ),
-    ("Find out what is wrong, and what to ask for", &["check", "prove", "trace", "network"]),
+    ("Find out what is wrong, and what to ask for", &["check", "prove", "trace", "network", "support-bundle"]),
     ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
 
@@ -42,7 +42,7 @@ fn grouped(command: &Command) -> String {
         text.push_str(&format!("\n{heading}:\n"));
         for about in names.iter().filter_map(|name| command.find_subcommand(name)) {
             let words = about.get_about().map(ToString::to_string).unwrap_or_default();
-            text.push_str(&format!("  {:<11}  {words}\n", about.get_name()));
+            text.push_str(&format!("  {:<14}  {words}\n", about.get_name()));
         }
     }
     text
@@ -107,9 +107,10 @@ fn all() -> Command {
         .subcommand(prove())
         .subcommand(trace())
         .subcommand(network::command())
+        .subcommand(support_bundle())
         .subcommand(
             Command::new("status")
-                .about("Runs so far, files edited since, an interrupted run; or one run")
+                .about("Runs so far, or one of them; files edited since")
                 .after_help(help!("status"))
                 .arg(Arg::new("run").value_name("RUN").help("This run: who, when, told what, and what it did"))
                 .arg(switch("diff").requires("run").help("What it changed in each file, as far as that is still known")),
@@ -130,7 +131,7 @@ fn all() -> Command {
         )
         .subcommand(
             Command::new("settings")
-                .about("Effective values and origins, as a file to keep too; JSON Schema")
+                .about("Effective values and origins, a file to keep, JSON Schema")
                 .subcommand_required(true)
                 .subcommand(with_all_settings(Command::new("show").about("Effective value and origin of each setting")))
                 .subcommand(with_all_settings(
@@ -172,7 +173,6 @@ fn from_definitions() -> [Command; 2] {
 }
 
 fn check() -> Command {
-    let limit = |name, default| option(name, "TIME").default_value(default).help_heading("Limits");
     let command = Command::new("check")
         .about("Are host, proxy, back ends and product fit, and what to do")
         .after_help(help!("check"))
@@ -206,10 +206,33 @@ fn check() -> Command {
             path("report", "FILE")
                 .help("Write a report to forward to FILE: one page for FILE.html, a ticket's text for FILE.md"),
         )
-        .arg(limit("connect-timeout", "3s").help("Limit of one connection attempt, and of a proxy's answer to CONNECT"))
-        .arg(limit("timeout", "10s").help("Limit of one check"))
-        .arg(limit("deadline", "60s").help("Limit of all checks together"))
-        .arg(limit("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"));
+        .args(limits());
+    with_settings(command)
+}
+
+/// How long checks may take.
+fn limits() -> [Arg; 4] {
+    let limit = |name, default| option(name, "TIME").default_value(default).help_heading("Limits");
+    [
+        limit("connect-timeout", "3s").help("Limit of one connection attempt, and of a proxy's answer to CONNECT"),
+        limit("timeout", "10s").help("Limit of one check"),
+        limit("deadline", "60s").help("Limit of all checks together"),
+        limit("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"),
+    ]
+}
+
+fn support_bundle() -> Command {
+    let command = Command::new("support-bundle")
+        .about("What is known of this host as one archive, no secrets")
+        .after_help(help!("support-bundle"))
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(std::path::PathBuf))
+                .value_hint(clap::ValueHint::FilePath)
+                .help("The archive (.tar.gz) [default: one with the time in its name, in this folder]"),
+        )
+        .args(limits());
     with_settings(command)
 }
 
