@@ -21,6 +21,9 @@ use crate::text::{as_root, nearest, own, quoted};
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
 
+/// What a file held, and who can read it where that is known.
+type FileRead = (Vec<u8>, Option<Readers>);
+
 /// Everything that was said, by whoever said it.
 #[derive(Clone)]
 pub(crate) struct Inputs {
@@ -33,7 +36,7 @@ pub(crate) struct Inputs {
     /// The file of `--settings`, where it holds a secret.
     with_secret: Option<(PathBuf, Readers)>,
     /// Files with passwords.
-    files: RefCell<BTreeMap<PathBuf, (Vec<u8>, Option<Readers>)>>,
+    files: RefCell<BTreeMap<PathBuf, FileRead>>,
 }
 
 impl Inputs {
@@ -129,10 +132,10 @@ impl Inputs {
 
     /// Files with secrets that every user of this machine can read, of those that were read so far.
     pub(super) fn readable_secrets(&self, host: &dyn HostRead, layers: &Layers) -> Vec<Finding> {
-        let of_host = || {
-            let real = host.resolve(Path::new(SETTINGS_FILE)).ok()?;
-            let readers = Readers::at(&host.lstat(&real).ok()??);
-            readers.warn(&host.shown(Path::new(SETTINGS_FILE)))
+        let path = Path::new(SETTINGS_FILE);
+        let of_host = || match View::new(host).snapshot(path) {
+            Ok(file) => Readers::at(&file?.attributes).warn(&host.shown(path)),
+            Err(problem) => Some(Finding::warn(ids::FILE_UNREADABLE, problem.sentence())),
         };
         let of_host = if layers.file_stays && has_secret(&layers.file) { of_host() } else { None };
         let given = self.with_secret.as_ref().and_then(|(path, readers)| readers.warn(path));

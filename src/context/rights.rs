@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
 
 use crate::finding::{Finding, ids};
-use crate::host::{HostRead, Stat, has_acl, unreadable};
+use crate::host::{Attributes, HostRead, Stat, has_acl, unreadable};
 use crate::problem::{Problem, id};
 use crate::settings::{Layer, ProxyUrl, SETTINGS_FILE, TABLE};
 use crate::system::accounts::{group, members, user};
@@ -110,7 +110,7 @@ fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
         None => Some("its members are not known".into()),
         Some(members) => {
             let other = members.into_iter().find(|uid| *uid != at.uid && !owners.contains(uid))?;
-            Some(text!("{} is in it", Foreign::new(&user(other))))
+            Some(text!("{} is in it", Foreign::new(user(other))))
         }
     };
     let (why, fix) = if at.mode & 0o002 != 0 {
@@ -122,7 +122,7 @@ fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
     } else if let Some(who) = stranger() {
         let group = group(at.gid);
         (
-            text!("the group {} can write to {} (mode {}), and {}", Foreign::new(&group), it, mode, who),
+            text!("the group {} can write to {} (mode {}), and {}", Foreign::new(group), it, mode, who),
             text!("chmod g-w {}", name),
         )
     } else {
@@ -139,8 +139,7 @@ fn of_another(shown: &Path, uid: u32, owners: &[u32]) -> Problem {
             names.push(name);
         }
     }
-    let why =
-        text!("it belongs to {}, and is to be of {}", Foreign::new(&user(uid)), Foreign::new(&names.join(" or ")));
+    let why = text!("it belongs to {}, and is to be of {}", Foreign::new(user(uid)), Foreign::new(names.join(" or ")));
     let file = own(quoted(&shown.to_string_lossy()));
     untrusted(shown, shown, why)
         .hint(text!("read it first; where its content is right: {}", as_root(text!("chown root {}", file))))
@@ -169,8 +168,8 @@ impl Readers {
     }
 
     /// Of a file of the host.
-    pub(super) fn at(stat: &Stat) -> Self {
-        Self { uid: stat.uid, gid: stat.gid, mode: stat.mode }
+    pub(super) fn at(attributes: &Attributes) -> Self {
+        Self { uid: attributes.uid, gid: attributes.gid, mode: attributes.mode }
     }
 
     /// What is to be said of a file with a secret that every user can read. `shown`: as a person here would type it.

@@ -404,7 +404,7 @@ pub(crate) fn mended(
         };
         // Each turn the list has more members than before, and files have only so many.
         match targets::mend(&context, plan, &written, &observe)? {
-            Mended::Plan(plan) => return Ok(plan),
+            Mended::Plan(plan) => return Ok(*plan),
             Mended::Members(members) => settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members),
         }
     }

@@ -17,8 +17,8 @@ use crate::routes::Routes;
 use crate::text::words::words;
 use crate::text::{Person, Text};
 
-pub(crate) use characters::diff_text;
 pub(crate) use archive::tar_gz;
+pub(crate) use characters::diff_text;
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub(crate) use human::status as human_status;
 pub use human::{
@@ -26,8 +26,8 @@ pub use human::{
     plan as human_plan, problem as human_problem, stands, verb,
 };
 pub use json::SCHEMA;
-pub(crate) use routes::human as human_routes;
 pub(crate) use json::{installed, listed as run_listed, status as json_status};
+pub(crate) use routes::human as human_routes;
 pub(crate) use run::{forgotten as run_forgotten, human_run, of_run as run_json};
 
 words! {

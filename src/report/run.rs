@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::characters::{characters, diff, line as say, visible};
+use super::characters::{characters, diff_text, line as say, visible};
 use super::human::{Paint, by, past, plan};
 use super::json::{SCHEMA, listed};
 use crate::apply::{Forgotten, Past, Run};
-use crate::plan::unified;
 use crate::redact::Redactor;
 
 /// Runs that are named one by one where many are forgotten.
@@ -22,7 +21,7 @@ pub(crate) fn of_run(run: &Run, files: &[Past], with_diff: bool, redactor: &Reda
     let changes = files.iter().map(|file| {
         let mut row = json!({"path": file.path.display().to_string(), "action": file.action.as_str()});
         if with_diff {
-            row["diff"] = json!(file.change.as_ref().ok().map(|change| diff(redactor, &unified(change))));
+            row["diff"] = json!(file.change.as_ref().ok().map(|change| diff_text(redactor, change)));
             row["unknown"] = json!(file.change.as_ref().err().map(|why| characters(redactor, why)));
         }
         row
