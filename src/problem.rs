@@ -147,6 +147,7 @@ pub(crate) mod id {
         SETTINGS_MISSING = "settings-missing",
         SETTINGS_NOT_TOML = "settings-not-toml",
         SETTINGS_UNREADABLE = "settings-unreadable",
+        SETTINGS_UNTRUSTED = "settings-untrusted",
         STATE_NEWER = "state-newer",
         STATE_NOT_PRIVATE = "state-not-private",
         STATE_UNREADABLE = "state-unreadable",

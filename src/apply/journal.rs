@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::host::{Attributes, HostRead, HostWrite};
+use crate::plan::Said;
 use crate::settings::{STATE, STATE_FILE};
+use crate::system::accounts::Caller;
 
 /// Version of the journal's format. A journal of a later version is refused, never guessed at.
 pub(super) const VERSION: u32 = 1;
@@ -39,9 +41,21 @@ pub(crate) struct Begin {
     pub command: String,
     /// When, UTC, RFC 3339.
     pub time: String,
-    /// The run that this one takes back.
+    /// Who ran it. Journals of 0.1.0 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Caller>,
+    /// The version that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// What people had said, without secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<Said>,
+    /// The run that this one takes back; the newest of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverts: Option<String>,
+    /// The others of several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reverts_too: Vec<String>,
     /// Files, in order.
     pub intents: Vec<Intent>,
     /// Folders that will be made, outermost first, with their modes.
@@ -80,6 +94,11 @@ pub(crate) struct Before {
 }
 
 impl Begin {
+    /// The runs that this one takes back, newest first.
+    pub(crate) fn takes_back(&self) -> impl Iterator<Item = &str> {
+        self.reverts.iter().chain(&self.reverts_too).map(String::as_str)
+    }
+
     /// Its files on the host. What runs remember is none of them.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Intent> {
         self.intents.iter().filter(|intent| !intent.is_memory())

@@ -10,10 +10,14 @@
 //! command that changes the host rolls that back first. A run that was committed is taken back by [`revert::plan`], which is a
 //! plan like any other. What a run was told ([`STATE_FILE`](crate::settings::STATE_FILE)) is one more file of that run.
 
+mod digest;
+mod forget;
+mod history;
 mod journal;
 pub(crate) mod revert;
 mod rollback;
 mod runs;
+mod several;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -32,7 +36,12 @@ use crate::signals::Uninterrupted;
 use crate::text;
 use crate::text::{as_root, of_host, own};
 
+pub(crate) use digest::{count, digest};
+pub(crate) use forget::{Forgotten, forgettable};
+pub(crate) use history::{Past, history};
+pub(crate) use revert::named;
 pub(crate) use runs::{Drift, Run, State, drift, runs};
+pub(crate) use several::{Which, plan_of};
 
 /// How long a run waits for another one to end.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -91,6 +100,9 @@ impl<'h> Session<'h> {
     /// # Errors
     /// A conflict when a file of that run was edited since; nothing is guessed.
     pub(crate) fn recover(&self) -> Result<Vec<Finding>, Problem> {
+        if digest::is_settled(self.host) {
+            return Ok(Vec::new());
+        }
         let mut findings = Vec::new();
         runs::sweep(self.host).map_err(|error| state_problem(self.host, &error))?;
         let all = runs(self.host)?;
@@ -117,6 +129,7 @@ impl<'h> Session<'h> {
                 .cause("the process was killed or the machine stopped before the run's commit"),
             );
         }
+        digest::keep(self.host);
         Ok(findings)
     }
 
@@ -126,6 +139,19 @@ impl<'h> Session<'h> {
     /// When a file cannot be written.
     pub(crate) fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
         rollback::recover(self.host, run, true)
+    }
+
+    /// Forgets these runs, oldest first, with their backups.
+    ///
+    /// # Errors
+    /// One that cannot be removed; those before it are.
+    pub(crate) fn forget(&self, names: &[String]) -> Result<(), Problem> {
+        let gone = names.iter().try_for_each(|name| {
+            runs::discard(self.host, name)
+                .map_err(|error| failed(self.host, &journal::folder(name), "be removed", &error))
+        });
+        digest::keep(self.host);
+        gone
     }
 
     /// Remembers what a run was told that had nothing to change. The last run that had keeps its name.
@@ -140,7 +166,7 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// The problem of the first effect that failed. The host is as it was, unless the problem says otherwise.
-    pub(crate) fn apply(&self, plan: &Plan, command: &str, reverts: Option<&str>) -> Result<Applied, Problem> {
+    pub(crate) fn apply(&self, plan: &Plan, command: &str, reverts: &[&str]) -> Result<Applied, Problem> {
         struct Files;
         impl Steps for Files {}
         self.apply_with(plan, command, reverts, &mut Files)
@@ -154,11 +180,12 @@ impl<'h> Session<'h> {
         &self,
         plan: &Plan,
         command: &str,
-        reverts: Option<&str>,
+        reverts: &[&str],
         steps: &mut dyn Steps,
     ) -> Result<Applied, Problem> {
         let calm = Uninterrupted::begin();
         let run = write::apply(self.host, plan, command, reverts, steps)?;
+        digest::keep(self.host);
         Ok(Applied { run, interrupted: calm.take_arrived() })
     }
 }

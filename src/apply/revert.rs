@@ -24,18 +24,26 @@ pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run
             Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint(ics_setup("status"))
         });
     };
-    let run = runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
-        let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
-        match nearest(name, runs.iter().map(|run| run.begin.run.as_str())) {
-            Some(near) => problem.hint_command(ics_setup(text!("revert {}", own(near)))),
-            None => problem.hint(ics_setup("status")),
-        }
-    })?;
+    let run = self::named(runs, name, "revert")?;
     if run.state == State::Reverted {
         return Err(Problem::host(id::ALREADY_REVERTED, text!("run {} is taken back already", own(name)))
             .hint(ics_setup("status")));
     }
     Ok(run)
+}
+
+/// The run of this name; the hint is for `verb`.
+///
+/// # Errors
+/// There is none.
+pub(crate) fn named<'r>(runs: &'r [Run], name: &str, verb: &'static str) -> Result<&'r Run, Problem> {
+    runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
+        let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
+        match nearest(name, runs.iter().map(|run| run.begin.run.as_str())) {
+            Some(near) => problem.hint_command(ics_setup(text!("{} {}", own(verb), own(near)))),
+            None => problem.hint(ics_setup("status")),
+        }
+    })
 }
 
 /// Everything that brings the host back to where it was before the run.
@@ -161,7 +169,9 @@ fn memory(
         let gone = all.iter().find(|other| {
             last.as_ref() == Some(&other.begin.run)
                 && other.begin.seq < of_run.begin.seq
-                && (ends(&other.begin.run) || (other.state == State::Reverted && last != run.begin.reverts))
+                && (ends(&other.begin.run)
+                    || (other.state == State::Reverted
+                        && !run.begin.takes_back().any(|own| last.as_deref() == Some(own))))
         });
         match gone.and_then(|gone| Some((gone, gone.begin.memory()?))) {
             Some(before_that) => (of_run, intent) = before_that,

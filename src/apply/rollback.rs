@@ -7,7 +7,7 @@ use std::path::Path;
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Run, failed};
 use crate::authority::{is_of_store, is_taken_up, refresh};
-use crate::host::{HostRead, HostWrite, Snapshot};
+use crate::host::{FileKind, HostRead, HostWrite, NewFile, Snapshot};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{ics_setup, own};
@@ -36,6 +36,16 @@ pub(super) fn judge_rollback(intent: &Intent, now: Option<&Snapshot>) -> Verdict
     }
 }
 
+/// A file as it is now, and what has to be done about it. A link where the run had none is somebody's, and is not followed.
+fn look(host: &dyn HostWrite, intent: &Intent) -> io::Result<(Option<Snapshot>, Verdict)> {
+    if host.lstat(&intent.real_path)?.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+        return Ok((None, Verdict::Edited));
+    }
+    let now = host.snapshot(&intent.real_path)?;
+    let verdict = judge_rollback(intent, now.as_ref());
+    Ok((now, verdict))
+}
+
 /// Takes back an interrupted run and notes that in its journal.
 pub(super) fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<(), Problem> {
     roll_back(host, &run.begin, force)?;
@@ -46,11 +56,10 @@ pub(super) fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<()
 /// Brings every file of a run back to what it was before it. With `force`, files edited since are kept as further backups
 /// and then brought back too.
 pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(), Problem> {
-    let look = |path: &Path| host.snapshot(path).map_err(|error| failed(host, path, "be looked at", &error));
     let mut verdicts = Vec::new();
     for intent in &begin.intents {
-        let now = look(&intent.real_path)?;
-        let verdict = judge_rollback(intent, now.as_ref());
+        let (now, verdict) =
+            look(host, intent).map_err(|error| failed(host, &intent.real_path, "be looked at", &error))?;
         if verdict == Verdict::Edited && !force {
             let shown = host.shown(&intent.path);
             let message = text!("run {} was interrupted, and {} was edited since", own(&begin.run), shown.display());
@@ -121,8 +130,17 @@ fn restore(host: &dyn HostWrite, begin: &Begin, intent: &Intent) -> io::Result<(
     file.write_all(&bytes)?;
     file.set_attributes(&before.attributes)?;
     file.sync()?;
-    drop(file);
-    host.rename(&intent.temporary, &intent.real_path)
+    host.rename(&intent.temporary, &intent.real_path)?;
+    match stands(host, &intent.real_path, &*file)? {
+        true => Ok(()),
+        false => Err(io::Error::other("somebody has put another file in its place")),
+    }
+}
+
+/// Is it this file that has the name? A rename says that something has got it.
+pub(super) fn stands(host: &dyn HostWrite, path: &Path, staged: &dyn NewFile) -> io::Result<bool> {
+    let staged = staged.id()?;
+    Ok(host.lstat(path)?.is_some_and(|stat| stat.id == staged))
 }
 
 fn keep_edited(host: &dyn HostWrite, begin: &Begin, intent: &Intent, now: &Snapshot) -> io::Result<()> {

@@ -72,9 +72,8 @@ fn mark_reverted(runs: &mut [Run]) {
         if runs[index].state != State::Committed {
             continue;
         }
-        if let Some(taken_back) = runs[index].begin.reverts.clone()
-            && let Some(other) =
-                runs.iter_mut().find(|run| run.begin.run == taken_back && run.state == State::Committed)
+        let taken_back: Vec<String> = runs[index].begin.takes_back().map(str::to_owned).collect();
+        for other in runs.iter_mut().filter(|run| run.state == State::Committed && taken_back.contains(&run.begin.run))
         {
             other.state = State::Reverted;
         }

@@ -5,14 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::digest::digest;
 use super::journal::{self, Before, Begin, Intent, Record, fingerprint};
 use super::{Steps, failed, rollback, runs};
 use crate::authority::{is_of_store, refresh};
+use crate::build::NUMBER;
 use crate::host::{FileKind, HostRead, HostWrite, NewFile};
 use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
 use crate::settings::{LastRun, STATE, STATE_FILE, Told};
-use crate::text::{ics_setup, own};
+use crate::system::accounts::Caller;
+use crate::text::{ics_setup, own, quoted};
 use crate::{stamp, text};
 
 /// Makes the plan true; see the module's head for the order of effects.
@@ -20,7 +23,7 @@ pub(super) fn apply(
     host: &dyn HostWrite,
     plan: &Plan,
     command: &str,
-    reverts: Option<&str>,
+    reverts: &[&str],
     steps: &mut dyn Steps,
 ) -> Result<String, Problem> {
     for kept in &plan.keeps {
@@ -116,9 +119,9 @@ fn intend(
     changes: &[&Change],
     run: String,
     command: &str,
-    reverts: Option<&str>,
+    reverts: &[&str],
 ) -> Result<Begin, Problem> {
-    let seq = runs(host)?.last().map_or(1, |run| run.begin.seq + 1);
+    let seq = digest(host)?.seq + 1;
     let now = host.now();
     let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
     let mut makes = Vec::new();
@@ -143,14 +146,18 @@ fn intend(
     }
     let intents = changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
     let time = stamp::rfc3339(now);
-    let reverts = reverts.map(str::to_owned);
+    let mut reverts = reverts.iter().map(|run| (*run).to_owned());
     Ok(Begin {
         version: journal::VERSION,
         run,
         seq,
         command: command.to_owned(),
         time,
-        reverts,
+        by: Some(Caller::now()),
+        tool: Some(NUMBER.to_owned()),
+        said: plan.said.clone(),
+        reverts: reverts.next(),
+        reverts_too: reverts.collect(),
         intents,
         makes,
         removes,
@@ -230,15 +237,18 @@ fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &m
     for (path, file) in &mut staged {
         file.sync().map_err(|error| failed(host, path, "be synced", &error))?;
     }
-    drop(staged);
+    // Open until they have their names: a number is given to another file only when nobody has it any more.
+    let mut staged = staged.into_iter();
     let of_store = |change: &&Change| is_of_store(&change.path);
     let last_of_store = changes.iter().rposition(of_store);
     let gone = changes.iter().any(|change| of_store(change) && change.after.is_none());
     for (at, (change, intent)) in changes.iter().zip(&begin.intents).enumerate() {
+        // Those that stay were staged, in this order.
+        let staged = change.after.as_ref().and_then(|_| staged.next()).map(|(_, file)| file);
         match intent.is_memory() {
             false => {
                 steps.before(change)?;
-                publish(host, change, intent)?;
+                publish(host, change, intent, staged.as_deref())?;
                 steps.made(change);
                 // Whatever comes next may need what the system makes of them: an engine reads its roots when it starts.
                 if last_of_store == Some(at) {
@@ -248,7 +258,7 @@ fn carry_out(host: &dyn HostWrite, changes: &[&Change], begin: &Begin, steps: &m
             // What is remembered is remembered of a run that has done all of it.
             true => {
                 steps.before_commit()?;
-                publish(host, change, intent)?;
+                publish(host, change, intent, staged.as_deref())?;
             }
         }
         folders.extend(change.real_path.parent().map(Path::to_path_buf));
@@ -286,7 +296,12 @@ fn stage<'h>(host: &'h dyn HostWrite, change: &Change, intent: &Intent) -> io::R
 }
 
 /// The rename, when the file is still what the plan was made for.
-fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(), Problem> {
+fn publish(
+    host: &dyn HostWrite,
+    change: &Change,
+    intent: &Intent,
+    staged: Option<&dyn NewFile>,
+) -> Result<(), Problem> {
     let now = host.snapshot(&change.real_path).map_err(|error| failed(host, &change.path, "be looked at", &error))?;
     let unmoved = match (&now, &change.before) {
         (Some(now), Some(before)) => now.bytes == before.bytes && now.attributes.same_as(&before.attributes),
@@ -302,7 +317,21 @@ fn publish(host: &dyn HostWrite, change: &Change, intent: &Intent) -> Result<(),
         Some(_) => host.rename(&intent.temporary, &change.real_path),
         None => host.remove_file(&change.real_path),
     };
-    done.map_err(|error| failed(host, &change.path, "be replaced", &error))
+    done.map_err(|error| failed(host, &change.path, "be replaced", &error))?;
+    match staged.map_or(Ok(true), |staged| rollback::stands(host, &change.real_path, staged)) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let (shown, folder) =
+                (host.shown(&change.path), host.shown(change.real_path.parent().unwrap_or(Path::new("/"))));
+            let message =
+                text!("{} is not the file that was written: somebody has put another in its place", shown.display());
+            Err(Problem::host(id::MOVED, message)
+                .because("whoever can write to its folder can do so, and has done so during the run")
+                .hint(text!("who that is: ls -ld {}", own(quoted(&folder.to_string_lossy()))))
+                .hint(text!("what stands there: ls -l {}", own(quoted(&shown.to_string_lossy())))))
+        }
+        Err(error) => Err(failed(host, &change.path, "be looked at", &error)),
+    }
 }
 
 /// Takes back what was done of a run that failed.

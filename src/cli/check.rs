@@ -9,13 +9,14 @@ use clap::ArgMatches;
 use super::args::{Globals, flags, path_of, time_of, word};
 use super::exit::Exit;
 use super::progress::Progress;
+use super::settings::of_inputs;
 use super::{ask, files, machine, network, out, terminal};
 use crate::check::{CheckSpec, GivenList, Limits, Record, Run, Selection, Target, Unread};
-use crate::context::{AuthoritySpec, HostContext, Intent, Named, at_most, roots};
+use crate::context::{AuthoritySpec, HostContext, Inputs, Intent, Named, at_most, roots};
 use crate::converge::mended;
 use crate::finding::{Finding, Status};
 use crate::host::HostRead;
-use crate::network::catalogue::{EndpointNeeds, required_endpoints};
+use crate::network::catalogue::{Catalogue, EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
 use crate::plan::Change;
 use crate::problem::{Problem, id};
@@ -53,7 +54,11 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     }
     let record = match path_of(matches, "from") {
         Some(path) => recorded(globals, matches, path)?,
-        None => collect(globals, matches, &selection, limits, redactor)?,
+        None => {
+            let (inputs, catalogue) = (machine::inputs(globals, matches)?, network::catalogue(matches)?);
+            let asked = Asked { inputs, catalogue, via: via(matches), asks: true };
+            collect(globals, asked, &selection, limits, redactor)?
+        }
     };
     if let Some(path) = keep {
         // Facts hold names and addresses of the company's inside: only the owner may read them.
@@ -99,15 +104,31 @@ fn exit(globals: &Globals, matches: &ArgMatches, findings: &[Finding]) -> Exit {
     }
 }
 
-fn collect(
+/// What the checks are made with.
+pub(super) struct Asked {
+    /// What people have said.
+    pub(super) inputs: Inputs,
+    /// All endpoints that are known.
+    pub(super) catalogue: Catalogue,
+    /// Ways to the endpoints; none: the one that the settings imply.
+    pub(super) via: Vec<Via>,
+    /// May a person be asked for a password?
+    pub(super) asks: bool,
+}
+
+/// Looks at everything that is selected. The redactor learns the secrets that are found on the way.
+///
+/// # Errors
+/// Settings that are wrong or missing.
+pub(super) fn collect(
     globals: &Globals,
-    matches: &ArgMatches,
+    asked: Asked,
     selection: &Selection,
     limits: Limits,
     redactor: &mut Redactor,
 ) -> Result<Record, Problem> {
     let host = machine::to_look(globals)?;
-    let mut inputs = machine::inputs(globals, matches)?;
+    let Asked { mut inputs, catalogue, via, asks } = asked;
     let typed = inputs.list_as_typed();
     let mut known = HostContext::load(&host, &inputs, Intent::Check)?;
     // A file that is in the way of this look is a finding; the others are looked at all the same.
@@ -119,10 +140,12 @@ fn collect(
         .map(|path| Unread { why: text!("{} can be read by root only", path), needs_root: true });
     let unread: Vec<Unread> = unread.chain(root_only).collect();
     known.found.secrets().for_each(|secret| redactor.learn(secret));
-    let catalogue = network::catalogue(matches)?;
     let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue)?);
     let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
-    let (settings, _) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
+    let (settings, noticed) = known.settings(&mut inputs, &globals.ignored, &mut |spec| {
+        if asks { ask::secret(globals, spec) } else { Ok(None) }
+    })?;
+    out::notice(globals, &of_inputs(noticed).collect::<Vec<_>>(), redactor);
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
     let (mut spec, secrets) = CheckSpec::new(&settings, &Effective::new(&settings, &known.found), no_proxy, limits);
@@ -130,7 +153,7 @@ fn collect(
     spec.list = typed.map(|(key, typed)| GivenList::new(&typed, key == Key::ProxyNoProxyOnly, &spec.no_proxy));
     spec.endpoints = endpoints;
     spec.authority = AuthoritySpec::of(&host, &settings)?;
-    spec.via = via(matches);
+    spec.via = via;
     secrets.teach(redactor);
     let roots = roots(&host, Named::of(&settings).as_ref())?;
     let changes = changes(&host, &known, &settings);
@@ -230,7 +253,11 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
     }
 }
 
-fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
+/// The limits that were said.
+///
+/// # Errors
+/// One that is no time.
+pub(super) fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
     let millis =
         |name: &str| -> Result<u64, Problem> { Ok(crate::text::millis(time_of(matches, name)?).min(24 * 3_600_000)) };
     let limits = Limits {

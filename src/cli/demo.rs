@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::args::{Globals, word};
 use super::exit::Exit;
 use super::out;
+use crate::apply::Which;
 use crate::context::Inputs;
 use crate::converge::{Converge, Interface, Nothing, Options, RunContext, TakeBack};
 use crate::host::RealHost;
@@ -115,7 +116,7 @@ impl Stage<'_> {
         let interface = &mut Shown(self);
         let run = TakeBack {
             host: self.host,
-            named: None,
+            which: Which::Last,
             force: false,
             options: self.options(),
             interface,

@@ -22,6 +22,7 @@ mod revert;
 mod settings;
 mod status;
 mod sudo;
+mod support;
 mod terminal;
 mod trace;
 mod wizard;
@@ -62,8 +63,9 @@ pub fn run(argv: Vec<OsString>) -> ExitCode {
         "trace" => trace::run(&globals, matches, &mut redactor),
         "network" => network::run(&globals, matches),
         "revert" => Ok(revert::run(&globals, matches)),
-        "status" => status::run(&globals),
-        "prune" => prune::run(&globals),
+        "status" => status::run(&globals, args::word(matches, "run"), matches.get_flag("diff")),
+        "support-bundle" => support::run(&globals, matches, &mut redactor),
+        "prune" => prune::run(&globals, matches),
         "render" => render::run(&globals, matches),
         "settings" => settings::run(&globals, matches),
         "demo" => demo::run(&globals, matches),
@@ -91,7 +93,7 @@ fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
         return ended(&globals, wizard::run(&globals, matches), &Redactor::default());
     }
     globals.verb = "status".to_owned();
-    let exit = ended(&globals, status::run(&globals), &Redactor::default());
+    let exit = ended(&globals, status::run(&globals, None, false), &Redactor::default());
     out::message("\nTo change something: ics-setup wizard. All commands: ics-setup --help\n");
     exit
 }

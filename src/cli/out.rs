@@ -13,7 +13,7 @@ use crate::finding::Finding;
 use crate::problem::{Problem, id};
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
-use crate::report::{Outcome, Paint, Report, human_failed, human_problem, stands};
+use crate::report::{Outcome, Paint, Report, human_failed, human_findings, human_problem, stands};
 use crate::routes::Routes;
 use crate::text::{Person, Text};
 
@@ -114,6 +114,13 @@ fn prevented_check(verb: &str, format: Format, problem: &Problem, redactor: &Red
 /// Prints a problem as JSON.
 fn json_problem(verb: &str, problem: &Problem) {
     json(&failure(verb, problem, &Redactor::default()).json());
+}
+
+/// Says what was noticed beside a result that has no place for it.
+pub(super) fn notice(globals: &Globals, findings: &[Finding], redactor: &Redactor) {
+    if !globals.quiet {
+        message(&human_findings(findings, false, redactor, Paint(globals.color_of_messages)));
+    }
 }
 
 /// Prints a JSON result.

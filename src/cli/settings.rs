@@ -7,10 +7,13 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::{ask, export, machine, out};
 use crate::context::{HostContext, Inputs, Intent};
+use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::problem::Problem;
+use crate::redact::Redactor;
 use crate::report::{SCHEMA, visible};
 use crate::settings::{Origin, Settings, example, schema};
+use crate::text;
 
 /// Runs the verb.
 ///
@@ -41,17 +44,40 @@ pub(super) fn effective(globals: &Globals, matches: &ArgMatches) -> Result<Setti
 /// As [`effective`].
 pub(super) fn effective_of(globals: &Globals, host: &dyn HostRead, mut inputs: Inputs) -> Result<Settings, Problem> {
     let mut known = HostContext::load(host, &inputs, Intent::Show)?;
-    known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec)).map(|(settings, _)| settings)
+    let (settings, noticed) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
+    let unread = known.root_only().into_iter().map(|path| {
+        let title = text!("{} can be read by root only; what it says is missing here", path.display());
+        Finding::warn(ids::FILE_UNREADABLE, title).advise("run the same with sudo")
+    });
+    out::notice(globals, &unread.chain(of_inputs(noticed)).collect::<Vec<_>>(), &Redactor::default());
+    Ok(settings)
+}
+
+/// What is to be said of the files that settings come from. What else is noticed of their values, those who use them say.
+pub(super) fn of_inputs(noticed: Vec<Finding>) -> impl Iterator<Item = Finding> {
+    noticed.into_iter().filter(|own| own.id == ids::PASSWORD_IN_READABLE_FILE)
+}
+
+/// The same where nobody is asked and nothing is said beside it.
+///
+/// # Errors
+/// As [`effective`].
+pub(super) fn quietly(globals: &Globals, host: &dyn HostRead, mut inputs: Inputs) -> Result<Settings, Problem> {
+    let mut known = HostContext::load(host, &inputs, Intent::Show)?;
+    known.settings(&mut inputs, &globals.ignored, &mut |_| Ok(None)).map(|(settings, _)| settings)
+}
+
+/// Each setting with its origin, as JSON.
+pub(super) fn rows(settings: &Settings) -> Value {
+    let rows = settings.shown.iter();
+    let rows =
+        rows.map(|(key, value, origin)| json!({"key": key.as_str(), "value": value, "origin": origin.to_string()}));
+    json!({"schema": SCHEMA, "command": "settings show", "settings": rows.collect::<Vec<_>>()})
 }
 
 fn show(globals: &Globals, settings: &Settings) {
     if globals.json {
-        let rows: Vec<Value> = settings
-            .shown
-            .iter()
-            .map(|(key, value, origin)| json!({"key": key.as_str(), "value": value, "origin": origin.to_string()}))
-            .collect();
-        out::json(&json!({"schema": SCHEMA, "command": "settings show", "settings": rows}));
+        out::json(&rows(settings));
         return;
     }
     let width = settings.shown.iter().map(|(key, ..)| key.as_str().len()).max().unwrap_or(0);

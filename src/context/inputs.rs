@@ -4,9 +4,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::rights::{self, Readers, has_secret, of_given};
 use crate::finding::{Finding, Status, ids};
 use crate::host::{FileKind, HostRead, View, unreadable};
 use crate::problem::{Problem, id};
@@ -19,6 +21,9 @@ use crate::text::{as_root, nearest, own, quoted};
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
 
+/// What a file held, and who can read it where that is known.
+type FileRead = (Vec<u8>, Option<Readers>);
+
 /// Everything that was said, by whoever said it.
 #[derive(Clone)]
 pub(crate) struct Inputs {
@@ -28,7 +33,10 @@ pub(crate) struct Inputs {
     variables: Layer,
     /// The layer of `--settings`; `None`: the host's own settings file counts.
     given: Option<Layer>,
-    files: RefCell<BTreeMap<PathBuf, Vec<u8>>>,
+    /// The file of `--settings`, where it holds a secret.
+    with_secret: Option<(PathBuf, Readers)>,
+    /// Files with passwords.
+    files: RefCell<BTreeMap<PathBuf, FileRead>>,
 }
 
 impl Inputs {
@@ -38,13 +46,23 @@ impl Inputs {
     /// A value of the wrong shape, a file that cannot be read or is no settings file.
     pub(crate) fn new(file: Option<&Path>, flags: Layer) -> Result<Self, Problem> {
         let variables = Layer::of_variables(variable_of_the_process)?;
-        let given = file.map(given).transpose()?;
-        Ok(Self { flags, variable: variable_of_the_process, variables, given, files: RefCell::default() })
+        let (given, readers) = file.map(given).transpose()?.unzip();
+        let with_secret = file.filter(|_| given.as_ref().is_some_and(has_secret)).map(Path::to_path_buf);
+        let with_secret = with_secret.zip(readers.flatten());
+        let files = RefCell::default();
+        Ok(Self { flags, variable: variable_of_the_process, variables, given, with_secret, files })
     }
 
     /// Flags alone, for a demonstration that must not depend on where it runs.
     pub(crate) fn alone(flags: Layer) -> Self {
-        Self { flags, variable: |_| None, variables: Layer::default(), given: None, files: RefCell::default() }
+        Self {
+            flags,
+            variable: |_| None,
+            variables: Layer::default(),
+            given: None,
+            with_secret: None,
+            files: RefCell::default(),
+        }
     }
 
     /// The same with other flags: what can be read only once is not read again.
@@ -112,12 +130,28 @@ impl Inputs {
         unknown_variable(self.variable)
     }
 
+    /// Files with secrets that every user of this machine can read, of those that were read so far.
+    pub(super) fn readable_secrets(&self, host: &dyn HostRead, layers: &Layers) -> Vec<Finding> {
+        let path = Path::new(SETTINGS_FILE);
+        let of_host = || match View::new(host).snapshot(path) {
+            Ok(file) => Readers::at(&file?.attributes).warn(&host.shown(path)),
+            Err(problem) => Some(Finding::warn(ids::FILE_UNREADABLE, problem.sentence())),
+        };
+        let of_host = if layers.file_stays && has_secret(&layers.file) { of_host() } else { None };
+        let given = self.with_secret.as_ref().and_then(|(path, readers)| readers.warn(path));
+        let files = self.files.borrow();
+        let files = files.iter().filter_map(|(path, (_, readers))| readers.as_ref()?.warn(path));
+        of_host.into_iter().chain(given).chain(files).collect()
+    }
+
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if let Some(bytes) = self.files.borrow().get(path) {
+        if let Some((bytes, _)) = self.files.borrow().get(path) {
             return Ok(bytes.clone());
         }
-        let bytes = read(path)?;
-        self.files.borrow_mut().insert(path.to_path_buf(), bytes.clone());
+        let file = File::open(path)?;
+        let readers = Readers::of(&file.metadata()?);
+        let bytes = at_most(MAX_FILE, file)?;
+        self.files.borrow_mut().insert(path.to_path_buf(), (bytes.clone(), readers));
         Ok(bytes)
     }
 }
@@ -126,16 +160,22 @@ fn variable_of_the_process(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// The settings file that was named; `-` is standard input.
-fn given(path: &Path) -> Result<Layer, Problem> {
-    let (shown, bytes) = match path == Path::new("-") {
-        true => (Path::new("<stdin>"), at_most(MAX_FILE, io::stdin().lock())),
-        false => (path, read(path)),
+/// The settings file that was named, and who can read it; `-` is standard input.
+fn given(path: &Path) -> Result<(Layer, Option<Readers>), Problem> {
+    let mut readers = None;
+    let (shown, bytes) = match (path == Path::new("-"), File::open(path)) {
+        (true, _) => (Path::new("<stdin>"), at_most(MAX_FILE, io::stdin().lock())),
+        (false, Err(error)) => (path, Err(error)),
+        (false, Ok(file)) => {
+            of_given(path, &file)?;
+            readers = file.metadata().ok().as_ref().and_then(Readers::of);
+            (path, at_most(MAX_FILE, file))
+        }
     };
     let unreadable =
         Problem::settings(id::SETTINGS_UNREADABLE, text!("--settings {} could not be read", path.display()))
             .hint("a settings file to start from: ics-setup settings example");
-    settings::read_file(&utf8(bytes, unreadable)?, shown)
+    Ok((settings::read_file(&utf8(bytes, unreadable)?, shown)?, readers))
 }
 
 /// A file, unless it is larger than any file of settings.
@@ -174,7 +214,10 @@ pub(crate) fn at_most(limit: u64, from: impl Read) -> io::Result<Vec<u8>> {
 /// The host's own settings file.
 fn of_host(host: &dyn HostRead) -> Result<Layer, Problem> {
     let path = Path::new(SETTINGS_FILE);
-    match View::new(host).snapshot(path)? {
+    let snapshot = View::new(host).snapshot(path)?;
+    // After it was read: what the file was then, it still is.
+    rights::of_host(host)?;
+    match snapshot {
         Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(path)),
         None => Ok(Layer::default()),
     }

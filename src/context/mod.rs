@@ -9,6 +9,7 @@ mod authority;
 pub(crate) mod complete;
 mod found;
 mod inputs;
+mod rights;
 #[cfg(test)]
 mod tests;
 
@@ -164,7 +165,10 @@ impl<'h> HostContext<'h> {
     /// # Errors
     /// A value that is wrong; all values that are missing.
     pub(crate) fn resolve(&self, inputs: &Inputs, ignored: &Ignored) -> Result<(Settings, Vec<Finding>), Unresolved> {
-        let resolved = inputs.outside(|outside| Settings::resolve(&self.layers, &self.found, outside, ignored));
+        let mut resolved = inputs.outside(|outside| Settings::resolve(&self.layers, &self.found, outside, ignored));
+        if let Ok((_, findings)) = &mut resolved {
+            findings.extend(inputs.readable_secrets(self.view.host, &self.layers));
+        }
         let lacking = self.lacking()?;
         match resolved {
             Ok(resolved) if lacking.is_empty() => Ok(resolved),

@@ -27,13 +27,13 @@ pub(crate) use failure::{or_ignored, problem_of, stop_on_failure};
 use recovered::{recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
-use crate::apply::{Applied, Session, State, Steps, runs};
+use crate::apply::{Applied, Session, Steps, count, digest};
 use crate::context::{HostContext, Inputs, Intent, Subject};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Memory, Plan, PlannedHost, Stage};
+use crate::plan::{Change, Memory, Plan, PlannedHost, Said, Stage};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_serving;
@@ -42,7 +42,7 @@ use crate::report::Outcome;
 use crate::settings::{First, Found, Key, Settings, Spec};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, own};
 
 /// How long Docker may take to say what there is.
 const DOCKER: Duration = Duration::from_secs(20);
@@ -139,6 +139,8 @@ impl Converge<'_> {
         if self.is_idle(context) {
             return self.unchanged(session, context);
         }
+        context.findings.extend(many(self.host));
+        self.options.ignored.apply(&mut context.findings);
         self.show_and_confirm(context)?;
         if self.options.dry_run {
             return Ok(Outcome::Pending);
@@ -148,7 +150,7 @@ impl Converge<'_> {
             // others are noticed when files are published.
             let opened = Session::open(self.host)?;
             recover(&opened, self.host, context)?;
-            if !runs(self.host)?.is_empty() {
+            if digest(self.host)?.seq > 0 {
                 let shown = std::mem::take(&mut context.plan);
                 self.plan_into(context)?;
                 if self.is_idle(context) {
@@ -213,7 +215,7 @@ impl Converge<'_> {
         if plan.is_empty() {
             return carry.before_commit().map(|()| None);
         }
-        session.apply_with(&plan, self.phase.verb(), None, &mut carry).map(Some)
+        session.apply_with(&plan, self.phase.verb(), &[], &mut carry).map(Some)
     }
 
     /// Once everything is written.
@@ -240,7 +242,7 @@ impl Converge<'_> {
     /// What a dry run does not do, and a real one would do first.
     fn interrupted(&self) -> Option<Finding> {
         // Where the runs cannot be read, nothing can be said about them.
-        let run = runs(self.host).ok()?.into_iter().find(|run| run.state == State::Interrupted)?.begin.run;
+        let run = digest(self.host).ok()?.interrupted?;
         let title = text!("run {} was interrupted; a real run takes it back first, and its plan may differ", own(&run));
         Some(Finding::warn(ids::RUN_INTERRUPTED, title).fix(ics_setup(text!("revert {}", own(&run)))))
     }
@@ -335,6 +337,7 @@ impl Converge<'_> {
             return Err(Problem::bug("a plan for a system that is not known"));
         };
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
+        context.plan.said = Said::of(&settings);
         self.ask_about_interface(context)?;
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
@@ -366,6 +369,17 @@ impl Converge<'_> {
     }
 }
 
+/// From so many runs on it is said that older ones can be forgotten.
+const MANY: usize = 100;
+
+/// Are there so many runs that most of them are of no use any more?
+fn many(host: &dyn HostRead) -> Option<Finding> {
+    let count = count(host).ok().filter(|count| *count > MANY)?;
+    let title = text!("{} runs are kept, each with the files as they were before it", own(count));
+    let finding = Finding::warn(ids::RUNS_MANY, title).cause("old passwords in their backups, and room on the disk");
+    Some(finding.fix(as_root(ics_setup("prune --yes"))))
+}
+
 /// The plan of a verb, with what would win over it mended. Lists that are edited on the way add their members to the settings.
 ///
 /// # Errors
@@ -390,7 +404,7 @@ pub(crate) fn mended(
         };
         // Each turn the list has more members than before, and files have only so many.
         match targets::mend(&context, plan, &written, &observe)? {
-            Mended::Plan(plan) => return Ok(plan),
+            Mended::Plan(plan) => return Ok(*plan),
             Mended::Members(members) => settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members),
         }
     }
@@ -399,7 +413,5 @@ pub(crate) fn mended(
 /// The files, links followed, that runs in force have written.
 fn written(host: &dyn HostRead) -> BTreeSet<PathBuf> {
     // Whoever may not read the runs, as in a dry run of a user, edits nothing by them.
-    let runs = runs(host).unwrap_or_default().into_iter();
-    let in_force = runs.filter(|run| run.state == State::Committed && run.begin.reverts.is_none());
-    in_force.flat_map(|run| run.begin.intents).map(|intent| intent.real_path).collect()
+    digest(host).map_or_else(|_| BTreeSet::new(), |digest| digest.written)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::RunContext;
-use crate::apply::{Session, State, runs};
+use crate::apply::{Session, State, digest, runs};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::problem::Problem;
@@ -27,6 +27,7 @@ pub(super) fn recover(session: &Session<'_>, host: &dyn HostRead, context: &mut 
 /// What a run was told that did not come to its end, by the file that it had made ready.
 fn told_of_interrupted(host: &dyn HostRead) -> Option<Told> {
     // Where that cannot be read there is nothing to compare with.
+    digest(host).ok()?.interrupted?;
     let run = runs(host).ok()?.into_iter().rfind(|run| run.state == State::Interrupted)?;
     let bytes = host.read(&run.begin.memory()?.temporary).ok()??;
     Some(LastRun::parse(&bytes, Path::new(STATE_FILE)).ok()?.told)

@@ -1,9 +1,9 @@
-//! The way back: the last run, or the named one.
+//! The way back: the last run, the named one, all after one, or all.
 
 use std::path::Path;
 
-use super::{Around, Doing, Interface, Options, RunContext, nothing_fails};
-use crate::apply::{Run, Session, State, revert, runs};
+use super::{Around, Doing, Interface, Options, RunContext, many, nothing_fails};
+use crate::apply::{Run, Session, State, Which, plan_of, revert, runs};
 use crate::authority::is_of_store;
 use crate::consumers;
 use crate::context::{HostContext, Inputs, Intent};
@@ -24,8 +24,8 @@ use crate::text::{Text, own};
 pub(crate) struct TakeBack<'a> {
     /// The host.
     pub(crate) host: &'a dyn HostWrite,
-    /// The run to take back; `None`: the last one, or none where only a folder goes.
-    pub(crate) named: Option<&'a str>,
+    /// The runs to take back. Where only a folder goes, the last one means none.
+    pub(crate) which: Which<'a>,
     /// Files that were edited since are overwritten, and kept as backups.
     pub(crate) force: bool,
     /// How it is to go.
@@ -45,20 +45,20 @@ impl TakeBack<'_> {
     /// A conflict, or the effect that failed.
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
         let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
-        let all = runs(self.host)?;
-        let run = match (self.named, self.going) {
-            (None, Some(_)) => None,
-            _ => Some(revert::choose(&all, self.named)?),
-        };
-        let interrupted = run.is_some_and(|run| run.state == State::Interrupted);
-        if let Some(session) = session.as_ref().filter(|_| !interrupted) {
+        let mut all = runs(self.host)?;
+        let interrupted = self.interrupted(&all);
+        if let Some(session) = session.as_ref().filter(|_| interrupted.is_none()) {
             context.findings = session.recover()?;
+            all = runs(self.host)?;
         }
-        if let Some(run) = run {
-            context.plan = revert::plan_but(&View::new(self.host), run, &all, self.force, self.going)?;
-        }
+        let chosen = match (self.which, self.going) {
+            (Which::Last, Some(_)) => Vec::new(),
+            (which, _) => which.choose(&all)?,
+        };
+        context.plan = plan_of(&View::new(self.host), &chosen, &all, self.force, self.going)?;
+        context.findings.extend(many(self.host));
         let nothing = context.plan.is_empty();
-        if let Some(run) = run.filter(|_| nothing) {
+        for run in chosen.iter().filter(|_| nothing) {
             // The files are back already, by hand perhaps; the run still has to be noted as taken back.
             context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
         }
@@ -67,10 +67,16 @@ impl TakeBack<'_> {
             let known = Known { proxied: true, inspects: false, told: &[] };
             context.findings.extend(routes::judge(&context.routes, &known));
         }
+        if self.which == Which::All && all.first().is_some_and(|first| first.begin.seq > 1) {
+            context.plan.next_steps.push("what runs have done that are forgotten (prune) stays".into());
+        }
         self.around.foresee(context)?;
         self.options.ignored.apply(&mut context.findings);
         nothing_fails(&context.findings)?;
         let idle = nothing && self.around.is_idle();
+        if idle && chosen.is_empty() && self.going.is_none() {
+            return Ok(Outcome::Unchanged);
+        }
         self.interface.show_plan(context);
         if self.options.dry_run {
             return Ok(if idle { Outcome::Unchanged } else { Outcome::Pending });
@@ -81,7 +87,7 @@ impl TakeBack<'_> {
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
         let doing = &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored };
         let stopped = self.around.before(doing);
-        if let Err(problem) = stopped.and_then(|()| self.files(session, run, context)) {
+        if let Err(problem) = stopped.and_then(|()| self.files(session, &chosen, interrupted.is_some(), context)) {
             return Err(self.around.give_up(
                 &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored },
                 problem,
@@ -90,8 +96,8 @@ impl TakeBack<'_> {
         self.around.after(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored })?;
         // What else was done in a folder that is gone is no run in force any more.
         for other in self.going.iter().flat_map(|going| revert::ending_with(&all, going)) {
-            if run.is_none_or(|run| run.begin.run != other.begin.run) {
-                session.apply(&Plan::default(), "revert", Some(&other.begin.run))?;
+            if chosen.iter().all(|run| run.begin.run != other.begin.run) {
+                session.apply(&Plan::default(), "revert", &[&other.begin.run])?;
             }
         }
         let steps = afterwards(self.host, &context.plan, self.around.is_idle());
@@ -99,15 +105,30 @@ impl TakeBack<'_> {
         Ok(if idle { Outcome::Unchanged } else { Outcome::Changed })
     }
 
-    fn files(&self, session: &Session<'_>, run: Option<&Run>, context: &mut RunContext) -> Result<(), Problem> {
-        let Some(run) = run else { return Ok(()) };
-        if run.state == State::Interrupted {
-            if self.force {
+    /// The interrupted run that is meant by its name, or as the last one.
+    fn interrupted(&self, all: &[Run]) -> Option<String> {
+        let chosen = match (self.which, self.going) {
+            (Which::Last, None) | (Which::Named(_), _) => self.which.choose(all).ok()?,
+            _ => return None,
+        };
+        chosen.iter().find(|run| run.state == State::Interrupted).map(|run| run.begin.run.clone())
+    }
+
+    fn files(
+        &self,
+        session: &Session<'_>,
+        chosen: &[&Run],
+        interrupted: bool,
+        context: &mut RunContext,
+    ) -> Result<(), Problem> {
+        if interrupted {
+            for run in chosen.iter().filter(|_| self.force) {
                 session.recover_by_force(run)?;
             }
             context.findings = session.recover()?;
-        } else {
-            context.run = Some(session.apply(&context.plan, "revert", Some(&run.begin.run))?.run);
+        } else if !chosen.is_empty() {
+            let names: Vec<&str> = chosen.iter().map(|run| run.begin.run.as_str()).collect();
+            context.run = Some(session.apply(&context.plan, "revert", &names)?.run);
         }
         Ok(())
     }

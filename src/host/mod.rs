@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use attributes::{Attributes, Xattrs};
-pub(crate) use real::RealHost;
+pub(crate) use real::{RealHost, has_acl};
 pub(crate) use resolve::Refused;
 #[cfg(test)]
 pub use testing::{Fault, FaultyHost, MemoryHost};
@@ -91,6 +91,11 @@ pub trait HostRead {
         Ok(None)
     }
 
+    /// Has what is at `path` an access control list besides its mode?
+    fn has_acl(&self, _path: &Path) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// `path` as a person on this machine would type it (an image's root in front).
     fn shown(&self, path: &Path) -> PathBuf;
 
@@ -155,6 +160,8 @@ pub(crate) trait NewFile {
     fn set_mode(&mut self, mode: u32) -> io::Result<()>;
     /// Makes content and attributes durable.
     fn sync(&mut self) -> io::Result<()>;
+    /// Which file it is.
+    fn id(&self) -> io::Result<FileId>;
 }
 
 /// Holds a lock until dropped.
@@ -195,11 +202,19 @@ pub struct Stat {
     pub kind: FileKind,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
     /// Permission bits.
     pub mode: u32,
     /// How many names the file has.
     pub links: u64,
+    /// Which one it is.
+    pub id: FileId,
 }
+
+/// Which file it is, by whatever name: its device and inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileId(pub u64, pub u64);
 
 /// A regular file as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use xattr::FileExt;
 
 use super::resolve::walk;
 use super::{
-    Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space, Stat,
-    Watch, Xattrs,
+    Attributes, Command, FileId, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space,
+    Stat, Watch, Xattrs,
 };
 use super::{follow, program};
 
@@ -76,8 +76,10 @@ impl RealHost {
         Ok(present(fs::symlink_metadata(place))?.map(|meta| Stat {
             kind: kind_of(meta.file_type()),
             uid: meta.uid(),
+            gid: meta.gid(),
             mode: meta.mode() & 0o7777,
             links: meta.nlink(),
+            id: FileId(meta.dev(), meta.ino()),
         }))
     }
 }
@@ -179,6 +181,10 @@ impl HostRead for RealHost {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    fn has_acl(&self, path: &Path) -> io::Result<bool> {
+        has_acl(&self.followed(path)?)
     }
 
     fn shown(&self, path: &Path) -> PathBuf {
@@ -300,6 +306,10 @@ impl NewFile for File {
     fn sync(&mut self) -> io::Result<()> {
         self.sync_all()
     }
+
+    fn id(&self) -> io::Result<FileId> {
+        self.metadata().map(|meta| FileId(meta.dev(), meta.ino()))
+    }
 }
 
 /// What was looked for; `None`: it, or a folder on the way to it, is not there.
@@ -307,6 +317,15 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has it a POSIX access control list? A file system without them has none.
+pub(crate) fn has_acl(place: &Path) -> io::Result<bool> {
+    match xattr::get(place, "system.posix_acl_access") {
+        Ok(list) => Ok(list.is_some()),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
         Err(error) => Err(error),
     }
 }

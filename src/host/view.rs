@@ -160,6 +160,10 @@ impl HostRead for View<'_> {
         self.host.label(path)
     }
 
+    fn has_acl(&self, path: &Path) -> io::Result<bool> {
+        self.host.has_acl(path)
+    }
+
     fn shown(&self, path: &Path) -> PathBuf {
         self.host.shown(path)
     }

@@ -9,12 +9,14 @@ mod stage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::consumers::Who;
 use crate::finding::Finding;
 use crate::host::{Attributes, Snapshot};
 use crate::net::Certificates;
 use crate::sandbox::File;
-use crate::settings::Told;
+use crate::settings::{Origin, Settings, Told};
 use crate::text::Text;
 use crate::text::words::words;
 
@@ -43,6 +45,8 @@ pub(crate) struct Plan {
     pub consumers: Vec<Who>,
     /// The authority that host and containers are to trust when everything is written.
     pub authority: Option<Certificates>,
+    /// What people have said, for the journal.
+    pub said: Vec<Said>,
     /// What is remembered of the run; that is no change of the host.
     pub memory: Memory,
     /// Modes of folders that come into being, where they are known from before.
@@ -52,6 +56,28 @@ pub(crate) struct Plan {
     /// What is written to the state folder before anything else, readable by root alone, and is never taken back: passwords
     /// that nobody but their containers would know otherwise.
     pub keeps: Vec<Kept>,
+}
+
+/// A setting as somebody has said it, as far as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    /// Its key.
+    pub key: String,
+    /// Its value, without secrets.
+    pub value: String,
+    /// Who has said it: a flag, a variable, a line of a file, the last run.
+    pub origin: String,
+}
+
+impl Said {
+    /// Of these settings.
+    pub(crate) fn of(settings: &Settings) -> Vec<Self> {
+        let said = settings.shown.iter().filter(|(.., origin)| origin.rank() >= Origin::LastRun(None).rank());
+        let said = said.filter_map(|(key, value, origin)| {
+            Some(Self { key: key.as_str().to_owned(), value: value.clone()?, origin: origin.to_string() })
+        });
+        said.collect()
+    }
 }
 
 /// A file of the state folder.

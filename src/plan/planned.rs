@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::{Change, FileMeta};
-use crate::host::{Attributes, Command, FileKind, HostRead, Output, Refused, Snapshot, Space, Stat};
+use crate::host::{Attributes, Command, FileId, FileKind, HostRead, Output, Refused, Snapshot, Space, Stat};
 
 /// The files of a host with those of a plan in their places. No program can be run on it: it is not there yet.
 pub(crate) struct PlannedHost<'a> {
@@ -47,7 +47,8 @@ impl PlannedHost<'_> {
     /// A folder that a file of the plan needs.
     fn comes_into_being(&self, path: &Path) -> Option<Stat> {
         let holds = |(file, content): (&&Path, &Option<Snapshot>)| content.is_some() && file.starts_with(path);
-        let stat = Stat { kind: FileKind::Dir, uid: self.host.euid(), mode: 0o755, links: 2 };
+        let stat =
+            Stat { kind: FileKind::Dir, uid: self.host.euid(), gid: 0, mode: 0o755, links: 2, id: FileId::default() };
         self.files.iter().any(holds).then_some(stat)
     }
 }
@@ -60,9 +61,14 @@ impl HostRead for PlannedHost<'_> {
                 Ok(stat.or_else(|| self.comes_into_being(path)))
             }
             Some(None) => Ok(None),
-            Some(Some(Snapshot { attributes, .. })) => {
-                Ok(Some(Stat { kind: FileKind::File, uid: attributes.uid, mode: attributes.mode, links: 1 }))
-            }
+            Some(Some(Snapshot { attributes: Attributes { uid, gid, mode, .. }, .. })) => Ok(Some(Stat {
+                kind: FileKind::File,
+                uid: *uid,
+                gid: *gid,
+                mode: *mode,
+                links: 1,
+                id: FileId::default(),
+            })),
         }
     }
 

@@ -291,6 +291,15 @@ fn product(folder: &Path, facts: &ContainersFacts) -> Option<(Text, Text)> {
     })
 }
 
+/// Who ran it with which version, in a few words; journals of 0.1.0 do not say.
+pub(super) fn by(run: &Run) -> String {
+    let by = run.begin.by.as_ref().map(|by| visible(&by.says()));
+    match (by, &run.begin.tool) {
+        (Some(by), Some(tool)) => format!("by {by} with {}", visible(tool)),
+        _ => "by nobody knows whom".to_owned(),
+    }
+}
+
 /// Runs, the product as it is, drift, and an interrupted run.
 pub(crate) fn status(
     runs: &[Run],
@@ -310,7 +319,15 @@ pub(crate) fn status(
             state => state.as_str().to_owned(),
         };
         let begin = &run.begin;
-        let _ = writeln!(text, "{}  {}  {:<11}  {state}  {}", begin.run, begin.time, begin.command, files.join(", "));
+        let who = by(run);
+        let _ = writeln!(
+            text,
+            "{}  {}  {:<11}  {state}  {}  {who}",
+            begin.run,
+            begin.time,
+            begin.command,
+            files.join(", ")
+        );
     }
     let mut next = None;
     if let Some((run, folder)) = installed(runs) {

@@ -120,29 +120,36 @@ fn containers(docker: &Result<Seen, NoDocker>) -> Value {
     json!({"running": running, "wanted": wanted, "unknown": unknown})
 }
 
+/// A run in a list, as JSON.
+pub(crate) fn listed(run: &Run) -> Value {
+    let changes: Vec<String> = run.begin.files().map(|intent| intent.path.display().to_string()).collect();
+    json!({
+        "run": run.begin.run,
+        "command": run.begin.command,
+        "state": run.state.as_str(),
+        "time": run.begin.time,
+        "user": run.begin.by.as_ref().map(|by| by.user.as_str()),
+        "sudo_user": run.begin.by.as_ref().and_then(|by| by.sudo_user.as_deref()),
+        "uid": run.begin.by.as_ref().map(|by| by.uid),
+        "version": run.begin.tool,
+        "reverts": run.begin.takes_back().collect::<Vec<_>>(),
+        "changes": changes,
+    })
+}
+
 /// The result of `status`. `product`: what Docker was asked about the product.
 pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersFacts>, on: Option<Ecs>) -> Value {
     let containers = product.and_then(|facts| facts.docker.as_ref()).map(containers);
-    let run = |run: &Run| {
-        let changes: Vec<String> = run.begin.files().map(|intent| intent.path.display().to_string()).collect();
-        json!({
-            "run": run.begin.run,
-            "command": run.begin.command,
-            "state": run.state.as_str(),
-            "time": run.begin.time,
-            "changes": changes,
-        })
-    };
     let drift: Vec<Value> = drift.iter().map(|drift| json!({"path": drift.path, "cause": drift.cause})).collect();
     json!({
         "schema": SCHEMA,
         "command": "status",
-        "runs": runs.iter().map(run).collect::<Vec<_>>(),
+        "runs": runs.iter().map(listed).collect::<Vec<_>>(),
         "drift": drift,
         "product": installed(runs).map(|(run, folder)| {
             json!({"folder": folder, "run": run.begin.run, "containers": containers})
         }),
-        "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(run),
+        "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(listed),
         "ecs": on.map(Ecs::as_str),
     })
 }

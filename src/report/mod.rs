@@ -1,10 +1,12 @@
 //! One set of records to every format.
 
+mod archive;
 mod characters;
 pub mod check;
 mod human;
 mod json;
 mod routes;
+mod run;
 
 use crate::finding::Finding;
 use crate::plan::{Change, ContainerChange, Stage};
@@ -15,6 +17,7 @@ use crate::routes::Routes;
 use crate::text::words::words;
 use crate::text::{Person, Text};
 
+pub(crate) use archive::tar_gz;
 pub(crate) use characters::diff_text;
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub(crate) use human::status as human_status;
@@ -23,8 +26,9 @@ pub use human::{
     plan as human_plan, problem as human_problem, stands, verb,
 };
 pub use json::SCHEMA;
-pub(crate) use json::{installed, status as json_status};
+pub(crate) use json::{installed, listed as run_listed, status as json_status};
 pub(crate) use routes::human as human_routes;
+pub(crate) use run::{forgotten as run_forgotten, human_run, of_run as run_json};
 
 words! {
     /// How a command that may change the host ended.

@@ -5,6 +5,7 @@
 //!
 //! | module | what it looks at |
 //! | --- | --- |
+//! | `accounts` | users and groups of this machine |
 //! | `clock` | the `Date` of somebody else's HTTP |
 //! | `cloud` | in which cloud this is |
 //! | `compose` | docker-compose, and what root's crontab calls |
@@ -26,6 +27,7 @@
 //!
 //! Which system it is tells [`crate::platform`].
 
+pub(crate) mod accounts;
 pub(crate) mod clock;
 pub(crate) mod cloud;
 pub(crate) mod compose;

@@ -34,7 +34,7 @@ pub(crate) type Observe<'o> = dyn Fn(&[Change]) -> Option<(Wanted, ConsumersFact
 /// A plan with what had to be mended.
 pub(crate) enum Mended {
     /// The plan.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// Lists that are going to be edited have these members, which all files of the plan are to have: it has to be made anew.
     Members(NoProxy),
 }
@@ -76,7 +76,7 @@ pub(crate) fn mend(
     }
     mending.kept_by_tools(seen.as_ref().map(|(wanted, _)| wanted), &mut draft);
     readable_passwords(context, of_targets, &mut draft);
-    Ok(Mended::Plan(draft.plan))
+    Ok(Mended::Plan(Box::new(draft.plan)))
 }
 
 struct Mending<'a> {

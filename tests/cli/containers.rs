@@ -1,7 +1,8 @@
 //! What prod.env tells the containers, judged in their network: loopback, names, hosts that are none, the secret that outranks
 //! its lines, and files that nobody can read.
 
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use serde_json::Value;
@@ -387,7 +388,11 @@ fn addresses_that_no_proxy_answers_for_stand_in_the_lists_of_their_cloud() {
 #[test]
 fn the_command_that_closes_a_file_leaves_it_to_the_products_user() {
     let root = Root::ubuntu();
-    root.put("pw", "Hunter2Hunter\n");
+    let closed = |root: &Root| {
+        root.put("pw", "Hunter2Hunter\n");
+        fs::set_permissions(root.at("pw"), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    closed(&root);
     let file = root.at("pw").display().to_string();
     let prepare = ["prepare", "--proxy", PROXY, "--proxy-user", "u", "--proxy-password-file", &file];
     let fix = |root: &Root| {
@@ -398,7 +403,7 @@ fn the_command_that_closes_a_file_leaves_it_to_the_products_user() {
     let environment = root.at("etc/environment").display().to_string();
     assert_eq!(fix(&root), format!("chmod o-r {environment}"), "there is no such user");
     let root = Root::ubuntu();
-    root.put("pw", "Hunter2Hunter\n");
+    closed(&root);
     root.put("etc/passwd", "root:x:0:0::/root:/bin/sh\ndivvy:x:54321:54322::/home/divvy:/bin/bash\n");
     root.put("etc/group", "root:x:0:\nops:x:54322:\n");
     let file = root.at("pw").display().to_string();

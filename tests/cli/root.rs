@@ -129,6 +129,20 @@ impl Root {
         (ran.code, ran.json())
     }
 
+    /// Runs as they would be after years: copies of the first with names and numbers of their own.
+    pub fn years(&self, count: u64) {
+        let folder = self.at("var/lib/ics-setup/runs");
+        let first = fs::read_dir(&folder).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+        let journal = self.get(&format!("var/lib/ics-setup/runs/{first}/journal"));
+        fs::remove_dir_all(folder.join(&first)).unwrap();
+        for number in 1..=count {
+            let run = format!("20240101T{:02}{:02}{:02}Z-{number:04x}", number / 3600, number / 60 % 60, number % 60);
+            fs::create_dir_all(folder.join(&run).join("backup")).unwrap();
+            let own = journal.replace(&first, &run).replace("\"seq\":1,", &format!("\"seq\":{number},"));
+            fs::write(folder.join(&run).join("journal"), own).unwrap();
+        }
+    }
+
     /// Every file with its content, mode, owner and time of change, our own state left out.
     pub fn picture(&self) -> BTreeMap<PathBuf, (Vec<u8>, u32, i64, i64)> {
         let mut picture = BTreeMap::new();

@@ -15,6 +15,7 @@ use regex::Regex;
 use crate::check::formats;
 use crate::root::{PROD_ENV, Ran, Root, run};
 use crate::secrets::{base64, percent, walk};
+use crate::support::unpacked;
 use shapes::PLACES;
 
 /// Nobody listens there.
@@ -74,6 +75,17 @@ fn everything(root: &Root, given: &[&str], variables: &[(&str, &str)], formats: 
         go(&["status", "--format", format], &[]);
         go(&["revert", "--dry-run", "--format", format], &[]);
     }
+    let bundle = root.at("bundle.tar.gz");
+    go(&[&["support-bundle", bundle.to_str().unwrap(), "--format", "json"], &limits[..]].concat(), given);
+    outputs.borrow_mut().extend(unpacked(&bundle));
+    for run in std::fs::read_dir(root.at("var/lib/ics-setup/runs")).into_iter().flatten() {
+        let run = run.unwrap().file_name().into_string().unwrap();
+        for format in ["human", "json"] {
+            go(&["status", &run, "--diff", "--format", format], &[]);
+        }
+    }
+    go(&["revert", "--all", "--dry-run"], &[]);
+    go(&["prune", "--keep", "1", "--dry-run"], &[]);
     go(&["revert", "--yes", "--format", "json"], &[]);
     go(&["revert", "--dry-run", "-v"], &[]);
     go(&["revert", "--yes"], &[]);

@@ -25,7 +25,7 @@ pub(super) fn command() -> Command {
         )
         .arg(path("program", "FILE").help("ics-setup for that processor, where it is another than this host's"));
     Command::new("bundle")
-        .about("For hosts without internet: all that install needs, as a folder")
+        .about("For hosts without internet: what install needs, as a folder")
         .subcommand_required(true)
         .subcommand(with_these(create, is_used))
 }

@@ -16,7 +16,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
         "Set a host up, and take it back",
         &["wizard", "prepare", "install", "bundle", "reconfigure", "revert", "status", "prune"],
     ),
-    ("Find out what is wrong, and what to ask for", &["check", "prove", "trace", "network"]),
+    ("Find out what is wrong, and what to ask for", &["check", "prove", "trace", "network", "support-bundle"]),
     ("Learn and build on it", &["render", "demo", "settings", "completions", "man"]),
 ];
 
@@ -42,7 +42,7 @@ fn grouped(command: &Command) -> String {
         text.push_str(&format!("\n{heading}:\n"));
         for about in names.iter().filter_map(|name| command.find_subcommand(name)) {
             let words = about.get_about().map(ToString::to_string).unwrap_or_default();
-            text.push_str(&format!("  {:<11}  {words}\n", about.get_name()));
+            text.push_str(&format!("  {:<14}  {words}\n", about.get_name()));
         }
     }
     text
@@ -84,9 +84,20 @@ fn all() -> Command {
         ))
         .subcommand(
             Command::new("revert")
-                .about("Take back the last run, or the named one")
+                .about("Take back the last run, the named one, all after one, or all")
                 .after_help(help!("revert"))
                 .arg(Arg::new("run").value_name("RUN").help("Name of a run, as status shows it"))
+                .arg(
+                    option("to", "RUN")
+                        .conflicts_with_all(["run", "purge"])
+                        .help("Take back all runs after this one, as one"),
+                )
+                .arg(
+                    switch("every")
+                        .long("all")
+                        .conflicts_with_all(["run", "to", "purge"])
+                        .help("Take back all runs, as one"),
+                )
                 .arg(switch("force").help("Overwrite files that were edited since; a backup of them is kept"))
                 .arg(path("purge", "DIR").help(
                     "Remove the product's folder with its data, its volumes and images for good; DIR repeats the folder",
@@ -96,18 +107,31 @@ fn all() -> Command {
         .subcommand(prove())
         .subcommand(trace())
         .subcommand(network::command())
-        .subcommand(Command::new("status").about("Runs so far, files edited since, an interrupted run"))
+        .subcommand(support_bundle())
+        .subcommand(
+            Command::new("status")
+                .about("Runs so far, or one of them; files edited since")
+                .after_help(help!("status"))
+                .arg(Arg::new("run").value_name("RUN").help("This run: who, when, told what, and what it did"))
+                .arg(switch("diff").requires("run").help("What it changed in each file, as far as that is still known")),
+        )
         .subcommand(
             Command::new("prune")
-                .about("Remove images of the product that nothing refers to any more")
+                .about("Forget older runs with their backups; remove old images")
                 .after_help(help!("prune"))
-                .arg(switch("images").required(true).help(
-                    "Images of the product that no container and no compose file refers to",
+                .arg(
+                    option("keep", "N")
+                        .value_parser(clap::value_parser!(usize))
+                        .default_value("20")
+                        .help("Keep the newest N runs, and whatever those still need"),
+                )
+                .arg(switch("images").help(
+                    "Images of the product that no container and no compose file refers to; runs too only with --keep",
                 )),
         )
         .subcommand(
             Command::new("settings")
-                .about("Effective values and origins, as a file to keep too; JSON Schema")
+                .about("Effective values and origins, a file to keep, JSON Schema")
                 .subcommand_required(true)
                 .subcommand(with_all_settings(Command::new("show").about("Effective value and origin of each setting")))
                 .subcommand(with_all_settings(
@@ -149,7 +173,6 @@ fn from_definitions() -> [Command; 2] {
 }
 
 fn check() -> Command {
-    let limit = |name, default| option(name, "TIME").default_value(default).help_heading("Limits");
     let command = Command::new("check")
         .about("Are host, proxy, back ends and product fit, and what to do")
         .after_help(help!("check"))
@@ -183,10 +206,33 @@ fn check() -> Command {
             path("report", "FILE")
                 .help("Write a report to forward to FILE: one page for FILE.html, a ticket's text for FILE.md"),
         )
-        .arg(limit("connect-timeout", "3s").help("Limit of one connection attempt, and of a proxy's answer to CONNECT"))
-        .arg(limit("timeout", "10s").help("Limit of one check"))
-        .arg(limit("deadline", "60s").help("Limit of all checks together"))
-        .arg(limit("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"));
+        .args(limits());
+    with_settings(command)
+}
+
+/// How long checks may take.
+fn limits() -> [Arg; 4] {
+    let limit = |name, default| option(name, "TIME").default_value(default).help_heading("Limits");
+    [
+        limit("connect-timeout", "3s").help("Limit of one connection attempt, and of a proxy's answer to CONNECT"),
+        limit("timeout", "10s").help("Limit of one check"),
+        limit("deadline", "60s").help("Limit of all checks together"),
+        limit("wait", "0s").help("Repeat failing checks for this long, as for a database that is still starting"),
+    ]
+}
+
+fn support_bundle() -> Command {
+    let command = Command::new("support-bundle")
+        .about("What is known of this host as one archive, no secrets")
+        .after_help(help!("support-bundle"))
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(std::path::PathBuf))
+                .value_hint(clap::ValueHint::FilePath)
+                .help("The archive (.tar.gz) [default: one with the time in its name, in this folder]"),
+        )
+        .args(limits());
     with_settings(command)
 }
 

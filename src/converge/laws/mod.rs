@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Converge, Interface, Nothing, Options, RunContext, TakeBack, prove};
+use crate::apply::Which;
 use crate::check::{CheckSpec, Limits};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Touched, Who, judge, units};
 use crate::context::{HostContext, Inputs, Intent};
@@ -83,7 +84,7 @@ fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
     let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
     let back = TakeBack {
         host,
-        named: None,
+        which: Which::Last,
         force: false,
         options,
         interface: &mut Nobody,

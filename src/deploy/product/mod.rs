@@ -347,7 +347,7 @@ pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(
     let Some(run) = doing.context.run.clone() else { return Ok(()) };
     let all = runs(host)?;
     let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
-    doing.session.apply(&plan, "revert", Some(&run)).map(drop)
+    doing.session.apply(&plan, "revert", &[&run]).map(drop)
 }
 
 /// An upgrade came to nothing: where the product is as it was, its dump goes, or is named. What other hosts wait for is named.

@@ -14,7 +14,7 @@ use super::made::Made;
 use super::product::{Product, ids, in_order, is_product, take_away};
 use super::upgrade::taken_back;
 use super::{LOOK, accounts, boot, engine, marker, no_answer};
-use crate::apply::{Run, State, revert};
+use crate::apply::{Run, State, Which};
 use crate::converge::{Around, Doing, RunContext};
 use crate::docker::{Container, NoDocker, compose};
 use crate::host::HostWrite;
@@ -43,8 +43,8 @@ pub(crate) struct Remove<'h> {
     was_enabled: bool,
     /// The run that goes is the only one in force that has installed the product.
     only_install: bool,
-    /// The run that is taken back.
-    run: Option<String>,
+    /// The words behind `revert` that name what is taken back.
+    words: String,
     /// Accounts, and a Compose of ours, go too.
     all: bool,
     /// What goes besides, where that was asked for.
@@ -76,25 +76,29 @@ impl<'h> Remove<'h> {
             unit: false,
             was_enabled: false,
             only_install: false,
-            run: None,
+            words: String::new(),
             all: false,
             besides: None,
         }
     }
 
     /// What `--purge` names, as it may be taken: the run that has installed the product there, where that is in force. `runs`: all
-    /// so far; `named`: the one that is to be taken back.
+    /// so far; `which`: those that are to be taken back.
     ///
     /// # Errors
     /// It is no folder that a run has installed the product in, or one that others use too.
-    pub(crate) fn check(&mut self, runs: &[Run], named: Option<&str>) -> Result<Option<String>, Problem> {
+    pub(crate) fn check(&mut self, runs: &[Run], which: Which<'_>) -> Result<Option<String>, Problem> {
         let installs = || runs.iter().filter(|run| run.begin.command == "install" && run.begin.reverts.is_none());
         let in_force = |run: &&Run| run.state != State::Reverted;
         // Whoever takes it back says why it cannot be.
-        let chosen = revert::choose(runs, named).ok();
-        self.only_install =
-            chosen.is_some_and(|chosen| chosen.begin.command == "install") && installs().filter(in_force).count() == 1;
-        self.run = chosen.map(|chosen| chosen.begin.run.clone());
+        let chosen = which.choose(runs).unwrap_or_default();
+        let goes = |run: &Run| chosen.iter().any(|own| own.begin.run == run.begin.run);
+        self.only_install = chosen.iter().any(|own| own.begin.command == "install" && own.begin.reverts.is_none())
+            && installs().filter(in_force).all(goes);
+        self.words = match chosen.as_slice() {
+            [run] => Which::Named(&run.begin.run).words(),
+            _ => which.words(),
+        };
         let Some(purge) = self.purge else { return Ok(None) };
         let refused = |why: Text| Problem::settings(id::PURGE_REFUSED, why);
         if !self.host.is_live() {
@@ -158,7 +162,7 @@ impl Around for Remove<'_> {
         if !goes {
             let limits = Limits { healthy: default(Key::HealthyWithin), migrate: default(Key::MigrateWithin) };
             let by_hand = || Ok(Product::look(self.host, &home, limits)?.by_hand(self.host));
-            context.findings.extend(taken_back(self.host, &home, &moved, &found, self.run.as_deref(), by_hand)?);
+            context.findings.extend(taken_back(self.host, &home, &moved, &found, &self.words, by_hand)?);
         }
         self.besides = self.purge.map(|folder| Besides::look(self.host, folder, &found)).transpose()?;
         context.for_good = self.besides.as_ref().map(Besides::list).unwrap_or_default();

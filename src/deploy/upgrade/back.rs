@@ -29,7 +29,7 @@ pub(in crate::deploy) fn taken_back(
     home: &Path,
     moved: &[Moved],
     there: &[Container],
-    run: Option<&str>,
+    words: &str,
     by_hand: impl FnOnce() -> Result<ByHand, Problem>,
 ) -> Result<Option<Finding>, Problem> {
     let Some(moved) = moved.iter().find(|moved| moved.step() != Step::Same) else { return Ok(None) };
@@ -63,21 +63,20 @@ pub(in crate::deploy) fn taken_back(
     let finding = match is_elsewhere {
         true => finding.advise(text!(
             "where the run on the host with the scheduler has ended, and named this command in its last lines, files are enough: {}",
-            files(run)
+            files(words)
         )),
         false => finding,
     };
-    Ok(Some(way_back(record, &moved.to, run, by_hand()?).into_iter().fold(finding, Finding::advise)))
+    Ok(Some(way_back(record, &moved.to, words, by_hand()?).into_iter().fold(finding, Finding::advise)))
 }
 
-/// What takes the files back all the same.
-pub(super) fn files(run: Option<&str>) -> CommandLine {
-    let run = run.map(|run| format!(" {run}")).unwrap_or_default();
-    ics_setup(text!("revert{} --ignore-check {}", own(run), ids::SCHEMA_MOVED))
+/// What takes the files back all the same. `words`: which, behind `revert`.
+pub(super) fn files(words: &str) -> CommandLine {
+    ics_setup(text!("revert{} --ignore-check {}", own(words), ids::SCHEMA_MOVED))
 }
 
 /// The steps from a moved schema back to the old image, which a run has named another one for.
-pub(super) fn way_back(record: Option<&Upgraded>, from: &str, run: Option<&str>, by_hand: ByHand) -> [Text; 4] {
+pub(super) fn way_back(record: Option<&Upgraded>, from: &str, words: &str, by_hand: ByHand) -> [Text; 4] {
     let restore = match record.and_then(|own| own.dump.as_deref()) {
         Some(dump) => {
             text!("bring back the dump {}: {}", dump.join("dump.sql").display(), dump::restore(dump))
@@ -90,7 +89,7 @@ pub(super) fn way_back(record: Option<&Upgraded>, from: &str, run: Option<&str>,
     [
         text!("to go back to {}, stop the product: {}", Foreign::new(from), as_root(by_hand.stop)),
         text!("then {}", restore),
-        text!("then take back the files: {}", files(run)),
+        text!("then take back the files: {}", files(words)),
         text!("then start it: {}", as_root(by_hand.start)),
     ]
 }

@@ -30,6 +30,7 @@ use super::LOOK;
 use super::fetch::bytes_shown;
 use super::made::{Made, Upgraded, push};
 use super::task::task;
+use crate::apply::Which;
 use crate::check::requirements::Crossing;
 use crate::converge::{Doing, RunContext};
 use crate::docker::compose::Service;
@@ -308,20 +309,21 @@ impl Upgrade {
         run: Option<&str>,
         by_hand: ByHand,
     ) -> Problem {
+        let words = run.map_or_else(String::new, |run| Which::Named(run).words());
         if !self.has_scheduler {
             return problem
                 .hint("nothing was taken back: whether the host that has the scheduler has upgraded the schema already cannot be seen from here")
                 .hint(text!(
                     "where the run there has ended without that, this leads back to {}: {}",
                     Foreign::new(&self.from),
-                    files(run)
+                    files(&words)
                 ));
         }
         let problem = problem.hint(
             "nothing was taken back: the schema of the database may be that of the new image already, and the old one would wait for its own for ever",
         );
         let record = record(host, &self.home, &self.from, &self.to);
-        way_back(record.as_ref(), &self.from, run, by_hand).into_iter().fold(problem, Problem::hint)
+        way_back(record.as_ref(), &self.from, &words, by_hand).into_iter().fold(problem, Problem::hint)
     }
 
     /// What whoever has upgraded wants to know.

@@ -6,11 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::host::{Attributes, Command, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Space, Stat};
+use crate::host::{
+    Attributes, Command, FileId, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Space, Stat,
+};
 
 /// What happens at the chosen effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Where that effect renames a file of no folder of ours, somebody has put another in its place.
+    Swapped,
     /// That effect alone fails; the program may go on and clean up.
     Fails(io::ErrorKind),
     /// That effect and all after it fail: the process is gone.
@@ -94,6 +98,10 @@ impl<H: HostWrite> HostWrite for FaultyHost<H> {
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.effect()?;
+        if self.fault == Fault::Swapped && self.count.get() == self.at && !from.starts_with("/var/lib/ics-setup") {
+            self.inner.remove_file(from)?;
+            self.inner.create(from, 0o644)?.write_all(b"somebody else's")?;
+        }
         self.inner.rename(from, to)
     }
     fn remove_file(&self, path: &Path) -> io::Result<()> {
@@ -145,5 +153,8 @@ impl<H: HostWrite> NewFile for FaultyFile<'_, H> {
     fn sync(&mut self) -> io::Result<()> {
         self.host.effect()?;
         self.file.sync()
+    }
+    fn id(&self) -> io::Result<FileId> {
+        self.file.id()
     }
 }

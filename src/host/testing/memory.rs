@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::host::{Attributes, Command, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat};
+use crate::host::{
+    Attributes, Command, FileId, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Snapshot, Stat,
+};
 
 /// A host whose files are in memory. Clones share the files.
 #[derive(Clone, Debug, Default)]
@@ -213,13 +215,14 @@ impl HostRead for MemoryHost {
     fn lstat(&self, path: &Path) -> io::Result<Option<Stat>> {
         let state = self.state();
         state.admits(path)?;
+        let stat = |kind, uid, gid, mode| Stat { kind, uid, gid, mode, links: 1, id: FileId(0, u64::MAX) };
         Ok(state.names.get(path).map(|node| match node {
             Node::File(number) => {
-                let attributes = &state.inodes[*number].attributes;
-                Stat { kind: FileKind::File, uid: attributes.uid, mode: attributes.mode, links: 1 }
+                let Attributes { uid, gid, mode, .. } = state.inodes[*number].attributes;
+                Stat { id: FileId(0, *number as u64), ..stat(FileKind::File, uid, gid, mode) }
             }
-            Node::Dir(mode) => Stat { kind: FileKind::Dir, uid: 0, mode: *mode, links: 2 },
-            Node::Link(_, owner) => Stat { kind: FileKind::Symlink, uid: *owner, mode: 0o777, links: 1 },
+            Node::Dir(mode) => Stat { links: 2, ..stat(FileKind::Dir, 0, 0, *mode) },
+            Node::Link(_, owner) => stat(FileKind::Symlink, *owner, 0, 0o777),
         }))
     }
 
@@ -397,6 +400,10 @@ impl NewFile for MemoryFile<'_> {
         let inode = &mut state.inodes[self.number];
         inode.durable = Some((inode.bytes.clone(), inode.attributes.clone()));
         Ok(())
+    }
+
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId(0, self.number as u64))
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::{BackEnd, Exclusions, MysqlAdmin, Proxies, SecretSources, Unresolved};
+use crate::envfile::{to_utf_8, utf_16};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::problem::{Problem, id};
 use crate::redact::is_secret_name;
@@ -13,7 +14,7 @@ use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 use crate::text;
-use crate::text::{own, quoted};
+use crate::text::{as_anybody, own, quoted};
 
 /// What values are made from.
 pub(super) struct Resolver<'a> {
@@ -135,10 +136,19 @@ impl Resolver<'_> {
                         .caused_by(error)
                         .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
                 })?;
-                if let Some(member) = member_of_json(&bytes) {
+                if let Some(from) = utf_16(&bytes) {
+                    let message =
+                        text!("{}: {} is UTF-16 text, and no server takes that for its password", origin, path);
+                    return Err(
+                        Problem::settings(id::PASSWORD_INVALID, message).hint_command(as_anybody(to_utf_8(path, from)))
+                    );
+                }
+                // What editors of Windows put in front of a text in UTF-8 is none of it.
+                let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+                if let Some(member) = member_of_json(bytes) {
                     return Err(of_json(&setting.value, &origin, &member));
                 }
-                let bytes = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+                let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
                 bytes.strip_suffix(b"\r").unwrap_or(bytes).to_vec()
             }
             Key::ProxyPasswordEnv => {

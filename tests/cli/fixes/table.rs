@@ -27,6 +27,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("os-not-listed", Words),
     ("run-interrupted", Here(interrupted)),
     ("run-recovered", Words),
+    ("runs-many", Here(runs_many)),
     ("file-unreadable", Lab),
     ("os-supported", Words),
     ("os-unsupported", Here(unsupported)),
@@ -265,6 +266,13 @@ fn interrupted() -> Vec<Case> {
     let begin = std::fs::read_to_string(&journal).unwrap().lines().next().unwrap().to_owned();
     std::fs::write(&journal, format!("{begin}\n")).unwrap();
     vec![case(root, &["check", "host", "--only", "run-interrupted"])]
+}
+
+fn runs_many() -> Vec<Case> {
+    let root = with(Root::ubuntu, &[]);
+    root.run(&["prepare", "--proxy", P, "--yes"]).ok();
+    root.years(101);
+    vec![case(root, &["prepare", "--proxy", OLD, "--dry-run"])]
 }
 
 fn unsupported() -> Vec<Case> {
