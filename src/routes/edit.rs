@@ -76,7 +76,7 @@ pub(super) fn find(
     }
     let began = Instant::now();
     let mut more: Vec<Target> = [false, true].map(|tls| Target { tls, ..target.clone() }).to_vec();
-    for host in modelled.consumers.iter().flat_map(|own| internal(own)) {
+    for host in modelled.consumers.iter().flat_map(internal) {
         if more.len() < HOSTS && !more.contains(&host) {
             more.push(host);
         }
