@@ -1,11 +1,12 @@
 //! What the files of the host say today to whoever gave a process its environment.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::origin::Origin;
 use crate::consumers::judge::{decided_by, judge, shown, wrong};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, units};
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxySpec, State, Wanted, Who, units};
 use crate::docker::{self, Container};
 use crate::envfile::unit::Release;
 use crate::finding::Finding;
@@ -13,7 +14,7 @@ use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::product::{Found, own_containers, service_of};
-use crate::settings::Settings;
+use crate::settings::{ProxyUrl, Settings};
 use crate::vendor::prod_env;
 
 /// Reading all files may take so long, and Docker's answer.
@@ -37,7 +38,9 @@ pub(super) enum Today {
     Wanted { file: PathBuf, edited: Option<u64> },
     /// Something else: what a check says of it.
     Else(Box<Finding>),
-    /// Something else or nothing, and no check of ours is about it: this file would say it.
+    /// Another value, in this file, which no check of ours is about.
+    Other { file: PathBuf },
+    /// Nothing, and no check of ours is about it: this file would say it.
     Nothing { file: Option<PathBuf> },
     /// That cannot be told.
     Unknown,
@@ -137,7 +140,12 @@ impl<'a> Files<'a> {
         match set {
             Some(sight) if service.refused.is_none() => {
                 let file = sight.at().path.clone();
-                Today::Wanted { edited: self.edited(&file), file }
+                let spec = if tls { &self.wanted.https } else { &self.wanted.http };
+                let value = sight.value().unwrap_or_default();
+                match spec.as_ref().is_some_and(|spec| is_proxy(value, spec, |_| false)) {
+                    true => Today::Wanted { edited: self.edited(&file), file },
+                    false => Today::Other { file },
+                }
             }
             _ if service.refused.is_some() => Today::Unknown,
             _ => Today::Nothing { file: service.fragment },
@@ -176,4 +184,13 @@ impl<'a> Files<'a> {
         let nanos = self.host.snapshot(file).ok()??.attributes.mtime?;
         u64::try_from(nanos / 1_000_000_000).ok()
     }
+}
+
+/// Does a value lead to this proxy? `is_address`: is that an address of its host?
+pub(super) fn is_proxy(value: &str, spec: &ProxySpec, is_address: impl Fn(IpAddr) -> bool) -> bool {
+    let Ok(url) = ProxyUrl::parse(value) else { return false };
+    let host = url.host.to_string();
+    let port = url.port.unwrap_or_else(|| url.scheme.usual_port());
+    let by_address = || host.trim_matches(['[', ']']).parse().is_ok_and(is_address);
+    port == spec.port && (host.eq_ignore_ascii_case(&spec.host) || by_address())
 }

@@ -35,13 +35,12 @@ use crate::host::HostRead;
 use crate::net::Time;
 use crate::network::catalogue::Endpoint;
 use crate::platform::Platform;
-use crate::settings::{NoProxy, ProxyUrl, Settings};
+use crate::settings::{NoProxy, Settings};
 use crate::text::words::words;
 use crate::text::{Fix, Text, host_port};
 use files::Files;
 use load::Load;
 use names::Names;
-use origin::Origin;
 use watch::{Line, Row, Watch};
 
 pub(crate) use shown::{human, json};
@@ -149,7 +148,8 @@ pub(crate) fn trace(look: &mut Look<'_>, wanted: Wanted) -> Traced {
     let named = proxies.iter().map(|(host, _)| host.clone()).filter(|host| is_name(host));
     let asked: Vec<String> = named.clone().chain(of_list).chain(look.needed.iter().cloned()).collect();
     let names = Names::new(host, &look.endpoints, asked);
-    let mut watch = Watch::new(host, names, look.no_proxy.to_string(), proxies.iter().cloned().collect());
+    let schemes = [wanted.http.is_some(), wanted.https.is_some()];
+    let mut watch = Watch::new(host, names, look.no_proxy.to_string(), proxies.iter().cloned().collect(), schemes);
     let named: Vec<String> = named.collect();
     let began = Instant::now();
     while !named.iter().all(|name| watch.names.is_answered(name)) && began.elapsed() < FIRST && !(look.stop)() {
@@ -242,28 +242,13 @@ fn told(look: &Look<'_>, watch: &Watch<'_>, wanted: Wanted) -> Vec<Bypass> {
             fix,
         }
     };
-    let proxies = proxies(&files.wanted);
-    let around = |(line, row): &(&Line, &Row)| {
-        !row.origin.as_ref().is_some_and(|origin| is_at_proxy(origin, line.destination, &proxies))
-    };
-    watch.rows.iter().filter(around).map(one).collect()
+    watch.rows.iter().map(one).collect()
 }
 
 /// Host and port of each proxy that is wanted, as the settings name them.
 fn proxies(wanted: &Wanted) -> BTreeSet<(String, u16)> {
     let specs = [&wanted.http, &wanted.https].into_iter().flatten();
     specs.map(|spec| (spec.host.trim_matches(['[', ']']).to_ascii_lowercase(), spec.port)).collect()
-}
-
-/// A name may lead to more addresses than the resolver tells, or to others in a container: whoever has a proxy by its name, and
-/// asks at its port, asks the proxy.
-fn is_at_proxy(origin: &Origin, destination: SocketAddr, proxies: &BTreeSet<(String, u16)>) -> bool {
-    let set = [origin.value(&["https_proxy", "all_proxy"]), origin.value(&["http_proxy"])];
-    let places = set.into_iter().flatten().filter_map(|(_, value)| {
-        let url = ProxyUrl::parse(&value).ok()?;
-        Some((url.host.to_string().to_ascii_lowercase(), url.port.unwrap_or_else(|| url.scheme.usual_port())))
-    });
-    places.filter(|(host, port)| is_name(host) && *port == destination.port()).any(|place| proxies.contains(&place))
 }
 
 /// What this host calls a user; the users of a container are its own, but for root.
@@ -283,26 +268,6 @@ fn is_name(member: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whoever_asks_the_proxy_by_its_name_is_no_line_whatever_address_that_has() {
-        let origin = |value: &str| Origin {
-            pid: 7,
-            program: "curl".to_owned(),
-            container: None,
-            unit: None,
-            consumer: None,
-            parent: None,
-            started: None,
-            environment: Some(vec![("HTTPS_PROXY".to_owned(), value.to_owned())]),
-        };
-        let proxies = [("proxy.corp.example".to_owned(), 3128), ("203.0.113.7".to_owned(), 3128)].into();
-        let at = |value: &str, place: &str| is_at_proxy(&origin(value), place.parse().unwrap(), &proxies);
-        assert!(at("http://u:p@Proxy.corp.example:3128", "198.51.100.99:3128"));
-        assert!(!at("http://proxy.corp.example:3128", "198.51.100.99:443"));
-        assert!(!at("http://other.corp.example:3128", "198.51.100.99:3128"));
-        assert!(!at("http://203.0.113.7:3128", "198.51.100.99:3128"), "an address leads nowhere else");
-    }
 
     #[test]
     fn names_are_asked_for_and_patterns_are_not() {

@@ -75,7 +75,7 @@ pub(crate) fn human(traced: &Traced, redactor: &Redactor, person: &Person, paint
     let _ = writeln!(text, " (watched for {}{early}).", seconds(Duration::from_secs_f64(tenths(traced.took))));
     for group in &groups {
         let Some(first) = group.first() else { continue };
-        let name = first.program.as_deref().unwrap_or("a program that had ended");
+        let name = first.program.as_deref().unwrap_or("a program that was not seen");
         let mut head = format!("\n{}", paint.bold(&visible(name)));
         let details: Vec<String> = [
             first.pid.map(|pid| format!("pid {pid}")),
@@ -155,7 +155,8 @@ fn groups(bypasses: &[Bypass]) -> Vec<Vec<&Bypass>> {
     for own in bypasses {
         let same = |group: &&mut Vec<&Bypass>| {
             group.first().is_some_and(|first| {
-                (&first.program, &first.user, &first.container) == (&own.program, &own.user, &own.container)
+                (&first.program, first.pid, &first.user, &first.container)
+                    == (&own.program, own.pid, &own.user, &own.container)
                     && first.why == own.why
                     && first.fix == own.fix
             })

@@ -9,6 +9,7 @@ use super::origin::{Origin, ancestors};
 use super::ways::{Listening, Ways, canonical};
 use crate::host::HostRead;
 use crate::net::Time;
+use crate::settings::ProxyUrl;
 use crate::system::sockets::{self, Process, Socket, Space, State, holders, process};
 
 /// The search for the processes of new connections ends after this long; those that are left are looked for again.
@@ -105,12 +106,18 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(host: &'a dyn HostRead, names: Names, list: String, proxies: Vec<(String, u16)>) -> Self {
+    pub(super) fn new(
+        host: &'a dyn HostRead,
+        names: Names,
+        list: String,
+        proxies: Vec<(String, u16)>,
+        schemes: [bool; 2],
+    ) -> Self {
         let hosts = proxies.iter().map(|(host, _)| host.clone()).collect();
         Self {
             host,
             names,
-            ways: Ways::new(list, hosts),
+            ways: Ways::new(list, hosts, schemes),
             proxies,
             forwarded: BTreeSet::new(),
             listening: HashMap::new(),
@@ -219,6 +226,10 @@ impl<'a> Watch<'a> {
                 }
                 Owner::Unknown { since } => {
                     let Some(origin) = owners.get(&socket.inode).filter(|_| socket.inode != 0) else { continue };
+                    if is_at_proxy(origin, canonical(socket.remote), &self.proxies, &self.names) {
+                        tracked.owner = Owner::Exempt;
+                        continue;
+                    }
                     if exempt.contains(&origin.pid) {
                         tracked.owner = Owner::Exempt;
                         self.of_proxies.insert(spaces[*at].id);
@@ -241,6 +252,12 @@ impl<'a> Watch<'a> {
                     enter(&mut self.rows, &mut self.more, line, new);
                 }
             }
+        }
+        if self.tracked.values().any(|own| matches!(own.owner, Owner::Unknown { .. })) {
+            // A namespace where a proxy listens is one that it calls out from, however short its calls are.
+            let at_proxies = self.of_proxies(spaces, listeners);
+            let there = listeners.iter().filter(|(_, socket)| at_proxies.contains(&socket.inode));
+            self.of_proxies.extend(there.map(|(at, _)| spaces[*at].id));
         }
         let looks = self.looks;
         let gone: Vec<Key> = self.tracked.iter().filter(|(_, own)| own.seen != looks).map(|(key, _)| *key).collect();
@@ -398,6 +415,22 @@ impl<'a> Watch<'a> {
             !(is_nobodys && known.contains(&(row.space, line.destination)))
         });
     }
+}
+
+/// A name may lead to more addresses than the resolver tells, or to others in a container: whoever has a proxy by its name, and asks
+/// at its port, asks the proxy. Where servers use that port as well, or the address is known by another name, that is known only as
+/// long as the name has no address here.
+fn is_at_proxy(origin: &Origin, destination: SocketAddr, proxies: &[(String, u16)], names: &Names) -> bool {
+    let set = [origin.value(&["https_proxy", "all_proxy"]), origin.value(&["http_proxy"])];
+    let places = set.into_iter().flatten().filter_map(|(_, value)| {
+        let url = ProxyUrl::parse(&value).ok()?;
+        Some((url.host.to_string().to_ascii_lowercase(), url.port.unwrap_or_else(|| url.scheme.usual_port())))
+    });
+    let may_be_server = [80, 443].contains(&destination.port()) || names.of(destination.ip()).next().is_some();
+    let is_told = |host: &String| !may_be_server || names.all(host).next().is_none();
+    places
+        .filter(|(host, port)| host.parse::<IpAddr>().is_err() && *port == destination.port() && is_told(host))
+        .any(|place| proxies.contains(&place))
 }
 
 /// Adds connections to their line.

@@ -10,8 +10,9 @@ use crate::system::sockets::{Socket, State};
 /// More places than this are not remembered; they are judged anew.
 const MOST_PLACES: usize = 10_000;
 
-/// Below this port the one end of a connection serves the other.
-const FIRST_OF_CLIENTS: u16 = 1024;
+/// From this port on the kernel takes those of clients (`ip_local_port_range`, as it is shipped): whoever has one below it at his
+/// end, and one of these at the other, serves.
+const FIRST_OF_CLIENTS: u16 = 32_768;
 
 /// Judges places, and remembers what it said.
 pub(super) struct Ways {
@@ -19,12 +20,14 @@ pub(super) struct Ways {
     list: String,
     /// The hosts of the proxies.
     proxies: BTreeSet<String>,
+    /// Is one wanted for http, and for https?
+    schemes: [bool; 2],
     judged: HashMap<SocketAddr, bool>,
 }
 
 impl Ways {
-    pub(super) fn new(list: String, proxies: BTreeSet<String>) -> Self {
-        Self { list, proxies, judged: HashMap::new() }
+    pub(super) fn new(list: String, proxies: BTreeSet<String>, schemes: [bool; 2]) -> Self {
+        Self { list, proxies, schemes, judged: HashMap::new() }
     }
 
     /// More is known of names, so that more is known of places.
@@ -38,7 +41,13 @@ impl Ways {
             return *known;
         }
         let address = place.ip();
-        let around = !is_near(address) && !self.is_proxy(address, names) && self.member(place, names).is_none();
+        let wanted = match place.port() {
+            80 => self.schemes[0],
+            443 => self.schemes[1],
+            _ => true,
+        };
+        let around =
+            wanted && !is_near(address) && !self.is_proxy(address, names) && self.member(place, names).is_none();
         if self.judged.len() >= MOST_PLACES {
             self.judged.clear();
         }
@@ -158,7 +167,7 @@ mod tests {
     fn what_is_near_a_proxy_or_in_the_list_does_not_go_around() {
         let names = names("203.0.113.7 proxy.corp.example\n203.0.113.8 wiki.corp.example\n203.0.113.9 out.example\n");
         let proxies = ["proxy.corp.example".to_owned(), "198.51.100.1".to_owned()].into();
-        let mut ways = Ways::new(".corp.example,192.0.2.0/24,2001:db8::7".to_owned(), proxies);
+        let mut ways = Ways::new(".corp.example,192.0.2.0/24,2001:db8::7".to_owned(), proxies, [true, true]);
         for (at, around) in [
             ("203.0.113.9:443", true),
             ("[2001:db8::1]:443", true),
@@ -180,6 +189,8 @@ mod tests {
             assert_eq!(ways.is_around(canonical(place(at)), &names), around, "{at}");
         }
         assert_eq!(names.best("203.0.113.9".parse().unwrap()), Some("out.example"));
+        let mut https = Ways::new(String::new(), ["198.51.100.1".to_owned()].into(), [false, true]);
+        assert!(!https.is_around(place("203.0.113.9:80"), &names) && https.is_around(place("203.0.113.9:443"), &names));
     }
 
     #[test]
@@ -201,6 +212,8 @@ mod tests {
         assert!(guest("[::ffff:203.0.113.1]:8001", "[::ffff:198.51.100.7]:40000", State::Open));
         assert!(guest("203.0.113.1:9000", "198.51.100.7:40000", State::Ended));
         assert!(guest("203.0.113.1:22", "198.51.100.7:40000", State::Open));
+        assert!(guest("203.0.113.2:9001", "198.51.100.7:37711", State::Open), "its listener has gone");
+        assert!(!guest("203.0.113.2:777", "198.51.100.7:8443", State::Open));
         assert!(!guest("203.0.113.2:9000", "198.51.100.7:443", State::Open));
         assert!(!guest("203.0.113.1:40000", "198.51.100.7:443", State::Open));
         assert!(!guest("203.0.113.1:8001", "198.51.100.7:443", State::Asked));
@@ -212,13 +225,13 @@ mod tests {
             let (base, mask) = [(0x0a00_0000_u32, 8), (0xac10_0000, 12), (0xc0a8_0000, 16), (0x7f00_0000, 8)][of];
             let four = std::net::Ipv4Addr::from(base | (bits & (u32::MAX >> mask)));
             let address = if mapped { IpAddr::V6(four.to_ipv6_mapped()) } else { IpAddr::V4(four) };
-            let mut ways = Ways::new(String::new(), BTreeSet::new());
+            let mut ways = Ways::new(String::new(), BTreeSet::new(), [true, true]);
             prop_assert!(!ways.is_around(canonical(SocketAddr::new(address, port)), &names("")));
         }
 
         #[test]
         fn no_place_breaks_it(bits in any::<u128>(), port in any::<u16>(), list in "[a-z0-9.,:*/\\[\\] ]{0,40}") {
-            let mut ways = Ways::new(list, BTreeSet::new());
+            let mut ways = Ways::new(list, BTreeSet::new(), [true, true]);
             ways.is_around(canonical(SocketAddr::new(IpAddr::V6(bits.into()), port)), &names("203.0.113.9 a.example\n"));
         }
     }

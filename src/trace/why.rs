@@ -1,9 +1,11 @@
 //! Why a process goes around the proxy, and what mends it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::files::{Files, Today};
+use ipnet::IpNet;
+
+use super::files::{Files, Today, is_proxy};
 use super::names::Names;
 use super::origin::Origin;
 use super::ways::{member, targets};
@@ -11,13 +13,13 @@ use crate::clients::{self, By, Client, Environment, Route};
 use crate::consumers::judge::{home_flag, restart_command};
 use crate::consumers::{ProxySpec, ProxyValue, Who};
 use crate::redact::{self, list_text};
-use crate::settings::ProxyUrl;
+use crate::settings::NoProxy;
 use crate::stamp::rfc3339;
 use crate::text;
 use crate::text::{Fix, Text, as_root, host_port, ics_setup, own, quoted};
 
-/// The client that a program is, as a rule; by the beginning of its name.
-const CLIENTS: [(&str, &str); 14] = [
+/// The client that a program is, as a rule; by its name, behind which a version may stand.
+const CLIENTS: [(&str, &str); 15] = [
     ("curl", "curl-7.88"),
     ("git", "curl-7.88"),
     ("wget", "wget-1.21"),
@@ -29,6 +31,7 @@ const CLIENTS: [(&str, &str); 14] = [
     ("ruby", "ruby-net-http-3.1"),
     ("gem", "ruby-net-http-3.1"),
     ("docker", "go-net-http"),
+    ("dockerd", "go-net-http"),
     ("containerd", "go-net-http"),
     ("terraform", "go-net-http"),
     ("kubectl", "go-net-http"),
@@ -36,6 +39,9 @@ const CLIENTS: [(&str, &str); 14] = [
 
 /// Programs that speak a protocol for which proxies of HTTP are not asked.
 const NO_HTTP: [&str; 8] = ["ssh", "sshd", "scp", "sftp", "nc", "mysql", "psql", "redis-cli"];
+
+/// A drop-in that nobody else has, and that comes last.
+const DROP_IN: &str = "zz-ics-setup-proxy.conf";
 
 /// What a process has, against the proxy that it goes around.
 enum Has {
@@ -62,7 +68,7 @@ pub(super) fn judge(
     files: &Files<'_>,
 ) -> (Text, Vec<Fix>) {
     let Some(origin) = origin else {
-        let why = "it had ended before its process could be seen";
+        let why = "its connections were over before it could be seen whose they were";
         let advice = text!("watch for longer, and see who goes there again: {}", as_root(ics_setup("trace --for 10m")));
         return (why.into(), vec![Fix::Advice(advice)]);
     };
@@ -77,7 +83,7 @@ pub(super) fn judge(
     let advice = |text: Text| vec![Fix::Advice(text)];
     match has {
         Has::Unread => {
-            let why = "what it was started with could not be read: it had ended";
+            let why = "what it was started with cannot be read any more";
             (why.into(), advice(text!("see what this host gives to whom: {}", ics_setup("check proxy"))))
         }
         Has::Unused(rule) => (rule.clone(), advice(text!("give {} its proxy in its own way", &origin.program))),
@@ -86,11 +92,22 @@ pub(super) fn judge(
                 Some(client) => text!("which {} reads", own(&client.name)),
                 None => "which it may not read".into(),
             };
+            // A name of the destination that is not known here may be one of a list.
+            let list = origin.value(&["no_proxy"]).map(|(_, list)| list).unwrap_or_default();
+            let has_names = NoProxy::found(&list)
+                .members()
+                .any(|member| member.parse::<IpNet>().is_err() && member.parse::<IpAddr>().is_err());
+            let or_name = if has_names && names.of(place.ip()).next().is_none() {
+                "; or it has asked for a name that its own list stands for, and that is not known here"
+            } else {
+                ""
+            };
             let why = text!(
-                "it has {} {}, {}: its command line, a file of its own or its code says otherwise",
+                "it has {} {}, {}: its command line, a file of its own or its code says otherwise{}",
                 own(&name),
                 value,
-                reads
+                reads,
+                own(or_name)
             );
             (why, advice(text!("look at how {} is called and configured (ps -fp {})", &origin.program, origin.pid)))
         }
@@ -130,12 +147,10 @@ fn has(
         return Has::Unused(text!("it has {}, and {}: {}", own(&variable), own(&client.name), own(rule)));
     }
     let is_wanted = |spec: &ProxySpec| {
-        let url = ProxyUrl::parse(&value).ok()?;
-        let port = url.port.unwrap_or_else(|| url.scheme.usual_port());
-        Some(url.host.to_string().eq_ignore_ascii_case(&spec.host) && port == spec.port)
+        is_proxy(&value, spec, |address| names.all(&spec.host).any(|own| own == address.to_canonical()))
     };
     let shown = ProxyValue::alone(&value).map(|value| value.text()).unwrap_or_default();
-    if !spec.and_then(is_wanted).unwrap_or(false) {
+    if !spec.is_some_and(is_wanted) {
         return Has::Other(variable, shown);
     }
     if let Some((list, members)) = origin.value(&["no_proxy"]) {
@@ -158,6 +173,11 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
                 None => (origin.started, "it was started"),
             };
             match began.zip(edited).filter(|(began, edited)| began <= edited) {
+                // Both are known to the second.
+                Some((began, edited)) if began == edited => {
+                    let how = text!("{} at {}, in the second in which {} was edited", own(began_how), at(began), file);
+                    (text!("{}: {}", has, how), again(origin, files))
+                }
                 Some((began, edited)) => {
                     let how =
                         text!("{} at {}, before {} was edited at {}", own(began_how), at(began), file, at(edited));
@@ -178,6 +198,10 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             };
             (why, finding.fix.clone())
         }
+        Today::Other { file } => (
+            text!("{}, and {} says so today", has, file.display().to_string()),
+            origin.unit.as_ref().map(|unit| give(unit, files)).unwrap_or_default(),
+        ),
         Today::Nothing { file } => match (&origin.container, &origin.unit) {
             (Some(id), _) => of_container(has, id, files),
             (None, Some(unit)) => (
@@ -243,7 +267,7 @@ fn give(unit: &str, files: &Files<'_>) -> Vec<Fix> {
     // systemd's specifiers begin with a percent sign.
     let lines: String = variables.map(|own| format!("Environment=\"{}\"\\n", own.replace('%', "%%%%"))).collect();
     let folder = quoted(&format!("/etc/systemd/system/{unit}.d"));
-    let file = quoted(&format!("/etc/systemd/system/{unit}.d/proxy.conf"));
+    let file = quoted(&format!("/etc/systemd/system/{unit}.d/{DROP_IN}"));
     let write = format!("mkdir -p {folder} && printf {} > {file}", quoted(&format!("[Service]\\n{lines}")));
     vec![Fix::Command(as_root(text!(
         "{} && systemctl daemon-reload && systemctl restart {}",
@@ -271,7 +295,8 @@ fn of_container(has: Text, id: &str, files: &Files<'_>) -> (Text, Vec<Fix>) {
 }
 
 fn client(program: &str) -> Option<&'static Client> {
-    let (_, id) = CLIENTS.iter().find(|(beginning, _)| program.starts_with(beginning))?;
+    let is_version = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let (_, id) = CLIENTS.iter().find(|(name, _)| program.strip_prefix(name).is_some_and(is_version))?;
     clients::by_id(id)
 }
 

@@ -350,8 +350,8 @@ fn a_service_is_told_with_the_file_that_gives_it_the_proxy() {
     let seen = line(&result, "python3", "203.0.113.9:443");
     says(seen, &["it has https_proxy http://10.77.0.9:3128"]);
     // A file that was edited since, and that systemd has not read.
-    host.sh("sed -i 's/10.77.0.9/10.77.0.8/g' /etc/systemd/system/caller@one.service.d/proxy.conf
-             touch -d '+1 minute' /etc/systemd/system/caller@one.service.d/proxy.conf");
+    host.sh("sed -i 's/10.77.0.9/10.77.0.8/g' /etc/systemd/system/caller@one.service.d/zz-ics-setup-proxy.conf
+             touch -d '+1 minute' /etc/systemd/system/caller@one.service.d/zz-ics-setup-proxy.conf");
     let words = ["ics-setup", "trace", "--format", "json", "--for", "3s", "--proxy", "http://10.77.0.8:3128"];
     let result = host.run(&words).expect(4).json();
     let seen = line(&result, "python3", "203.0.113.9:443");
@@ -359,7 +359,7 @@ fn a_service_is_told_with_the_file_that_gives_it_the_proxy() {
         seen,
         &[
             "is another proxy, http://10.77.0.9:3128",
-            "before /etc/systemd/system/caller@one.service.d/proxy.conf was edited at",
+            "before /etc/systemd/system/caller@one.service.d/zz-ics-setup-proxy.conf was edited at",
         ],
     );
     assert_eq!(seen["fix"][0], "systemctl daemon-reload && systemctl restart caller@one.service", "{seen:#}");

@@ -119,7 +119,9 @@ fn container(cgroups: &str) -> Option<String> {
 fn unit(cgroups: &str) -> Option<String> {
     let paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     let name = |path: &str| {
-        let part = path.split('/').find(|part| part.ends_with(".service"))?;
+        // Of the host's own manager alone: a container may have one, too.
+        let mut parts = path.strip_prefix("/system.slice/")?.split('/');
+        let part = parts.find(|part| !part.ends_with(".slice")).filter(|part| part.ends_with(".service"))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
         (part.chars().all(plain) && !part.starts_with(['-', '.']) && !part.starts_with("user@"))
             .then(|| part.to_owned())
@@ -150,6 +152,8 @@ mod tests {
             "0::/user.slice/user-0.slice/session-1.scope\n",
             "0::/user.slice/user@0.service/a.service\n",
             "0::/-x.service",
+            "0::/lxc/web/system.slice/nginx.service",
+            "0::/system.slice/a.scope/b.service",
         ] {
             assert_eq!(unit(other), None, "{other}");
         }

@@ -37,7 +37,7 @@ fn host() -> MemoryHost {
 
 fn watch<'a>(host: &'a MemoryHost, proxy: (&str, u16)) -> Watch<'a> {
     let names = Names::new(host, &[], Vec::new());
-    Watch::new(host, names, ".corp.example".to_owned(), vec![(proxy.0.to_owned(), proxy.1)])
+    Watch::new(host, names, ".corp.example".to_owned(), vec![(proxy.0.to_owned(), proxy.1)], [true, true])
 }
 
 fn told(watch: &Watch<'_>) -> Vec<(Option<String>, String, bool, u64)> {
@@ -174,4 +174,40 @@ fn lines_are_bounded_and_counted() {
     let mut watch = watch(&host, ("10.0.0.1", 3128));
     watch.look();
     assert_eq!((watch.rows.len(), watch.more), (MOST_ROWS, 5));
+}
+
+#[test]
+fn whoever_asks_the_proxy_by_its_name_is_no_line_whatever_address_that_has() {
+    let origin = |value: &str| Origin {
+        pid: 7,
+        program: "curl".to_owned(),
+        container: None,
+        unit: None,
+        consumer: None,
+        parent: None,
+        started: None,
+        environment: Some(vec![("HTTPS_PROXY".to_owned(), value.to_owned())]),
+    };
+    let proxies = [
+        ("proxy.corp.example".to_owned(), 3128),
+        ("proxy.corp.example".to_owned(), 443),
+        ("203.0.113.7".to_owned(), 3128),
+    ];
+    let known = |hosts: &str| {
+        let host = MemoryHost::new();
+        host.put("/etc/hosts", hosts.as_bytes());
+        Names::new(&host, &[], Vec::new())
+    };
+    let (unresolved, names) = (known(""), known("203.0.113.7 proxy.corp.example\n203.0.113.8 wiki.corp.example\n"));
+    let at =
+        |value: &str, place: &str, names: &Names| is_at_proxy(&origin(value), place.parse().unwrap(), &proxies, names);
+    let by_name = "http://u:p@Proxy.corp.example:3128";
+    assert!(at(by_name, "198.51.100.99:3128", &unresolved) && at(by_name, "198.51.100.99:3128", &names));
+    assert!(!at(by_name, "198.51.100.99:443", &names));
+    assert!(!at(by_name, "203.0.113.8:3128", &names), "that is another host's");
+    assert!(!at("http://other.corp.example:3128", "198.51.100.99:3128", &names));
+    assert!(!at("http://203.0.113.7:3128", "198.51.100.99:3128", &names), "an address leads nowhere else");
+    // Servers use this port, too.
+    assert!(at("http://proxy.corp.example:443", "198.51.100.99:443", &unresolved));
+    assert!(!at("http://proxy.corp.example:443", "198.51.100.99:443", &names));
 }

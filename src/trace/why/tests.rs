@@ -51,6 +51,7 @@ fn what_a_process_has_is_told() {
             &[("https_proxy", "http://u:S3cret@PROXY.corp.example:3128")],
             "https_proxy http://u:***@proxy.corp.example:3128",
         ),
+        ("curl", &[("https_proxy", "http://203.0.113.9:3128")], "https_proxy is http://203.0.113.9:3128"),
         ("curl", &[proxy, ("no_proxy", ".example")], "no_proxy has .example"),
         ("unheard-of", &[proxy, ("NO_PROXY", "203.0.113.0/24")], "NO_PROXY has 203.0.113.0/24"),
         ("unheard-of", &[proxy], "https_proxy http://proxy.corp.example:3128"),
@@ -58,6 +59,11 @@ fn what_a_process_has_is_told() {
     ] {
         assert_eq!(told(&origin(program, environment)), expected, "{program} {environment:?}");
     }
+    // Another program's name may begin alike.
+    for other in ["node_exporter", "gitlab-runner", "python3-config"] {
+        assert!(client(other).is_none(), "{other}");
+    }
+    assert_eq!(client("python3.11").map(|own| own.id.as_str()), Some("python-urllib-3.11"));
     let java = told(&origin("java", &[proxy]));
     assert!(java.starts_with("unused: ") && java.contains("-Dhttps.proxyHost"), "{java}");
     assert_eq!(told(&Origin { environment: None, ..origin("curl", &[]) }), "unread");
