@@ -104,7 +104,9 @@ pub(crate) fn process(host: &dyn HostRead, pid: u32) -> Process {
     };
     let forwards_to = after("-container-ip").zip(after("-container-port")).map(|(ip, port)| format!("{ip}:{port}"));
     let groups = text("cgroup");
-    Process { pid, name: clean(&text("comm"), 16), container: container(&groups), unit: unit(&groups), forwards_to }
+    let first = host.read(Path::new("/proc/1/cgroup")).ok().flatten().unwrap_or_default();
+    let unit = unit(&groups, &String::from_utf8_lossy(&first));
+    Process { pid, name: clean(&text("comm"), 16), container: container(&groups), unit, forwards_to }
 }
 
 /// The id of a container in the names of cgroups: `/docker/ID`, `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID`.
@@ -115,18 +117,22 @@ fn container(cgroups: &str) -> Option<String> {
     })
 }
 
-/// The service in the names of cgroups: `/system.slice/nginx.service`; what a user's own manager runs is none of the system's.
-fn unit(cgroups: &str) -> Option<String> {
-    let paths = cgroups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let name = |path: &str| {
-        // Of the host's own manager alone: a container may have one, too.
-        let mut parts = path.strip_prefix("/system.slice/")?.split('/');
+/// The service in the names of cgroups: `/system.slice/nginx.service`, of the manager that is the `first` process here; what a
+/// user's own manager runs, or that of a container, is none of the system's.
+fn unit(cgroups: &str, first: &str) -> Option<String> {
+    let paths = |text: &'_ str| -> Vec<String> {
+        text.lines().filter_map(|line| line.splitn(3, ':').nth(2)).map(str::to_owned).collect()
+    };
+    // Where there is no namespace of cgroups, all of them stand below that of the machine.
+    let above = paths(first).into_iter().find_map(|path| path.strip_suffix("/init.scope").map(str::to_owned));
+    let above = above.unwrap_or_default();
+    let name = |path: &String| {
+        let mut parts = path.strip_prefix(&above)?.strip_prefix("/system.slice/")?.split('/');
         let part = parts.find(|part| !part.ends_with(".slice")).filter(|part| part.ends_with(".service"))?;
         let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
-        (part.chars().all(plain) && !part.starts_with(['-', '.']) && !part.starts_with("user@"))
-            .then(|| part.to_owned())
+        (part.chars().all(plain) && !part.starts_with(['-', '.'])).then(|| part.to_owned())
     };
-    paths.into_iter().find_map(name)
+    paths(cgroups).iter().find_map(name)
 }
 
 #[cfg(test)]
@@ -144,10 +150,14 @@ mod tests {
             format!("0::/system.slice/docker-{id}.scope\n"),
             format!("0::/machine.slice/libpod-{id}.scope/container\n"),
         ] {
-            assert_eq!((container(&cgroup).as_deref(), unit(&cgroup)), (Some("0123456789ab"), None), "{cgroup}");
+            assert_eq!(
+                (container(&cgroup).as_deref(), unit(&cgroup, "0::/init.scope\n")),
+                (Some("0123456789ab"), None),
+                "{cgroup}"
+            );
         }
         let of_service = "1:name=systemd:/system.slice/nginx.service\n0::/system.slice/nginx.service\n";
-        assert_eq!((container(of_service), unit(of_service).as_deref()), (None, Some("nginx.service")));
+        assert_eq!((container(of_service), unit(of_service, "").as_deref()), (None, Some("nginx.service")));
         for other in [
             "0::/user.slice/user-0.slice/session-1.scope\n",
             "0::/user.slice/user@0.service/a.service\n",
@@ -155,8 +165,11 @@ mod tests {
             "0::/lxc/web/system.slice/nginx.service",
             "0::/system.slice/a.scope/b.service",
         ] {
-            assert_eq!(unit(other), None, "{other}");
+            assert_eq!(unit(other, "0::/init.scope\n"), None, "{other}");
         }
+        let below = "0::/machine/one/system.slice/system-a.slice/a@b.service\n";
+        assert_eq!(unit(below, "0::/machine/one/init.scope\n").as_deref(), Some("a@b.service"));
+        assert_eq!(unit(below, "0::/init.scope\n"), None);
     }
 
     #[test]
@@ -171,7 +184,7 @@ mod tests {
         #[test]
         fn no_cgroup_breaks_it(cgroup in ".{0,100}") {
             container(&cgroup);
-            unit(&cgroup);
+            unit(&cgroup, &cgroup);
         }
     }
 }
