@@ -92,9 +92,13 @@ pub(crate) fn systemd_runs(host: &dyn HostRead) -> bool {
 /// The environment that a process was started with; `None`: it has gone.
 ///
 /// # Errors
-/// Another user's process, and we are not root.
+/// Another user's process, and we are not root; one that has written over it.
 pub(crate) fn of_process(host: &dyn HostRead, pid: u32) -> io::Result<Option<Variables>> {
-    Ok(host.read(Path::new(&format!("/proc/{pid}/environ")))?.map(|bytes| parse(&bytes)))
+    let Some(bytes) = host.read(Path::new(&format!("/proc/{pid}/environ")))? else { return Ok(None) };
+    let variables = parse(&bytes);
+    // A program that writes its title over it leaves nothing that could be read.
+    let is_lost = variables.is_empty() && !bytes.is_empty();
+    if is_lost { Err(io::Error::new(io::ErrorKind::InvalidData, "it was written over")) } else { Ok(Some(variables)) }
 }
 
 /// `NAME=value` texts with a NUL behind each, as `env -0` and `/proc/PID/environ` have them.

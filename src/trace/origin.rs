@@ -63,11 +63,7 @@ impl Origin {
         let above: Vec<String> = ancestors(host, pid).map(|pid| process(host, pid).name).collect();
         let decides =
             |name: &str| BESIDE.contains(&name) || ALL_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
-        // A program that writes its title over it leaves nothing that could be read.
-        let is_blank =
-            || host.read(Path::new(&format!("/proc/{pid}/environ"))).ok().flatten().is_some_and(|all| !all.is_empty());
         let environment = environment::of_process(host, pid).ok().flatten();
-        let environment = environment.filter(|all| !all.is_empty() || !is_blank());
         Self {
             pid,
             consumer: consumer(host, &own, &above),

@@ -90,10 +90,11 @@ fn socket(target: &str) -> Option<u64> {
 
 /// What is to be told of a process.
 pub(crate) fn process(host: &dyn HostRead, pid: u32) -> Process {
-    let text = |name: &str| {
+    let of = |pid: u32, name: &str| {
         let bytes = host.read(&Path::new("/proc").join(pid.to_string()).join(name)).ok().flatten().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     };
+    let text = |name: &str| of(pid, name);
     // Of the command line only the addresses of a forwarder are kept: others may hold secrets.
     let arguments = text("cmdline");
     let arguments: Vec<&str> = arguments.split('\0').collect();
@@ -104,8 +105,7 @@ pub(crate) fn process(host: &dyn HostRead, pid: u32) -> Process {
     };
     let forwards_to = after("-container-ip").zip(after("-container-port")).map(|(ip, port)| format!("{ip}:{port}"));
     let groups = text("cgroup");
-    let first = host.read(Path::new("/proc/1/cgroup")).ok().flatten().unwrap_or_default();
-    let unit = unit(&groups, &String::from_utf8_lossy(&first));
+    let unit = unit(&groups, &of(1, "cgroup"));
     Process { pid, name: clean(&text("comm"), 16), container: container(&groups), unit, forwards_to }
 }
 
