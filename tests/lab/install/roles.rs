@@ -46,7 +46,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(host: &Host, words: &[&str]) -> Self {
-        let all = [&["timeout", "280", "ics-setup"], words, &["--yes", "--format", "json"]].concat();
+        let all = [&["timeout", "1800", "ics-setup"], words, &["--yes", "--format", "json"]].concat();
         let log = File::create(host.path("/root/said")).unwrap();
         let child = host.command(&all).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         Self { child, shown: words.join(" ") }
