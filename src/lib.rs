@@ -14,6 +14,7 @@
 //! | module | what lives there |
 //! | --- | --- |
 //! | [`text`], [`build`], [`version`], [`stamp`], [`signals`], [`problem`] | the words everybody uses |
+//! | [`progress`] | what long work is at, how far it is, and since when |
 //! | [`checksum`] | SHA-256 of files, and lists of them |
 //! | [`assets`] | the files of `assets/`, parsed when the program was built |
 //! | [`vendor`] | the vendor's facts |
@@ -47,6 +48,7 @@
 //! | [`trace`] | which processes go around the proxy right now |
 //! | [`converge`] | the one path: detect, plan, show, confirm, apply, restart, verify |
 //! | [`deploy`] | the product in a run: installed stage by stage, stopped, started, healthy, or brought back; taken away |
+//! | [`standing`] | where a host stands on the whole way, and what comes next |
 //! | [`wizard`] | asks a person; yields one more layer of settings |
 //! | [`cli`] | flags, commands, exit codes |
 //!
@@ -112,6 +114,7 @@ mod plan;
 mod platform;
 mod problem;
 mod product;
+mod progress;
 mod prove;
 pub mod redact;
 mod redis;
@@ -123,6 +126,7 @@ mod secret;
 pub mod settings;
 mod signals;
 mod stamp;
+mod standing;
 mod system;
 mod targets;
 mod text;

@@ -159,6 +159,7 @@ pub(crate) mod id {
         UNHEALTHY = "unhealthy",
         USAGE = "usage",
         VALUE_NOT_PORTABLE = "value-not-portable",
+        VARIABLE_UNKNOWN = "variable-unknown",
         UTF_16 = "utf-16",
         VERIFY_FAILED = "verify-failed",
         WRITE_FAILED = "write-failed",
@@ -184,6 +185,8 @@ pub struct Problem {
     pub source: Option<Arc<dyn Error + Send + Sync>>,
     /// What the host looks like now.
     pub host_state: HostState,
+    /// How many files had got their new content and were put back.
+    pub put_back: usize,
 }
 
 impl Problem {
@@ -198,6 +201,7 @@ impl Problem {
             hints: Vec::new(),
             source: None,
             host_state: HostState::AsItWas,
+            put_back: 0,
         }
     }
 

@@ -24,7 +24,9 @@ static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
 struct Heard {
     /// So many want to be left alone.
     calm: usize,
-    /// Nobody does: a signal ends the process.
+    /// What is to be done before a signal ends the process.
+    tidy: Option<fn()>,
+    /// Nobody does, and nothing is to be done: a signal ends the process.
     ends: Arc<AtomicBool>,
     /// The last that arrived, by its number; 0: none.
     arrived: Arc<AtomicUsize>,
@@ -34,7 +36,7 @@ impl Heard {
     /// A hang-up that is ignored from the start, as `nohup` has it, stays ignored. Interrupts do not, although a shell starts
     /// what runs in its background so: whoever types one, or sends one, gets an end in order.
     fn listen() -> Self {
-        let heard = Self { calm: 0, ends: Arc::new(AtomicBool::new(true)), arrived: Arc::default() };
+        let heard = Self { calm: 0, tidy: None, ends: Arc::new(AtomicBool::new(true)), arrived: Arc::default() };
         let ignored = ignored().unwrap_or_default();
         for signal in ENDING.into_iter().filter(|signal| *signal != Signal::SIGHUP || !is_in(ignored, *signal)) {
             let number = signal as i32;
@@ -43,6 +45,12 @@ impl Heard {
             let _ = flag::register_usize(number, Arc::clone(&heard.arrived), signal as usize);
         }
         heard
+    }
+
+    /// The signal that is to end the process now, 0 for none, and what is to be done before.
+    fn due(&self) -> (usize, Option<fn()>) {
+        let arrived = if self.calm == 0 { self.arrived.swap(0, Ordering::SeqCst) } else { 0 };
+        (arrived, self.tidy)
     }
 }
 
@@ -97,13 +105,34 @@ impl Drop for Uninterrupted {
         let arrived = heard(|heard| {
             heard.calm -= 1;
             let is_last = heard.calm == 0;
-            heard.ends.store(is_last, Ordering::SeqCst);
-            if is_last { heard.arrived.swap(0, Ordering::SeqCst) } else { 0 }
+            heard.ends.store(is_last && heard.tidy.is_none(), Ordering::SeqCst);
+            heard.due()
         });
-        if let Some(signal) = ENDING.into_iter().find(|signal| *signal as usize == arrived) {
-            // It does not come back from that.
-            let _ = low_level::emulate_default_handler(signal as i32);
-        }
+        end_by(arrived);
+    }
+}
+
+/// From now on `tidy` is called before a signal ends the process. Somebody has to call [`end_if_asked`] again and again: it is
+/// nothing that may be done in the handler of a signal.
+pub(crate) fn tidy_before_the_end(tidy: fn()) {
+    heard(|heard| {
+        heard.tidy = Some(tidy);
+        heard.ends.store(false, Ordering::SeqCst);
+    });
+}
+
+/// Ends the process where a signal has asked for it, unless somebody wants to be left alone.
+pub(crate) fn end_if_asked() {
+    let due = HEARD.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Heard::due);
+    end_by(due.unwrap_or_default());
+}
+
+/// Ends the process by this signal, after what is to be done before.
+fn end_by((arrived, tidy): (usize, Option<fn()>)) {
+    if let Some(signal) = ENDING.into_iter().find(|signal| *signal as usize == arrived) {
+        tidy.into_iter().for_each(|tidy| tidy());
+        // It does not come back from that.
+        let _ = low_level::emulate_default_handler(signal as i32);
     }
 }
 
@@ -140,6 +169,15 @@ pub(crate) fn programs_hear_interrupts() -> io::Result<()> {
         flag::register(Signal::SIGINT as i32, Arc::default())?;
     }
     Ok(())
+}
+
+/// From now on a file that may not grow any more (`ulimit -f`) is an error of the write, which can be taken back, and not the
+/// end of the process. Programs that are started have the default again: handlers do not outlive `execve`.
+///
+/// # Errors
+/// The handler cannot be set.
+pub(crate) fn limits_of_files_are_errors() -> io::Result<()> {
+    flag::register(Signal::SIGXFSZ as i32, Arc::default()).map(drop)
 }
 
 /// Signals that this process ignores (proc(5), `SigIgn`).

@@ -78,8 +78,8 @@ fn checks_open_no_socket_start_no_program_and_read_no_file() {
 const PARSING: [&str; 6] = ["consumers", "targets", "docker::compose", "product::environment", "context", "envfile"];
 
 /// What of `envfile` is no parser: values that are handed on.
-const VALUES: [&str; 10] =
-    ["ASIDE", "Dialect", "PamLimit", "Reading", "Release", "Seen", "State", "Syntax", "to_utf_8", "utf_16"];
+const VALUES: [&str; 11] =
+    ["ASIDE", "Dialect", "PamLimit", "Reading", "Release", "Seen", "State", "Syntax", "UTF_16", "to_utf_8", "utf_16"];
 
 #[test]
 fn what_a_reader_sees_is_asked_of_consumers_and_targets() {

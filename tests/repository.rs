@@ -64,6 +64,18 @@ fn licences_changelog_and_readme_speak_of_this_version() {
 }
 
 #[test]
+fn no_word_of_what_people_read_stands_twice() {
+    // lintian says so of the changelog, late.
+    for path in [".github/CHANGELOG.md", "README.md"] {
+        let text = read(path);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let twice = words.windows(2).filter(|two| two[0] == two[1] && two[0].chars().all(char::is_alphabetic));
+        let twice: Vec<_> = twice.map(|two| two[0]).collect();
+        assert!(twice.is_empty(), "{path}: {twice:?}");
+    }
+}
+
+#[test]
 fn the_top_level_is_as_it_was_agreed() {
     let output = Command::new("git").args(["ls-files", "-z"]).current_dir(HERE).output();
     let Ok(output) = output.map(|output| String::from_utf8(output.stdout).unwrap()) else { return };

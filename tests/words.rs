@@ -107,12 +107,11 @@ fn asked(all: &Crate) -> Vec<String> {
 }
 
 /// Where an error of a look at the host is taken for "nothing there", with the reason; everywhere else it is said.
-const TAKEN_FOR_ABSENT: [(&str, usize, &str); 24] = [
+const TAKEN_FOR_ABSENT: [(&str, usize, &str); 23] = [
     ("crate::consumers::collect", 1, "a file that cannot be read is told of by who reads it"),
     ("crate::context::authority", 1, "one of several places; that none of them has it is told"),
     ("crate::targets::mend", 1, "a path that cannot be followed is the path itself"),
-    ("crate::consumers::docker", 3, "the same files were read before, and their errors told"),
-    ("crate::consumers::places", 1, "a curl that cannot be asked is one whose release is not known"),
+    ("crate::consumers::docker", 2, "the same files were read before, and their errors told"),
     ("crate::consumers::docker::others", 2, "daemons of users are told of where they are seen"),
     ("crate::consumers::docker::switch", 1, "what is certain alone keeps an advice back"),
     ("crate::consumers::docker::validate", 1, "where the engine does not answer, the model does"),
@@ -131,6 +130,7 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 24] = [
     ),
     ("crate::system::forwarding", 2, "a remark, made where it is certain alone"),
     ("crate::system::hardware", 1, "the second file answers for the first, and its absence is told"),
+    ("crate::system::name", 1, "a host without a name is called so"),
     ("crate::system::selinux", 1, "a remark, made where it is certain alone"),
     (
         "crate::system::sockets",
@@ -139,7 +139,6 @@ const TAKEN_FOR_ABSENT: [(&str, usize, &str); 24] = [
     ),
     ("crate::system::sockets::address", 1, "whoever has no address is no proxy, so that more is told and not less"),
     ("crate::system::sockets::process", 2, "processes end while they are looked at"),
-    ("crate::system::umask", 1, "a remark, made where it is certain alone"),
 ];
 
 /// Modules that look at hosts for plans and checks.

@@ -1,7 +1,7 @@
 //! What a command has to know of all runs before it, kept in a file beside them, so that a thousand runs cost no more than one.
 //!
-//! The file counts as long as there are as many runs as it says and the newest of them has come to its end; else the journals are
-//! read. It holds nothing that they do not, and nobody waits for it to be durable.
+//! The file counts as long as the runs that there are have the names that it was made of and the newest of them has come to its
+//! end; else the journals are read. It holds nothing that they do not, and nobody waits for it to be durable.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::journal::{self, Record};
-use super::runs::{State, runs};
+use super::runs::{Run, State, runs};
+use crate::checksum;
 use crate::host::{HostRead, HostWrite};
 use crate::problem::Problem;
 use crate::settings::STATE;
@@ -22,8 +23,8 @@ use crate::stamp::is_run_name;
 pub(crate) struct Digest {
     /// The version of this format.
     version: u32,
-    /// How many there are, as folders.
-    count: usize,
+    /// The checksum of the names of their folders.
+    names: String,
     /// The name of the newest one.
     newest: Option<String>,
     /// The number of the newest one; 0: there is none.
@@ -35,7 +36,7 @@ pub(crate) struct Digest {
     pub(crate) written: BTreeSet<PathBuf>,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 fn path() -> PathBuf {
     Path::new(STATE).join("runs.json")
@@ -46,8 +47,20 @@ fn path() -> PathBuf {
 /// # Errors
 /// Their folder cannot be read.
 pub(crate) fn count(host: &(impl HostRead + ?Sized)) -> io::Result<usize> {
-    let names = host.list(&Path::new(STATE).join("runs"))?;
-    Ok(names.iter().filter(|name| name.to_str().is_some_and(is_run_name)).count())
+    Ok(names(host)?.len())
+}
+
+/// The names of their folders, in order.
+fn names(host: &(impl HostRead + ?Sized)) -> io::Result<Vec<String>> {
+    let all = host.list(&Path::new(STATE).join("runs"))?;
+    let mut names: Vec<String> =
+        all.into_iter().filter_map(|name| name.into_string().ok()).filter(|name| is_run_name(name)).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn sum_of_names(host: &(impl HostRead + ?Sized)) -> io::Result<String> {
+    Ok(checksum::of_bytes(names(host)?.join("\n").as_bytes()))
 }
 
 /// What is to be known of all runs.
@@ -56,6 +69,30 @@ pub(crate) fn count(host: &(impl HostRead + ?Sized)) -> io::Result<usize> {
 /// As [`runs`].
 pub(crate) fn digest(host: &(impl HostRead + ?Sized)) -> Result<Digest, Problem> {
     kept(host).map_or_else(|| made(host), Ok)
+}
+
+/// The newest run by name and number, and one that did not come to its end: as long as they are the same, no run has begun or
+/// ended, whatever else of the runs was forgotten. `None`: they cannot be read.
+pub(crate) fn last(host: &(impl HostRead + ?Sized)) -> Option<(Option<String>, u64, Option<String>)> {
+    let digest = digest(host).ok()?;
+    Some((digest.newest, digest.seq, digest.interrupted))
+}
+
+/// The newest run as it was committed, where all that is to be known of the others is kept; else all of them.
+///
+/// # Errors
+/// As [`runs`].
+pub(crate) fn newest(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem> {
+    let begin = kept(host).and_then(|digest| {
+        let records = journal::read(host, digest.newest.as_deref()?).ok()?;
+        let is_whole = matches!(records.last(), Some(Record::Commit));
+        let begin = records.into_iter().next().filter(|_| is_whole)?;
+        if let Record::Begin(begin) = begin { Some(begin) } else { None }
+    });
+    match begin {
+        Some(begin) if begin.reverts.is_none() => Ok(vec![Run { begin: *begin, state: State::Committed }]),
+        _ => runs(host),
+    }
 }
 
 /// Has every run come to its end, durably?
@@ -73,6 +110,11 @@ pub(super) fn keep(host: &dyn HostWrite) {
     }
 }
 
+/// It counts no more, whatever becomes of the runs.
+pub(super) fn forget(host: &dyn HostWrite) -> io::Result<()> {
+    if host.lstat(&path())?.is_some() { host.remove_file(&path()) } else { Ok(()) }
+}
+
 /// The one that was kept, where it still counts.
 fn kept(host: &(impl HostRead + ?Sized)) -> Option<Digest> {
     let bytes = host.read(&path()).ok()??;
@@ -81,7 +123,8 @@ fn kept(host: &(impl HostRead + ?Sized)) -> Option<Digest> {
         let records = journal::read(host, name).unwrap_or_default();
         matches!(records.last(), Some(Record::Commit | Record::RolledBack))
     };
-    let counts = digest.version == VERSION && count(host).ok()? == digest.count && digest.newest.iter().all(has_ended);
+    let counts =
+        digest.version == VERSION && sum_of_names(host).ok()? == digest.names && digest.newest.iter().all(has_ended);
     counts.then_some(digest)
 }
 
@@ -92,7 +135,7 @@ fn made(host: &(impl HostRead + ?Sized)) -> Result<Digest, Problem> {
     let interrupted = all.iter().find(|run| run.state == State::Interrupted).map(|run| run.begin.run.clone());
     Ok(Digest {
         version: VERSION,
-        count: count(host).unwrap_or_default(),
+        names: sum_of_names(host).unwrap_or_default(),
         newest: all.last().map(|run| run.begin.run.clone()),
         seq: all.last().map_or(0, |run| run.begin.seq),
         interrupted,

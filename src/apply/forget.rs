@@ -25,6 +25,12 @@ impl Forgotten<'_> {
     }
 }
 
+/// How many runs are forgotten that came after the one with this number: the numbers of those that are left have gaps.
+pub(crate) fn forgotten_after(runs: &[Run], last: u64) -> u64 {
+    let left = || runs.iter().map(|run| run.begin.seq).filter(|seq| *seq > last);
+    left().max().map_or(0, |newest| (newest - last).saturating_sub(left().count() as u64))
+}
+
 /// All that may be forgotten when the newest `keep` are to stay. `runs`: all so far, oldest first.
 pub(crate) fn forgettable(runs: &[Run], keep: usize) -> Forgotten<'_> {
     let first_kept = runs.len().saturating_sub(keep);

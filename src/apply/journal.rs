@@ -12,7 +12,12 @@ use crate::settings::{STATE, STATE_FILE};
 use crate::system::accounts::Caller;
 
 /// Version of the journal's format. A journal of a later version is refused, never guessed at.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+
+/// The version that a journal needs its readers to know: those of version 1 know of one run that is taken back, not of more.
+pub(super) fn version_of(reverts: &[&str]) -> u32 {
+    if reverts.len() > 1 { VERSION } else { 1 }
+}
 
 /// One line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -156,6 +161,11 @@ pub(super) fn read(host: &(impl HostRead + ?Sized), run: &str) -> io::Result<Vec
             // A later line that was cut short was never written.
             Err(_) => {}
         }
+    }
+    // The first one is durable before the file has this name.
+    if records.is_empty() {
+        let why = format!("journal of run {run}: its first line is not whole");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(records)
 }

@@ -7,19 +7,21 @@
 //! The journal and the backups are durable before the first effect. Staging writes every new file under a temporary name in
 //! its own folder, so that a full disk or a missing right shows before anything has changed. Publishing is one rename a
 //! file. Whatever fails on the way is rolled back; whoever dies on the way leaves a journal without a commit, and the next
-//! command that changes the host rolls that back first. A run that was committed is taken back by [`revert::plan`], which is a
+//! command that changes the host rolls that back first. A run that was committed is taken back by [`several::plan`], which is a
 //! plan like any other. What a run was told ([`STATE_FILE`](crate::settings::STATE_FILE)) is one more file of that run.
 
 mod digest;
 mod forget;
 mod history;
 mod journal;
+mod remembered;
 pub(crate) mod revert;
 mod rollback;
 mod runs;
 mod several;
 #[cfg(test)]
 mod tests;
+mod which;
 mod write;
 
 use std::io;
@@ -28,23 +30,61 @@ use std::time::{Duration, Instant};
 
 use crate::context::private_state;
 use crate::finding::{Finding, Status, ids};
-use crate::host::{HostWrite, LockGuard};
+use crate::host::{Holder, HostWrite, LockGuard};
 use crate::plan::{Change, Plan};
-use crate::problem::{Problem, ProblemId, copy_of, id};
+use crate::problem::{HostState, Problem, ProblemId, copy_of, id};
+use crate::progress::Progress;
 use crate::settings::{STATE, Told};
 use crate::signals::Uninterrupted;
+use crate::stamp::rfc3339;
 use crate::text;
-use crate::text::{as_root, of_host, own};
+use crate::text::{Text, as_root, changes_host, ics_setup, of_host, own};
 
-pub(crate) use digest::{count, digest};
-pub(crate) use forget::{Forgotten, forgettable};
+pub(crate) use digest::{count, digest, last, newest};
+pub(crate) use forget::{Forgotten, forgettable, forgotten_after};
 pub(crate) use history::{Past, history};
 pub(crate) use revert::named;
 pub(crate) use runs::{Drift, Run, State, drift, runs};
-pub(crate) use several::{Which, plan_of};
+pub(crate) use several::{plan as plan_back, plan_of};
+pub(crate) use which::Which;
 
 /// How long a run waits for another one to end.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// A lock that is free again sooner is not worth a word.
+const TELL_AFTER: Duration = Duration::from_millis(16);
+
+/// Whose run holds the lock: process, verb, since when.
+pub(crate) fn held(host: &dyn HostWrite, path: &Path) -> Text {
+    let Some(Holder { pid, words, since }) = host.lock_holder(path) else {
+        return "another run of ics-setup holds the lock".into();
+    };
+    let since = since.map(|since| text!(", since {}", own(rfc3339(since)))).unwrap_or_default();
+    // Its other words can hold a secret, whatever is said about that.
+    let program = words.first().map_or("", |word| word.rsplit('/').next().unwrap_or_default());
+    match words.iter().skip(1).find(|word| program.starts_with("ics-setup") && takes_lock(word)) {
+        Some(verb) => text!("another run holds the lock: ics-setup {}, process {}{}", own(verb), pid, since),
+        None if program.is_empty() => text!("process {} holds the lock{}", pid, since),
+        None => text!("process {} ({}) holds the lock{}", pid, program, since),
+    }
+}
+
+/// The run that is at work now, where the kernel tells of one.
+pub(crate) fn at_work(host: &dyn HostWrite) -> Option<Text> {
+    let path = Path::new(STATE).join("lock");
+    host.lstat(&path).ok()??;
+    let is_held = match host.try_lock(&path) {
+        Ok(lock) => lock.is_none(),
+        // Whoever may not try it is told what the kernel tells everybody.
+        Err(_) => host.lock_holder(&path).is_some(),
+    };
+    is_held.then(|| held(host, &path))
+}
+
+/// Is it a verb that takes the lock? `check --save` changes nothing but the state folder.
+fn takes_lock(verb: &str) -> bool {
+    changes_host(verb) || verb == "check"
+}
 
 /// The right to change the host: nobody else has it at the same time.
 pub(crate) struct Session<'h> {
@@ -57,38 +97,44 @@ impl<'h> Session<'h> {
     ///
     /// # Errors
     /// `locked` when another run does not end in time; a host problem when the state cannot be read.
-    pub(crate) fn resume(host: &'h dyn HostWrite) -> Result<Option<Self>, Problem> {
+    pub(crate) fn resume(host: &'h dyn HostWrite, waits: &mut dyn FnMut(Text)) -> Result<Option<Self>, Problem> {
         match host.lstat(Path::new(STATE)) {
-            Ok(Some(_)) => Self::open(host).map(Some),
+            Ok(Some(_)) => Self::open(host, waits).map(Some),
             Ok(None) => Ok(None),
             Err(error) => Err(state_problem(host, &error)),
         }
     }
 
-    /// Makes the state folder where it is absent and takes the lock.
+    /// Makes the state folder where it is absent and takes the lock. `waits` is told at once whose run this one waits for.
     ///
     /// # Errors
     /// `locked` when another run does not end in time; a host problem when the folder cannot be made.
-    pub(crate) fn open(host: &'h dyn HostWrite) -> Result<Self, Problem> {
+    pub(crate) fn open(host: &'h dyn HostWrite, waits: &mut dyn FnMut(Text)) -> Result<Self, Problem> {
         write::make_state_folders(host).map_err(|error| state_problem(host, &error))?;
         private_state(host)?;
         let path = Path::new(STATE).join("lock");
         let end = Instant::now() + LOCK_WAIT;
         let mut pause = Duration::from_millis(2);
+        let (mut is_told, waiting) = (false, Progress::begin("waiting for the other run to end"));
         loop {
             match host.try_lock(&path) {
-                Ok(Some(lock)) => return Ok(Self { host, _lock: lock }),
+                Ok(Some(lock)) => {
+                    drop(waiting);
+                    return Ok(Self { host, _lock: lock });
+                }
                 Ok(None) if Instant::now() < end => {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(100));
+                    if !is_told && pause >= TELL_AFTER {
+                        is_told = true;
+                        waits(text!("{}; waiting for it, {} s at most", held(host, &path), LOCK_WAIT.as_secs()));
+                    }
                 }
                 Ok(None) => {
-                    let waited = LOCK_WAIT.as_secs();
-                    return Err(Problem::host(
-                        id::LOCKED,
-                        text!("another run of ics-setup holds the lock, for {} s already", own(waited)),
-                    )
-                    .hint(text!("who it is: fuser -v {}", host.shown(&path).display())));
+                    let message = text!("{}, and it did not end within {} s", held(host, &path), LOCK_WAIT.as_secs());
+                    return Err(Problem::host(id::LOCKED, message)
+                        .hint("wait for its end, then run the same again; it is not safe to end it")
+                        .hint_command(as_root(ics_setup("status"))));
                 }
                 Err(error) => return Err(state_problem(host, &error)),
             }
@@ -144,11 +190,16 @@ impl<'h> Session<'h> {
     /// Forgets these runs, oldest first, with their backups.
     ///
     /// # Errors
-    /// One that cannot be removed; those before it are.
+    /// One that cannot be removed; those before it are, and the problem says whether anything is.
     pub(crate) fn forget(&self, names: &[String]) -> Result<(), Problem> {
-        let gone = names.iter().try_for_each(|name| {
-            runs::discard(self.host, name)
-                .map_err(|error| failed(self.host, &journal::folder(name), "be removed", &error))
+        digest::forget(self.host).map_err(|error| state_problem(self.host, &error))?;
+        let gone = names.iter().enumerate().try_for_each(|(at, name)| {
+            runs::discard(self.host, name).map_err(|error| {
+                let problem = failed(self.host, &journal::folder(name), "be removed", &error);
+                // The journal goes first: where the first one has it, nothing is gone.
+                let is_whole = at == 0 && matches!(self.host.lstat(&journal::path(name)), Ok(Some(_)));
+                if is_whole { problem } else { problem.leaving(HostState::Changed) }
+            })
         });
         digest::keep(self.host);
         gone
@@ -160,6 +211,14 @@ impl<'h> Session<'h> {
     /// When the file cannot be written; it is as it was.
     pub(crate) fn remember(&self, told: &Told) -> Result<(), Problem> {
         write::remember(self.host, told)
+    }
+
+    /// Gives a file of the state folder, which is no part of any run, this content.
+    ///
+    /// # Errors
+    /// When it cannot be written; it is as it was.
+    pub(crate) fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+        write::put(self.host, path, bytes)
     }
 
     /// Makes the plan true.
@@ -262,6 +321,12 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
         }
         io::ErrorKind::CrossesDevices => problem(id::MOUNT_POINT, "it is on another file system than its folder")
             .hint(text!("look: findmnt -T {}", shown)),
+        io::ErrorKind::FileTooLarge => problem(id::WRITE_FAILED, "no file may become that large here")
+            .hint("run the same where it may: ulimit -f unlimited"),
+        _ if error.raw_os_error() == Some(nix::errno::Errno::EMFILE as i32) => {
+            problem(id::WRITE_FAILED, "this process may not open more files")
+                .hint("run the same where it may: ulimit -n 1024")
+        }
         _ => problem(id::WRITE_FAILED, "the system refused"),
     }
 }

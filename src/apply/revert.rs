@@ -1,15 +1,16 @@
 //! Taking a committed run back, as a plan like any other: it shows a diff, has a journal and backups, and can be taken
 //! back itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::journal::Intent;
 use super::rollback::{Verdict, backup_bytes, judge_rollback};
+use super::which::Which;
 use super::{Run, State};
 use crate::host::View;
-use crate::plan::{After, Change, FileMeta, Memory, Plan};
+use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::{Problem, id};
-use crate::settings::LastRun;
+use crate::stamp::is_run_name;
 use crate::text;
 use crate::text::{ics_setup, nearest, own, quoted};
 
@@ -24,7 +25,15 @@ pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run
             Problem::host(id::NOTHING_TO_REVERT, "there is no run to take back").hint(ics_setup("status"))
         });
     };
-    let run = self::named(runs, name, "revert")?;
+    in_force(runs, name, "revert")
+}
+
+/// The run of this name, which is not taken back; the hint is for `verb`.
+///
+/// # Errors
+/// There is none; it is taken back.
+pub(super) fn in_force<'r>(runs: &'r [Run], name: &str, verb: &'static str) -> Result<&'r Run, Problem> {
+    let run = named(runs, name, verb)?;
     if run.state == State::Reverted {
         return Err(Problem::host(id::ALREADY_REVERTED, text!("run {} is taken back already", own(name)))
             .hint(ics_setup("status")));
@@ -39,41 +48,38 @@ pub(crate) fn choose<'r>(runs: &'r [Run], named: Option<&str>) -> Result<&'r Run
 pub(crate) fn named<'r>(runs: &'r [Run], name: &str, verb: &'static str) -> Result<&'r Run, Problem> {
     runs.iter().find(|run| run.begin.run == name).ok_or_else(|| {
         let problem = Problem::settings(id::RUN_UNKNOWN, text!("there is no run {:?}", name));
-        match nearest(name, runs.iter().map(|run| run.begin.run.as_str())) {
+        // A whole name is of another run, forgotten perhaps, and no slip.
+        let near = nearest(name, runs.iter().map(|run| run.begin.run.as_str())).filter(|_| !is_run_name(name));
+        match near {
             Some(near) => problem.hint_command(ics_setup(text!("{} {}", own(verb), own(near)))),
             None => problem.hint(ics_setup("status")),
         }
     })
 }
 
-/// Everything that brings the host back to where it was before the run.
+/// Everything but what is remembered that brings the host back to where it was before a run that was chosen by `which`; files
+/// below `going` go whatever they are: somebody has said so by that name. Other files that a later run has changed too stay with
+/// that run.
 ///
 /// # Errors
 /// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
-pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
-    plan_but(view, run, later, force, None)
-}
-
-/// As [`plan`]; files below `going` go whatever they are: somebody has said so by that name. Other files that a later run has
-/// changed too stay with that run.
-///
-/// # Errors
-/// As [`plan`].
-pub(crate) fn plan_but(
+pub(super) fn plan_files(
     view: &View<'_>,
     run: &Run,
+    which: Which<'_>,
     later: &[Run],
     force: bool,
     going: Option<&Path>,
 ) -> Result<Plan, Problem> {
     let mut plan = Plan::default();
-    if let Some(intent) = run.begin.memory() {
-        plan.memory = memory(view, run, intent, later, force, going)?;
-    }
     for intent in run.begin.files().collect::<Vec<_>>().into_iter().rev() {
         let now = view.snapshot(&intent.real_path)?;
-        match judge_rollback(intent, now.as_deref()) {
-            Verdict::Untouched => continue,
+        let verdict = judge_rollback(intent, now.as_deref());
+        // What a later run has written stays that run's, also where it is the same again, or is as it was before.
+        if verdict != Verdict::Edited && !force && going.is_none() && changed_since(run, intent, later).is_some() {
+            return Err(conflict(view, run, which, intent, later, going));
+        }
+        match verdict {
             Verdict::Edited | Verdict::Published if going.is_some_and(|going| intent.path.starts_with(going)) => {}
             Verdict::Edited if !force => match (going, changed_since(run, intent, later)) {
                 (Some(_), Some(other)) => {
@@ -87,8 +93,9 @@ pub(crate) fn plan_but(
                     ));
                     continue;
                 }
-                _ => return Err(conflict(view, run, intent, later, going)),
+                _ => return Err(conflict(view, run, which, intent, later, going)),
             },
+            Verdict::Untouched => continue,
             Verdict::Edited | Verdict::Published => {}
         }
         let after = match &intent.before {
@@ -97,6 +104,7 @@ pub(crate) fn plan_but(
                 let bytes = backup_bytes(view.host, &run.begin.run, kept).map_err(|error| {
                     Problem::host(id::BACKUP_DAMAGED, text!("{} cannot be restored", intent.path.display()))
                         .caused_by(error)
+                        .hint(text!("write what is wanted instead, by hand or by a run: {}", ics_setup("prepare")))
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = now.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
@@ -113,7 +121,8 @@ pub(crate) fn plan_but(
         });
     }
     plan.idle_folders = run.begin.makes.iter().rev().map(|(folder, _)| folder.clone()).collect();
-    plan.folder_modes.clone_from(&run.begin.removes);
+    let stays = |(folder, _): &&(PathBuf, u32)| going.is_none_or(|going| !folder.starts_with(going));
+    plan.folder_modes = run.begin.removes.iter().filter(stays).cloned().collect();
     Ok(plan)
 }
 
@@ -127,59 +136,6 @@ pub(crate) fn ending_with<'r>(runs: &'r [Run], going: &'r Path) -> impl Iterator
     })
 }
 
-/// What was remembered before the run. What a later run was told stays, unless it ends with the folder `going`.
-fn memory(
-    view: &View<'_>,
-    run: &Run,
-    intent: &Intent,
-    all: &[Run],
-    force: bool,
-    going: Option<&Path>,
-) -> Result<Memory, Problem> {
-    let shown = view.host.shown(&intent.path);
-    let now = view.snapshot(&intent.real_path)?;
-    let ends = |name: &str| {
-        name == run.begin.run || going.is_some_and(|going| ending_with(all, going).any(|other| other.begin.run == name))
-    };
-    let (mut of_run, mut intent) = (run, intent);
-    match (judge_rollback(intent, now.as_deref()), &now) {
-        (Verdict::Published, _) => {}
-        // Whoever removed it wanted nothing to be remembered.
-        (Verdict::Untouched, _) | (_, None) => return Ok(Memory::Stays),
-        (Verdict::Edited, Some(now)) => match LastRun::parse(&now.bytes, &shown) {
-            // A run without changes was told more since; or a later one ends as well.
-            Ok(LastRun { run: Some(last), .. }) if ends(&last) => {
-                let later = all.iter().find(|other| other.begin.run == last);
-                if let Some((later, own)) = later.and_then(|later| Some((later, later.begin.memory()?))) {
-                    (of_run, intent) = (later, own);
-                }
-            }
-            Ok(_) => return Ok(Memory::Stays),
-            Err(_) if force => {}
-            Err(_) => return Err(conflict(view, run, intent, all, going)),
-        },
-    }
-    loop {
-        let Some(kept) = &intent.before else { return Ok(Memory::Back(None)) };
-        let bytes = backup_bytes(view.host, &of_run.begin.run, kept).map_err(|error| {
-            Problem::host(id::BACKUP_DAMAGED, text!("{} cannot be restored", shown.display())).caused_by(error)
-        })?;
-        // What a run was told that is itself taken back, or ends, does not come to life again, unless this brings it back.
-        let last = LastRun::parse(&bytes, &shown)?.run;
-        let gone = all.iter().find(|other| {
-            last.as_ref() == Some(&other.begin.run)
-                && other.begin.seq < of_run.begin.seq
-                && (ends(&other.begin.run)
-                    || (other.state == State::Reverted
-                        && !run.begin.takes_back().any(|own| last.as_deref() == Some(own))))
-        });
-        match gone.and_then(|gone| Some((gone, gone.begin.memory()?))) {
-            Some(before_that) => (of_run, intent) = before_that,
-            None => return Ok(Memory::Back(Some(bytes))),
-        }
-    }
-}
-
 /// The last run in force that has changed the file too.
 fn changed_since<'r>(run: &Run, intent: &Intent, later: &'r [Run]) -> Option<&'r Run> {
     // To take back a way back would bring the next conflict, and that one this.
@@ -191,13 +147,21 @@ fn changed_since<'r>(run: &Run, intent: &Intent, later: &'r [Run]) -> Option<&'r
     })
 }
 
-fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run], going: Option<&Path>) -> Problem {
+pub(super) fn conflict(
+    view: &View<'_>,
+    run: &Run,
+    which: Which<'_>,
+    intent: &Intent,
+    later: &[Run],
+    going: Option<&Path>,
+) -> Problem {
     let shown = view.host.shown(&intent.path);
     let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
     let problem = Problem::host(id::CONFLICT, message);
-    let all = match going {
-        Some(folder) => text!("--purge={}", own(quoted(&folder.to_string_lossy()))),
-        None => text!("{}", own(&run.begin.run)),
+    let words = match (going, which) {
+        (Some(folder), _) => format!(" --purge={}", quoted(&folder.to_string_lossy())),
+        (None, Which::To(_) | Which::All) => which.words(),
+        (None, Which::Last | Which::Named(_)) => Which::Named(&run.begin.run).words(),
     };
     match changed_since(run, intent, later) {
         Some(other) => problem
@@ -205,5 +169,5 @@ fn conflict(view: &View<'_>, run: &Run, intent: &Intent, later: &[Run], going: O
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
         None => problem.hint("keep the edit and go on: run prepare or reconfigure with the settings wanted"),
     }
-    .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert {} --force", all))))
+    .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words)))))
 }

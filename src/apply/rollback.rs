@@ -54,8 +54,8 @@ pub(super) fn recover(host: &dyn HostWrite, run: &Run, force: bool) -> Result<()
 }
 
 /// Brings every file of a run back to what it was before it. With `force`, files edited since are kept as further backups
-/// and then brought back too.
-pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<(), Problem> {
+/// and then brought back too. How many there were; what is remembered of runs is none.
+pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Result<usize, Problem> {
     let mut verdicts = Vec::new();
     for intent in &begin.intents {
         let (now, verdict) =
@@ -73,7 +73,7 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
         }
         verdicts.push((intent, verdict, now));
     }
-    let mut folders = BTreeSet::new();
+    let (mut folders, mut count) = (BTreeSet::new(), 0);
     for (folder, mode) in begin.removes.iter().rev() {
         if host.lstat(folder).map_err(|error| failed(host, folder, "be looked at", &error))?.is_none() {
             host.create_dir(folder, *mode).map_err(|error| failed(host, folder, "be made", &error))?;
@@ -90,6 +90,7 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
             keep_edited(host, begin, intent, &now).map_err(|error| failed(host, &intent.path, "be kept", &error))?;
         }
         restore(host, begin, intent).map_err(|error| failed(host, &intent.path, "be restored", &error))?;
+        count += usize::from(!intent.is_memory());
         folders.extend(intent.real_path.parent().map(Path::to_path_buf));
     }
     for (folder, _) in begin.makes.iter().rev() {
@@ -109,8 +110,8 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
         begin.intents.iter().map(|intent| intent.path.as_path()).filter(|path| is_of_store(path)).collect();
     match of_store.first().map_or(Ok(()), |path| refresh(host, path, true)) {
         // A program that fails, as it may have done in the run itself, has nothing to take back where the bundle is right.
-        Err(_) if of_store.iter().all(|path| is_taken_up(host, path)) => Ok(()),
-        refreshed => refreshed,
+        Err(_) if of_store.iter().all(|path| is_taken_up(host, path)) => Ok(count),
+        refreshed => refreshed.map(|()| count),
     }
 }
 

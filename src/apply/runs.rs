@@ -1,5 +1,6 @@
 //! All runs so far, read from their journals.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use crate::problem::{Problem, copy_of, id};
 use crate::settings::STATE;
 use crate::stamp::is_run_name;
 use crate::text;
-use crate::text::own;
 use crate::text::words::words;
+use crate::text::{as_root, own, quoted};
 
 words! {
     /// How a run stands.
@@ -47,7 +48,10 @@ pub(crate) fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem>
     let mut runs = Vec::new();
     for name in host.list(&folder).map_err(|error| problem(&error))? {
         let Some(name) = name.to_str().filter(|name| is_run_name(name)) else { continue };
-        let records = journal::read(host, name).map_err(|error| problem(&error))?;
+        let records = journal::read(host, name).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => damaged(host, name, &error),
+            _ => problem(&error),
+        })?;
         let Some(Record::Begin(begin)) = records.first() else { continue };
         if begin.version > journal::VERSION {
             let message =
@@ -66,10 +70,19 @@ pub(crate) fn runs(host: &(impl HostRead + ?Sized)) -> Result<Vec<Run>, Problem>
     Ok(runs)
 }
 
+/// A journal that says nothing: its run can neither be told nor taken back.
+fn damaged(host: &(impl HostRead + ?Sized), name: &str, error: &io::Error) -> Problem {
+    let folder = own(quoted(&host.shown(&journal::folder(name)).to_string_lossy()));
+    Problem::host(id::JOURNAL_UNREADABLE, text!("the journal of run {} cannot be read", own(name)))
+        .caused_by(copy_of(error))
+        .hint(text!("the files as they were before it are in {}/backup", folder))
+        .hint_command(as_root(text!("mv {} {}.unread", folder, folder)))
+}
+
 /// A run is reverted while a committed run takes it back; that run may itself be taken back again.
 fn mark_reverted(runs: &mut [Run]) {
     for index in (0..runs.len()).rev() {
-        if runs[index].state != State::Committed {
+        if runs[index].state != State::Committed || runs[index].begin.reverts.is_none() {
             continue;
         }
         let taken_back: Vec<String> = runs[index].begin.takes_back().map(str::to_owned).collect();
@@ -80,6 +93,21 @@ fn mark_reverted(runs: &mut [Run]) {
     }
 }
 
+/// As if this one had not been: what it had taken back counts again.
+pub(super) fn remove(runs: &mut Vec<Run>, name: &str) {
+    let taken_back = |runs: &[Run]| -> HashSet<String> {
+        let in_force = runs.iter().filter(|run| run.state == State::Committed);
+        in_force.flat_map(|run| run.begin.takes_back()).map(str::to_owned).collect()
+    };
+    let all = taken_back(runs);
+    runs.retain(|run| run.begin.run != name);
+    // One that was rolled back is in no other's list.
+    for run in runs.iter_mut().filter(|run| all.contains(&run.begin.run)) {
+        run.state = State::Committed;
+    }
+    mark_reverted(runs);
+}
+
 /// A file that is no longer as a run left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Drift {
@@ -87,6 +115,8 @@ pub(crate) struct Drift {
     pub path: String,
     /// What has become of it.
     pub cause: String,
+    /// It is not there.
+    pub is_gone: bool,
 }
 
 /// Files that are no longer as the last run in force left them, with what has become of them.
@@ -110,7 +140,7 @@ pub(crate) fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r 
             (Some(_), None) => format!("made again since run {}", run.begin.run),
             (Some(_), Some(_)) => format!("edited since run {}", run.begin.run),
         };
-        drift.push(Drift { path: path.display().to_string(), cause });
+        drift.push(Drift { path: path.display().to_string(), cause, is_gone: now.is_none() });
     }
     Ok(drift)
 }

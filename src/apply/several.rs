@@ -1,39 +1,27 @@
 //! Which runs `revert` takes back, and several of them as one plan: all or none, with one diff, one journal and one way back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
 
-use super::revert::{choose, plan_but};
+use super::forget::forgotten_after;
+use super::remembered::afterwards;
+use super::revert::{choose, conflict, in_force, plan_files};
+use super::runs::remove;
+use super::which::Which;
 use super::{Run, State};
 use crate::host::View;
-use crate::plan::{After, Change, FileMeta, Memory, Plan, PlannedHost};
+use crate::plan::{After, FileMeta, Plan, PlannedHost};
 use crate::problem::{Problem, id};
-use crate::settings::STATE_FILE;
 use crate::text;
-use crate::text::{ics_setup, own};
-
-/// Which runs are to be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Which<'a> {
-    /// The last one in force.
-    Last,
-    /// This one.
-    Named(&'a str),
-    /// All after this one.
-    To(&'a str),
-    /// All.
-    All,
-}
+use crate::text::{counted, ics_setup, own};
 
 impl Which<'_> {
-    /// The words behind `revert` that say so.
-    pub(crate) fn words(self) -> String {
+    /// Where they are all after one, its number.
+    pub(crate) fn since(self, runs: &[Run]) -> Option<u64> {
         match self {
-            Self::Last => String::new(),
-            Self::Named(run) => format!(" {run}"),
-            Self::To(run) => format!(" --to {run}"),
-            Self::All => " --all".to_owned(),
+            Self::Last | Self::Named(_) => None,
+            Self::All => Some(0),
+            Self::To(name) => runs.iter().find(|run| run.begin.run == name).map(|run| run.begin.seq),
         }
     }
 
@@ -58,7 +46,7 @@ impl Which<'_> {
                         .hint(ics_setup("status")));
                     }
                     Some(run) if runs.iter().any(brings_back) => run.begin.seq,
-                    _ => choose(runs, Some(name))?.begin.seq,
+                    _ => in_force(runs, name, "revert --to")?.begin.seq,
                 }
             }
         };
@@ -67,50 +55,92 @@ impl Which<'_> {
 }
 
 /// Whatever has to be taken back so that the host is as it was after the run with this number. A way back whose runs all came
-/// after that one stays: both are as if they had not been.
+/// after that one stays, where nothing was done between that it has to do with: both are as if they had not been.
 fn after(runs: &[Run], last: u64) -> Vec<&Run> {
+    let neat = neat(runs);
+    // One that is forgotten was before all that are known.
+    let is_later =
+        |name: &str| runs.iter().find(|run| run.begin.run == name).map_or(last == 0, |run| run.begin.seq > last);
     let mut chosen = Vec::new();
-    let mut revived: HashSet<&str> = HashSet::new();
+    let mut left = runs.to_vec();
     for run in runs.iter().rev().filter(|run| run.begin.seq > last) {
-        if run.state != State::Committed && !revived.contains(run.begin.run.as_str()) {
+        let name = run.begin.run.as_str();
+        if left.last().is_none_or(|newest| newest.begin.run != name) {
             continue;
         }
-        let is_later = |name: &str| {
-            // One that is forgotten was before all that are known.
-            runs.iter().find(|other| other.begin.run == name).map_or(last == 0, |other| other.begin.seq > last)
-        };
-        if run.begin.reverts.is_some() && run.begin.takes_back().all(is_later) {
-            continue;
+        let is_in_force = left.last().is_some_and(|newest| newest.state == State::Committed);
+        if is_in_force && run.begin.reverts.is_some() && neat.contains(name) && run.begin.takes_back().all(is_later) {
+            left.retain(|other| other.begin.run != name && run.begin.takes_back().all(|own| own != other.begin.run));
+        } else if is_in_force {
+            chosen.push(run);
+            remove(&mut left, name);
+        } else {
+            left.pop();
         }
-        revived.extend(run.begin.takes_back().filter(|name| is_later(name)));
-        chosen.push(run);
     }
     chosen
 }
 
-/// Everything that brings the host back to where it was before these runs, newest first.
+/// Ways back that took back whatever had been done to their files since.
+fn neat(runs: &[Run]) -> HashSet<&str> {
+    let taken_ever: HashSet<&str> = runs.iter().flat_map(|run| run.begin.takes_back()).collect();
+    // One that was rolled back, or will be, has done nothing.
+    let has_been = |run: &&Run| match run.state {
+        State::Committed => true,
+        State::Reverted => taken_ever.contains(run.begin.run.as_str()),
+        State::Interrupted => false,
+    };
+    let of = |name: &str| runs.iter().find(|run| run.begin.run == name);
+    // What is as if it had not been, with the first of those that it is so together with.
+    let (mut neat, mut gone) = (HashSet::new(), HashMap::new());
+    for (at, way) in runs.iter().enumerate().filter(|(_, run)| run.begin.reverts.is_some() && has_been(run)) {
+        let taken: Vec<&Run> = way.begin.takes_back().filter_map(of).collect();
+        let is_taken = |run: &Run| taken.iter().any(|own| own.begin.run == run.begin.run);
+        let files: HashSet<&Path> =
+            taken.iter().chain([&way]).flat_map(|run| run.begin.files()).map(|file| file.real_path.as_path()).collect();
+        let first = runs.iter().position(is_taken).unwrap_or(at);
+        let between = runs[first..at].iter().filter(has_been);
+        let is_gone = |run: &&Run| gone.get(run.begin.run.as_str()).is_some_and(|began| *began >= first);
+        let mut others = between.filter(|run| !is_taken(run) && !is_gone(run));
+        if others.any(|run| run.begin.files().any(|file| files.contains(file.real_path.as_path()))) {
+            continue;
+        }
+        neat.insert(way.begin.run.as_str());
+        for run in &taken {
+            // What it had taken back is in force again.
+            gone.retain(|name, _| run.begin.takes_back().all(|again| again != *name));
+        }
+        gone.extend(taken.iter().chain([&way]).map(|run| (run.begin.run.as_str(), first)));
+    }
+    neat
+}
+
+/// Everything that brings the host back to where it was before the run.
 ///
 /// # Errors
-/// As [`plan_but`], of the first of them that cannot be taken back.
+/// A conflict at the first file that was edited since, unless `force`; a backup that is damaged.
+pub(crate) fn plan(view: &View<'_>, run: &Run, later: &[Run], force: bool) -> Result<Plan, Problem> {
+    plan_of(view, Which::Named(&run.begin.run), &[run], later, force, None)
+}
+
+/// Everything that brings the host back to where it was before these runs, newest first. `which`: how they were named.
+///
+/// # Errors
+/// As [`plan`], of the first of them that cannot be taken back.
 pub(crate) fn plan_of(
     view: &View<'_>,
+    which: Which<'_>,
     chosen: &[&Run],
     all: &[Run],
     force: bool,
     going: Option<&Path>,
 ) -> Result<Plan, Problem> {
-    if let [run] = chosen {
-        return plan_but(view, run, all, force, going);
-    }
     let mut whole = Plan::default();
-    let mut rest = all.to_vec();
+    let mut left = all.to_vec();
     for run in chosen {
-        let mut ahead = whole.changes.clone();
-        if let Memory::Back(bytes) = &whole.memory {
-            ahead.push(remembered(view, bytes.as_deref())?);
-        }
-        let host = PlannedHost::new(view.host, &ahead);
-        let one = plan_but(&View::new(&host), run, &rest, force, going)?;
+        let host = PlannedHost::new(view.host, &whole.changes);
+        let one = plan_files(&View::new(&host), run, which, &left, force, going);
+        let one = one.map_err(|problem| with_gap(problem, forgotten_after(all, run.begin.seq)))?;
         for change in one.changes {
             match whole.changes.iter_mut().find(|own| own.real_path == change.real_path) {
                 Some(own) => {
@@ -120,14 +150,15 @@ pub(crate) fn plan_of(
                 None => whole.changes.push(change),
             }
         }
-        if matches!(one.memory, Memory::Back(_)) {
-            whole.memory = one.memory;
-        }
         whole.next_steps.extend(one.next_steps);
+        // The run that comes first says of a folder whether there was one before it.
+        whole.idle_folders.retain(|own| one.folder_modes.iter().all(|(folder, _)| folder != own));
+        whole.idle_folders.retain(|own| !one.idle_folders.contains(own));
+        whole.folder_modes.retain(|(own, _)| !one.idle_folders.contains(own));
         whole.idle_folders.extend(one.idle_folders);
         whole.folder_modes.extend(one.folder_modes);
-        // For those before it it is taken back already.
-        rest.iter_mut().filter(|own| own.begin.run == run.begin.run).for_each(|own| own.state = State::Reverted);
+        // For those before it, it has not been.
+        remove(&mut left, &run.begin.run);
     }
     whole.changes.retain(|change| match (&change.before, &change.after) {
         (None, None) => false,
@@ -136,13 +167,23 @@ pub(crate) fn plan_of(
         }
         _ => true,
     });
+    if !chosen.is_empty() {
+        // Where none of them was told anything, it stays what it is.
+        let told = chosen.iter().find_map(|run| Some((*run, run.begin.memory()?)));
+        match (afterwards(view, (all, &left), which.since(all), going, force)?, told) {
+            (Some(memory), _) => whole.memory = memory,
+            (None, Some((run, intent))) => return Err(conflict(view, run, which, intent, all, going)),
+            (None, None) => {}
+        }
+    }
     Ok(whole)
 }
 
-/// `state.json` with what it is to be once the newer of the runs are taken back.
-fn remembered(view: &View<'_>, bytes: Option<&[u8]>) -> Result<Change, Problem> {
-    let path = Path::new(STATE_FILE).to_path_buf();
-    let before = view.snapshot(&path)?;
-    let after = bytes.map(|bytes| After { bytes: bytes.to_vec(), meta: FileMeta::Mode(0o600) });
-    Ok(Change { real_path: path.clone(), path, before: before.as_ref().map(Arc::clone), after, reasons: Vec::new() })
+/// A conflict with what nobody knows any more may be that of a run that is forgotten.
+fn with_gap(problem: Problem, forgotten: u64) -> Problem {
+    if forgotten == 0 || problem.id != id::CONFLICT || problem.because.is_some() {
+        return problem;
+    }
+    let (count, verb) = (counted(forgotten, "run"), if forgotten == 1 { "is" } else { "are" });
+    problem.because(text!("{} after it {} forgotten (prune), and may have changed it", own(count), own(verb)))
 }

@@ -1,5 +1,6 @@
 //! The one writer: journal, stage, publish, commit.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ pub(super) fn remember(host: &dyn HostWrite, told: &Told) -> Result<(), Problem>
 }
 
 /// Gives a file of the state folder this content, at once.
-fn put(host: &dyn HostWrite, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+pub(super) fn put(host: &dyn HostWrite, path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
@@ -125,9 +126,11 @@ fn intend(
     let now = host.now();
     let reading = |path: &Path, error: &io::Error| failed(host, path, "be looked at", error);
     let mut makes = Vec::new();
-    for change in changes.iter().filter(|change| change.after.is_some()) {
-        let Some(parent) = change.real_path.parent() else { continue };
-        for folder in missing_folders(host, parent).map_err(|error| reading(parent, &error))? {
+    let needed = changes.iter().filter(|change| change.after.is_some()).filter_map(|change| change.real_path.parent());
+    // One that is to be as it was before is there again, even where nothing is put in it.
+    let of_before = plan.folder_modes.iter().map(|(folder, _)| folder.as_path());
+    for needed in needed.chain(of_before) {
+        for folder in missing_folders(host, needed).map_err(|error| reading(needed, &error))? {
             if !makes.iter().any(|(made, _)| *made == folder) {
                 let mode =
                     plan.folder_modes.iter().find(|(known, _)| *known == folder).map_or(0o755, |(_, mode)| *mode);
@@ -135,20 +138,23 @@ fn intend(
             }
         }
     }
-    let mut removes = Vec::new();
+    let mut removes: Vec<(PathBuf, u32)> = Vec::new();
     for folder in &plan.idle_folders {
-        if let Some(stat) = host.lstat(folder).map_err(|error| reading(folder, &error))?
+        if removes.iter().all(|(gone, _)| gone != folder)
+            && let Some(stat) = host.lstat(folder).map_err(|error| reading(folder, &error))?
             && stat.kind == FileKind::Dir
             && empty_afterwards(host, plan, folder).map_err(|error| reading(folder, &error))?
         {
             removes.push((folder.clone(), stat.mode));
         }
     }
+    removes.sort_by_key(|(folder, _)| Reverse(folder.components().count()));
     let intents = changes.iter().enumerate().map(|(index, change)| intent(&run, index, change)).collect();
     let time = stamp::rfc3339(now);
+    let version = journal::version_of(reverts);
     let mut reverts = reverts.iter().map(|run| (*run).to_owned());
     Ok(Begin {
-        version: journal::VERSION,
+        version,
         run,
         seq,
         command: command.to_owned(),
@@ -339,12 +345,12 @@ fn undo(host: &dyn HostWrite, begin: &Begin, problem: Problem) -> Problem {
     // The failure may have come after the commit's line was written but before it was durable.
     let _ = journal::end(host, &begin.run, &Record::Abort);
     match rollback::roll_back(host, begin, false) {
-        Ok(()) => {
+        Ok(put_back) => {
             // No trace of a run that did nothing; if even that fails, the journal says that it was rolled back.
             if runs::discard(host, &begin.run).is_err() {
                 let _ = journal::end(host, &begin.run, &Record::RolledBack);
             }
-            problem.leaving(HostState::Restored)
+            Problem { put_back, ..problem }.leaving(HostState::Restored)
         }
         Err(second) => {
             let because = match &problem.because {
@@ -372,8 +378,17 @@ fn missing_folders(host: &(impl HostRead + ?Sized), folder: &Path) -> io::Result
     Ok(missing)
 }
 
+/// Is nothing in the folder any more once the plan is true?
 fn empty_afterwards(host: &dyn HostWrite, plan: &Plan, folder: &Path) -> io::Result<bool> {
-    let goes = |path: &PathBuf| plan.changes.iter().any(|change| change.real_path == *path && change.after.is_none());
-    let idle = |path: &PathBuf| plan.idle_folders.contains(path);
-    Ok(host.list(folder)?.into_iter().map(|name| folder.join(name)).all(|path| goes(&path) || idle(&path)))
+    let stays = |change: &Change| change.after.is_some() && change.real_path.starts_with(folder);
+    if plan.changes.iter().any(stays) || plan.folder_modes.iter().any(|(own, _)| own.starts_with(folder)) {
+        return Ok(false);
+    }
+    for path in host.list(folder)?.into_iter().map(|name| folder.join(name)) {
+        let goes = plan.changes.iter().any(|change| change.real_path == path && change.after.is_none());
+        if !goes && (!plan.idle_folders.contains(&path) || !empty_afterwards(host, plan, &path)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -28,6 +28,14 @@ pub(super) fn way(via: Via, target: &Target, spec: &CheckSpec) -> Text {
     }
 }
 
+/// OpenSSL's client on the same way.
+pub(super) fn s_client(target: &Target, via: Via, spec: &CheckSpec) -> Text {
+    let proxy = proxy_for(target.tls, spec).filter(|_| via == Via::Proxy);
+    let through = proxy.map(|proxy| text!(" -proxy {}", own(host_port(&proxy.host, proxy.port)))).unwrap_or_default();
+    let (place, server) = (own(host_port(&target.host, target.port)), own(&target.host));
+    text!("openssl s_client{} -connect {} -servername {}", through, place, server)
+}
+
 /// What was seen, where nothing more is known than the failure.
 pub(super) fn told(failure: &Failure) -> Text {
     match &failure.why {
@@ -94,10 +102,12 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
     match (error, failure.stage) {
         (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, id)
             .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
+            .up_to(Actor::Host)
             .look(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
             .advise(text!("add its address from the proxy team: echo '<ADDRESS> {}' >> /etc/hosts", own(host(proxy)))),
         (_, Stage::Resolve) => unresolved(proxy, id)
             .cause("no name server of this host answers: the proxy's name has to resolve here, all others at the proxy")
+            .up_to(Actor::Network)
             .look(text!("look: cat /etc/resolv.conf; getent hosts {}", own(host(proxy)))),
         (Some(NetError::Refused), Stage::Tcp) => make(text!("nothing listens at the proxy {}{}", place, origin))
             .expected("an open port")
@@ -113,6 +123,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
                 }
                 _ => "something between this host and the proxy ends connections",
             })
+            .up_to(Actor::Network)
             .advise(text!("have the network team open TCP from this host to {}", place))
             .advise(text!("or name the right one: {}", ics_setup(NAME_PROXY)))
             .advise(then_product()),
@@ -127,7 +138,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
             let finding = make(text!("the proxy {} does not speak TLS, as https:// in its URL asks for{}", place, origin))
                 .expected("TLS to the proxy itself")
                 .cause("an ordinary proxy port is plain also for https requests, or the port belongs to something else");
-            run(finding, proxy, text!("prepare {} http://{}", own(proxy.flag), place)).advise(right_port())
+            run(finding, proxy, text!("prepare {} http://{}", own(proxy.flag), place)).up_to(Actor::Host).advise(right_port())
         }
         (Some(NetError::Unexpected { tls: true, .. }), _) if !proxy.is_tls() => other_language(proxy, id),
         (Some(NetError::Silent { .. }), Stage::Connect) => {
@@ -188,6 +199,7 @@ fn other_language(proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let arguments = text!("{} {}://{}{}", own(flag), own(is), place, login);
     let installed = ics_setup(text!("reconfigure {}", arguments));
     run(finding, proxy, text!("prepare {}", arguments))
+        .up_to(Actor::Host)
         .advise(text!("for the product's files, once they are there: {}", installed))
 }
 
@@ -198,10 +210,8 @@ fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let finding = Finding::fail(id, text!("the certificate of the proxy {} is not trusted{}", place, origin))
         .expected(text!("a certificate for {} that this host trusts; without one no login is sent", own(host(proxy))));
     let finding = certificates::remedied(finding, why, PROXY);
-    if !why.wants_authority() {
-        return finding.look(look);
-    }
-    finding.look(look)
+    // A host that is to trust an authority is told so itself.
+    finding.up_to(if why.wants_authority() { Actor::Host } else { Actor::Proxy }).look(look)
 }
 
 /// Whose a proxy's certificate is.
@@ -221,6 +231,7 @@ fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Fi
         return make(text!("{} rejects the login of {}", place, own(user)))
             .expected(text!("user {}{} is let through", own(user), origin))
             .cause("the password is wrong, has expired or was changed, or the account is locked; it was sent once and is not tried again")
+            .up_to(Actor::Host)
             .advise(text!(
                 "give the right one: {}",
                 ics_setup(text!("prepare --proxy-user {} --proxy-password-file <FILE>", own(in_quotes(user))))
@@ -230,6 +241,7 @@ fn login(schemes: &[String], sent: bool, proxy: &Proxy<'_>, id: FindingId) -> Fi
     make(text!("{} asks for a login and none is set", place))
         .expected(text!("user and password in the proxy URL{}", origin))
         .cause("the proxy lets nobody through without a login")
+        .up_to(Actor::Host)
         .advise(text!("give one: {}", ics_setup("prepare --proxy-user <USER> --proxy-password-file <FILE>")))
         .advise(then_product())
 }
@@ -336,7 +348,7 @@ pub(super) fn of_way(
                 _ => "a firewall on the way drops the packets",
             })
             .advise(open(target)),
-        (Cause::NetError { error }, Stage::Tls) => of_tls(error, target, via, &way, make),
+        (Cause::NetError { error }, Stage::Tls) => of_tls(error, target, (via, spec), &way, make),
         _ => make(text!("{} gives no answer {}", name, way))
             .cause(match via {
                 Via::Proxy if !target.tls => "the proxy gives no answer, or the service behind it gives none",
@@ -350,7 +362,13 @@ pub(super) fn of_way(
 pub(super) const ENDPOINT: Owner = Owner { who: "whoever runs it", server: "the endpoint", is_backend: false };
 
 /// A connection, or a tunnel, in which no TLS comes about.
-fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl FnOnce(Text) -> Finding) -> Finding {
+fn of_tls(
+    error: &NetError,
+    target: &Target,
+    (via, spec): (Via, &CheckSpec),
+    way: &Text,
+    make: impl FnOnce(Text) -> Finding,
+) -> Finding {
     let name = own(target.name());
     if let NetError::Untrusted { why } = error {
         let finding =
@@ -361,7 +379,7 @@ fn of_tls(error: &NetError, target: &Target, via: Via, way: &Text, make: impl Fn
         NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),
         _ => make(text!("TLS to {} does not come about {}", name, way)),
     };
-    let look = text!("look: openssl s_client -connect {} -servername {}", name, own(&target.host));
+    let look = text!("look: {} </dev/null", s_client(target, via, spec));
     if let NetError::Tls { why } = error
         && let Some(told) = certificates::of_fault(finding.clone(), why, ENDPOINT)
     {

@@ -49,7 +49,7 @@ pub(crate) use crate::consumers::ProxySpec;
 pub(crate) use crate::network::target::Target;
 use crate::text::{Own, own, seconds};
 pub(crate) use proxy::Authority;
-pub(crate) use record::Record;
+pub use record::Record;
 pub(crate) use run::{Run, Selection, in_turn};
 #[cfg(test)]
 pub(crate) use spec::RedisSpec;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::check::prelude::*;
 use crate::problem::{Problem, id};
+use crate::text::{Foreign, Text};
 
 /// Name of the format.
 pub(crate) const SCHEMA: &str = "ics-setup/facts/v2";
@@ -13,7 +14,7 @@ pub(crate) const SCHEMA: &str = "ics-setup/facts/v2";
 const EARLIER: &str = "ics-setup/facts/v1";
 
 /// Everything that was seen in one run, without secrets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// [`SCHEMA`].
@@ -22,10 +23,27 @@ pub struct Record {
     pub version: String,
     /// When, as RFC 3339.
     pub taken: String,
+    /// Of which host; facts of an earlier release do not tell.
+    #[serde(default)]
+    pub host: Identity,
     /// What was wanted.
     pub spec: CheckSpec,
     /// What each check saw.
     pub checks: Vec<Entry>,
+}
+
+/// Which host it was, and how it was asked, for whoever reads of it elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// How it calls itself.
+    pub name: Option<Foreign>,
+    /// Its address towards the world.
+    pub address: Option<String>,
+    /// Its system, as that calls itself.
+    pub system: Option<Foreign>,
+    /// The command line, without secrets.
+    pub command: Option<Text>,
 }
 
 /// What one check saw.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::engine::{self, Ended, Job, Pace};
-use super::record::{Ending, Entry, Record, SCHEMA};
+use super::record::{Ending, Entry, Identity, Record, SCHEMA};
 use super::spec::Secrets;
 use super::unit::AnyCheck;
 use crate::check::prelude::*;
@@ -16,8 +16,10 @@ use crate::host::HostRead;
 use crate::net::Roots;
 use crate::plan::Change;
 use crate::platform::Platform;
+use crate::progress;
 use crate::stamp::rfc3339;
-use crate::text::millis;
+use crate::system::name::{own_address, own_name};
+use crate::text::{Foreign, millis};
 
 /// The first pause between two rounds of `--wait`; each is twice the one before, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -29,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const BROKE: &str = "the check itself broke; this is a bug in ics-setup";
 
 /// Which findings are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Only these groups; empty: all.
     pub groups: Vec<Group>,
@@ -99,6 +101,12 @@ impl<H: HostRead + Send + Sync + 'static> Run<H> {
             schema: SCHEMA.to_owned(),
             version: crate::build::NUMBER.to_owned(),
             taken: rfc3339(shared.host.now()),
+            host: Identity {
+                name: own_name(&shared.host).map(Foreign::new),
+                address: own_address(&shared.host).map(|own| own.to_string()),
+                system: shared.platform.as_ref().map(|platform| Foreign::new(platform.os.pretty.clone())),
+                command: None,
+            },
             spec: shared.spec.clone(),
             checks: Vec::new(),
         };
@@ -173,7 +181,13 @@ pub(crate) fn in_turn(checks: &[&dyn AnyCheck], look: &Look<'_>, end: Instant) -
         findings.iter_mut().for_each(|finding| _ = finding.duration_ms.get_or_insert(entry.took_ms));
         findings
     };
-    checks.iter().flat_map(judged).collect()
+    let mut findings = Vec::new();
+    for (done, check) in checks.iter().enumerate() {
+        progress::counted("checks", done, checks.len());
+        findings.extend(judged(check));
+    }
+    progress::counted("checks", checks.len(), checks.len());
+    findings
 }
 
 impl Record {

@@ -12,6 +12,7 @@ use crate::network::cause::Via;
 use crate::network::target::Target;
 use crate::redact::{self, Redactor};
 use crate::settings::{Deployment, Effective, Key, NoProxy, ProxyUrl, Role, Secret, Setting, Settings, host_shown};
+use crate::system::cloud::Cloud;
 use crate::text::Text;
 
 /// What the host is judged by.
@@ -40,6 +41,9 @@ pub struct CheckSpec {
     /// They stood on the host already: nobody asked for them in this run.
     #[serde(default)]
     pub proxy_found: bool,
+    /// They stood in `prod.env` alone.
+    #[serde(default)]
+    pub proxy_of_product: bool,
     /// What is to be reached without them: the members that `prepare` would write, as they may be shown.
     pub no_proxy: Vec<String>,
     /// The list is to have no other members.
@@ -64,6 +68,9 @@ pub struct CheckSpec {
     /// The endpoints that the settings call for.
     #[serde(default)]
     pub endpoints: Vec<Target>,
+    /// The clouds that the product connects to, where somebody says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clouds: Option<Vec<Cloud>>,
     /// Which ways to them are tried; empty: the one that the settings imply.
     #[serde(default)]
     pub via: Vec<Via>,
@@ -234,6 +241,7 @@ impl Default for CheckSpec {
             http_proxy: None,
             https_proxy: None,
             proxy_found: false,
+            proxy_of_product: false,
             no_proxy: Vec::new(),
             no_proxy_only: false,
             list: None,
@@ -243,6 +251,7 @@ impl Default for CheckSpec {
             redis: None,
             unread: Vec::new(),
             endpoints: Vec::new(),
+            clouds: None,
             via: Vec::new(),
             limits: Limits::default(),
         }
@@ -277,6 +286,7 @@ impl CheckSpec {
             no_proxy: self.no_proxy.clone(),
             only: self.no_proxy_only,
             asked: !self.proxy_found,
+            of_product: self.proxy_of_product,
             written: false,
             mends_others: false,
             removed: false,
@@ -326,6 +336,7 @@ impl CheckSpec {
             bind: settings.text(Key::Bind).map(str::to_owned),
             interface: settings.said(Key::Role).map(|list| Role::of_list(list).contains(&Role::Interface)),
             proxy_found: !wanted.asked,
+            proxy_of_product: wanted.of_product,
             http_proxy: wanted.http,
             https_proxy: wanted.https,
             no_proxy: wanted.no_proxy,
@@ -348,6 +359,7 @@ impl CheckSpec {
                 .map(|why| Unread { why: why.clone(), needs_root: false })
                 .into_iter()
                 .collect(),
+            clouds: settings.clouds(),
             limits,
             ..Self::default()
         };

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::out;
 use crate::plan::{ContainerChange, Fate};
 use crate::problem::{Problem, id};
+use crate::progress;
 use crate::settings::Spec;
 use crate::signals::Uninterrupted;
 
@@ -25,7 +26,7 @@ pub(super) fn confirm(changes: usize, containers: &[ContainerChange], restart: b
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub(super) fn yes(question: &str) -> Result<(), Problem> {
-    match in_order(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
+    match asking(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
     }
@@ -36,7 +37,7 @@ pub(super) fn yes(question: &str) -> Result<(), Problem> {
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub(super) fn go_on() -> Result<(), Problem> {
-    match in_order(|| Confirm::new().with_prompt("Go on all the same?").default(false).interact_opt())? {
+    match asking(|| Confirm::new().with_prompt("Go on all the same?").default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
     }
@@ -68,7 +69,7 @@ fn question(changes: usize, containers: &[ContainerChange], restart: bool) -> St
 /// `cancelled` when something else is typed.
 pub(super) fn confirm_by_word(folder: &str) -> Result<(), Problem> {
     let question = format!("Type {folder} to remove all of this for good");
-    let typed: String = in_order(|| Input::new().with_prompt(question).allow_empty(true).interact_text())?;
+    let typed: String = asking(|| Input::new().with_prompt(question).allow_empty(true).interact_text())?;
     if typed.trim() == folder { Ok(()) } else { Err(cancelled()) }
 }
 
@@ -80,8 +81,17 @@ pub(super) fn secret(globals: &Globals, spec: &Spec) -> Result<Option<String>, P
     if !globals.interactive() {
         return Ok(None);
     }
-    let prompt = spec.question.unwrap_or(spec.help).trim_end_matches('?');
-    in_order(|| Password::new().with_prompt(prompt).interact()).map(Some)
+    let prompt = spec.question.unwrap_or(spec.help);
+    asking(|| Password::new().with_prompt(prompt).interact()).map(Some)
+}
+
+/// As [`in_order`], with the terminal for the question alone.
+///
+/// # Errors
+/// `cancelled` when there is no answer.
+fn asking<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Problem> {
+    let _pause = progress::pause();
+    in_order(ask)
 }
 
 /// A Ctrl-C at a question ends the process in order: cursor and echo come back and the exit code says so. Some questions

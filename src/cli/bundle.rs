@@ -4,7 +4,7 @@ use clap::ArgMatches;
 
 use super::args::{Globals, innermost, path_of, word};
 use super::exit::Exit;
-use super::{ask, machine, out};
+use super::{ask, machine, out, terminal};
 use crate::context::{HostContext, Intent};
 use crate::deploy::bundle::{self, Bundle, Order};
 use crate::deploy::task::{Task, Told};
@@ -12,6 +12,7 @@ use crate::docker;
 use crate::finding::Finding;
 use crate::host::{HostRead, RealHost};
 use crate::problem::{Problem, id};
+use crate::progress;
 use crate::redact::Redactor;
 use crate::report::{Paint, human_findings, line};
 use crate::signals::Uninterrupted;
@@ -47,7 +48,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     if globals.json {
         out::json(&bundle::json(&made, &findings, redactor));
     } else if !globals.quiet {
-        out::message(&human_findings(&findings, false, redactor, Paint(globals.color_of_messages)));
+        let paint = Paint(globals.color_of_messages);
+        out::message(&human_findings(&findings, false, redactor, paint, terminal::window_of_messages()));
         out::result(&bundle::human(&made, redactor));
     }
     Ok(if made.dry_run && globals.exit_code { Exit::PENDING } else { Exit::DONE })
@@ -69,8 +71,8 @@ fn made(globals: &Globals, host: &RealHost, order: &Order<'_>, redactor: &Redact
     let calm = Uninterrupted::begin();
     let mut tell = |told: Told<'_>| match told {
         _ if globals.quiet => {}
-        Told::Line(what) => out::message(&format!("  {}\n", line(redactor, what))),
-        Told::Moving(what) => out::moving(&format!("  {}", line(redactor, what))),
+        Told::Line(what) => progress::step(&line(redactor, what), None),
+        Told::Moving(what) => progress::so_far(&line(redactor, what)),
     };
     let stop = || calm.take_arrived();
     let made = bundle::create(&mut Task { host, tell: &mut tell, stop: &stop }, order)?;

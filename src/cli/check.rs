@@ -2,31 +2,31 @@
 
 mod known;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use clap::ArgMatches;
 
 use super::args::{Globals, flags, path_of, time_of, word};
 use super::exit::Exit;
-use super::progress::Progress;
 use super::settings::of_inputs;
 use super::{ask, files, machine, network, out, terminal};
-use crate::check::{CheckSpec, GivenList, Limits, Record, Run, Selection, Target, Unread};
+use crate::check::{CheckSpec, GivenList, Group, Limits, Record, Run, Selection, Target, Unread};
 use crate::context::{AuthoritySpec, HostContext, Inputs, Intent, Named, at_most, roots};
-use crate::converge::mended;
-use crate::finding::{Finding, Status};
-use crate::host::HostRead;
+use crate::finding::{Finding, Ignored};
+use crate::host::{HostRead, RealHost};
 use crate::network::catalogue::{Catalogue, EndpointNeeds, required_endpoints};
 use crate::network::cause::Via;
-use crate::plan::Change;
 use crate::problem::{Problem, id};
-use crate::redact::Redactor;
+use crate::progress::Progress;
+use crate::redact::{MASK, Redactor};
 use crate::report::Paint;
 use crate::report::check::{self as render, Checked, Page, Summary};
-use crate::settings::{self, Effective, Key, Settings, TargetName};
-use crate::targets::{self, Phase};
+use crate::settings::{self, Effective, Key};
+use crate::standing;
+use crate::targets;
 use crate::text;
-use crate::text::{Person, ics_setup, own};
+use crate::text::{Person, Text, ics_setup, own, quoted};
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -47,6 +47,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
             .hint(text!("what they leave: {}, with the same words", ics_setup("check --list"))));
     }
     let limits = limits(matches)?;
+    let saves = matches.get_flag("save").then(|| to_save(globals, matches)).transpose()?;
     let keep = path_of(matches, "save-facts");
     if let Some(path) = keep {
         // A folder that cannot be written to is better known before a minute of looking than after it.
@@ -66,17 +67,42 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     }
     let mut findings = record.judge(&selection, &globals.ignored);
     // Facts are of another host, whoever judges them.
-    let elsewhere = Person::default();
+    let elsewhere = Person { home: settings::unusual_home(&record.spec.home), ..Person::default() };
     let person = if matches.contains_id("from") { &elsewhere } else { &globals.person };
     findings.iter_mut().flat_map(|finding| &mut finding.fix).for_each(|fix| *fix = fix.pasted_by(person));
     let took_ms = record.checks.iter().map(|entry| entry.took_ms).max().unwrap_or(0);
     let recorded = matches.contains_id("from");
-    let checked = Checked { findings: &findings, taken: &record.taken, took_ms, recorded, redactor };
+    let checked = Checked { findings: &findings, record: &record, took_ms, recorded, redactor };
     if let Some((path, write)) = report {
-        files::save(path, "--report", write(&record, &checked).as_bytes(), 0o644)?;
+        files::save(path, "--report", write(&checked).as_bytes(), 0o644)?;
+        out::message(&format!("report: {}\n", path.display()));
+    }
+    if let Some((host, since)) = saves {
+        let is_whole = selection == Selection::default() && globals.ignored == Ignored::default();
+        // What was found is told whether it can be kept or not.
+        if let Err(problem) = standing::keep(&host, since, &findings, is_whole) {
+            out::not_kept("how this check ended", &problem, redactor);
+        }
     }
     out::result(&checked.render(globals.format, &page(globals)));
     Ok(exit(globals, matches, &findings))
+}
+
+/// The host that is to remember how this check ends.
+///
+/// # Errors
+/// `--from`, whose facts are of another host or time; needs root; the runs cannot be read.
+fn to_save(globals: &Globals, matches: &ArgMatches) -> Result<(RealHost, standing::Since), Problem> {
+    if matches.contains_id("from") {
+        return Err(Problem::settings(id::USAGE, "--save keeps how this host was found, and --from looks at nothing")
+            .hint("leave one of them out"));
+    }
+    let host = machine::to_look(globals)?;
+    if host.is_live() && host.euid() != 0 {
+        return Err(Problem::host(id::NEEDS_ROOT, "check --save writes beside the runs and needs root rights"));
+    }
+    let since = standing::Since::now(&host)?;
+    Ok((host, since))
 }
 
 fn page(globals: &Globals) -> Page {
@@ -140,7 +166,7 @@ pub(super) fn collect(
         .map(|path| Unread { why: text!("{} can be read by root only", path), needs_root: true });
     let unread: Vec<Unread> = unread.chain(root_only).collect();
     known.found.secrets().for_each(|secret| redactor.learn(secret));
-    let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue)?);
+    let required_endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue, &host)?);
     let endpoints = required_endpoints.iter().filter_map(Target::of).collect();
     let (settings, noticed) = known.settings(&mut inputs, &globals.ignored, &mut |spec| {
         if asks { ask::secret(globals, spec) } else { Ok(None) }
@@ -156,32 +182,38 @@ pub(super) fn collect(
     spec.via = via;
     secrets.teach(redactor);
     let roots = roots(&host, Named::of(&settings).as_ref())?;
-    let changes = changes(&host, &known, &settings);
+    let platform = known.platform.as_ref();
+    let changes = platform.and_then(|platform| standing::all_changes(&host, &known, platform, &settings));
     let platform = known.platform.take();
     drop(known);
     quiet_threads();
     let run = Run { host, platform, spec, secrets, roots, changes };
-    let mut progress = Progress::new(globals);
-    Ok(run.collect(selection, &globals.ignored, &mut |done, total, names| progress.tell(done, total, names)))
+    let progress = Progress::begin("checking");
+    let mut record = run.collect(selection, &globals.ignored, &mut |done, total, names| {
+        progress.so_far(format!("{done} of {total}: {}", names.join(", ")));
+    });
+    record.host.command = Some(called(&globals.argv, redactor));
+    Ok(record)
 }
 
-/// What `prepare`, with all its targets, and `reconfigure` would change now, so that nobody is sent to them in vain. Where one of
-/// them would refuse, it says itself why.
-fn changes(host: &dyn HostRead, known: &HostContext<'_>, settings: &Settings) -> Option<Vec<Change>> {
-    let platform = known.platform.as_ref().filter(|_| settings.proxies.any())?;
-    let mut settings = settings.clone();
-    let of_prepare = [Phase::Prepare.targets(), &[TargetName::PackageManager]].concat();
-    let phases = [(Phase::Prepare, of_prepare), (Phase::Reconfigure, Phase::Reconfigure.targets().to_vec())];
-    let mut changes = Vec::new();
-    for (phase, targets) in phases.into_iter().take(1 + usize::from(known.has_product)) {
-        settings.targets = targets;
-        let plan = mended(host, &known.view, platform, &known.found, &mut settings, phase).ok()?;
-        if plan.findings.iter().any(|finding| finding.status == Status::Fail) {
-            return None;
+/// The command line, as it can be pasted. What it has of secrets is taken out before anything is put into quotes. The only
+/// place for one is the login of a URL, or a word that is one: no other word changes, whatever a password reads like.
+fn called(argv: &[OsString], redactor: &Redactor) -> Text {
+    let value = |word: &str| {
+        let known = redactor.foreign(word);
+        let shown = if word.contains('@') || known == MASK { known } else { Redactor::default().foreign(word) };
+        own(quoted(&shown))
+    };
+    let words = argv.iter().skip(1).enumerate().map(|(at, word)| {
+        let word = word.to_string_lossy();
+        let is_group = Group::ALL.iter().any(|group| group.as_str() == word);
+        match word.split_once('=').filter(|_| word.starts_with('-')) {
+            Some((flag, given)) => text!("{}={}", own(flag), value(given)),
+            None if at == 0 || is_group || word.starts_with('-') => text!("{}", own(&word)),
+            None => text!("{}", value(&word)),
         }
-        changes.extend(plan.changes);
-    }
-    Some(changes)
+    });
+    Text::join(std::iter::once("ics-setup".into()).chain(words), " ")
 }
 
 /// A check that breaks is reported as a finding; its words would only stand in the way of the result.
@@ -238,7 +270,7 @@ fn via(matches: &ArgMatches) -> Vec<Via> {
     }
 }
 
-type Report = fn(&Record, &Checked<'_>) -> String;
+type Report = fn(&Checked<'_>) -> String;
 
 /// Where the report goes and what makes it, by the file's name.
 fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
@@ -271,5 +303,39 @@ pub(super) fn limits(matches: &ArgMatches) -> Result<Limits, Problem> {
         Some((name, _)) => Err(Problem::settings(id::USAGE, text!("--{} must be longer than nothing", own(name)))
             .hint(text!("--{} 10s", own(name)))),
         None => Ok(limits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::line;
+    use crate::settings::Secret;
+
+    #[test]
+    fn the_command_line_that_is_kept_has_no_secret() {
+        let mut redactor = Redactor::default();
+        redactor.learn_login(b"svc", &Secret::new("it's one"));
+        let argv = ["/opt/ics-setup", "check", "--proxy", "http://svc:it's one@p:1", "a b"].map(OsString::from);
+        let raw = |argv: &[OsString], redactor: &Redactor| line(&Redactor::default(), &called(argv, redactor));
+        assert_eq!(raw(&argv, &redactor), "ics-setup check --proxy 'http://svc:***@p:1' 'a b'");
+        // A password that reads like a word of this program takes it out of values alone.
+        redactor.learn(&Secret::new("proxy"));
+        redactor.learn(&Secret::new("s3same"));
+        let argv = [
+            "ics-setup",
+            "check",
+            "proxy",
+            "--proxy=http://u:proxy@p:1",
+            "--mysql-user",
+            "proxy1",
+            "--redis-host",
+            "s3same",
+        ]
+        .map(OsString::from);
+        assert_eq!(
+            raw(&argv, &redactor),
+            "ics-setup check proxy --proxy='http://u:***@p:1' --mysql-user proxy1 --redis-host '***'"
+        );
     }
 }

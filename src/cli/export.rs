@@ -217,7 +217,7 @@ impl Tried<'_> {
         let mut context = RunContext::default();
         let outcome = read_file(&export(HEAD, entries), Path::new("settings export")).and_then(|layer| {
             let inputs = self.inputs.with_file(layer);
-            let options = Options { dry_run: true, preflight: false, ..options(self.globals) };
+            let options = Options { dry_run: true, preflight: false, attended: true, ..options(self.globals) };
             let interface = &mut Quiet(self.globals);
             Converge { host: self.host, inputs, phase, options, interface, around: &mut Nothing }.run(&mut context)
         });

@@ -1,14 +1,30 @@
 //! What a run shows and asks when it was started by flags: a person at the terminal, a machine that reads JSON, or nobody.
 
+use std::time::Duration;
+
 use super::args::Globals;
 use super::{ask, out, terminal};
 use crate::converge::{Interface, Options, RunContext};
 use crate::finding::Finding;
 use crate::plan::Stage;
 use crate::problem::Problem;
-use crate::report::{Paint, human_containers, human_plan, human_routes, line};
+use crate::progress::{self, Face};
+use crate::redact::Redactor;
+use crate::report::check::Format;
+use crate::report::{Paint, human_containers, human_plan, human_routes, human_stage, line, wrapped};
 use crate::settings::Spec;
 use crate::text::Text;
+
+/// Where it is shown what long work is at; `None`: nowhere. A harness or a monitoring system that reads a format of its own may
+/// read both streams as one.
+pub(super) fn face(globals: &Globals) -> Option<Face> {
+    let of_people = globals.json || globals.word == Format::Human.as_str();
+    match terminal::moves() {
+        _ if globals.quiet => None,
+        true => Some(Face::Terminal { unicode: terminal::unicode(), colour: globals.color_of_messages }),
+        false => of_people.then_some(Face::Log),
+    }
+}
 
 /// The flags decide what is shown and whether anybody is asked.
 pub(super) struct ByFlags<'a>(pub &'a Globals);
@@ -58,22 +74,38 @@ impl Interface for ByFlags<'_> {
         ask::secret(self.0, spec)
     }
 
-    fn step(&mut self, what: &Text, context: &RunContext) {
+    fn waits(&mut self, who: &Text) {
+        let who = line(&Redactor::default(), who);
+        match terminal::moves() {
+            _ if self.0.quiet => {}
+            // It is no part of the line that moves: it says more than many a window has room for.
+            true => out::message(&format!("{who}\n")),
+            false => progress::step(&who, None),
+        }
+    }
+
+    fn step(&mut self, what: &Text, after: Option<Duration>, context: &RunContext) {
+        progress::step(&line(&context.redactor, what), after);
+    }
+
+    fn remark(&mut self, what: &Text, context: &RunContext) {
         if !self.0.quiet {
             out::message(&format!("  {}\n", line(&context.redactor, what)));
         }
     }
 
     fn stage(&mut self, stage: &Stage, context: &RunContext) {
-        if !self.0.quiet {
-            out::message(&format!("{}\n", line(&context.redactor, &stage.line())));
+        if self.0.quiet {
+            return;
         }
+        out::message(&match terminal::moves() {
+            true => human_stage(stage, terminal::unicode(), &context.redactor, Paint(self.0.color_of_messages)),
+            false => format!("{}\n", line(&context.redactor, &stage.line())),
+        });
     }
 
     fn moving(&mut self, what: &Text, context: &RunContext) {
-        if !self.0.quiet {
-            out::moving(&format!("  {}", line(&context.redactor, what)));
-        }
+        progress::so_far(&line(&context.redactor, what));
     }
 }
 
@@ -81,6 +113,7 @@ impl Interface for ByFlags<'_> {
 pub(super) fn plan(context: &RunContext, verbose: bool, paint: Paint) -> String {
     let diff = human_plan(&context.plan.changes, &context.redactor, paint);
     let routes = human_routes(&context.routes, verbose, &context.redactor, paint);
+    let routes = wrapped(&routes, 0, terminal::columns()).join("\n");
     let diff = if routes.is_empty() { diff } else { format!("{diff}{routes}\n") };
     let containers = human_containers(&context.containers, true);
     let gone: Vec<String> =
@@ -110,5 +143,12 @@ impl Interface for Quiet<'_> {
 
 /// How the flags want a run to go.
 pub(super) fn options(globals: &Globals) -> Options<'_> {
-    Options { dry_run: globals.dry_run, prove: false, preflight: true, probe: true, ignored: &globals.ignored }
+    Options {
+        dry_run: globals.dry_run,
+        prove: false,
+        preflight: true,
+        probe: true,
+        attended: globals.interactive(),
+        ignored: &globals.ignored,
+    }
 }

@@ -6,6 +6,7 @@ use super::args::{Globals, flags};
 use crate::context::Inputs;
 use crate::host::{HostRead, RealHost};
 use crate::problem::{Problem, id};
+use crate::settings::Layer;
 use crate::system::ecs::{self, Ecs};
 use crate::text;
 use crate::text::own;
@@ -26,9 +27,22 @@ pub(super) fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
 /// What people have said: with flags, in variables, in the file of `--settings`.
 ///
 /// # Errors
-/// A value of the wrong shape, a file that cannot be read or is no settings file.
+/// A value of the wrong shape, a file that cannot be read or is no settings file; without a terminal a variable that means
+/// nothing.
 pub(super) fn inputs(globals: &Globals, matches: &ArgMatches) -> Result<Inputs, Problem> {
-    Inputs::new(globals.settings.as_deref(), flags(matches)?)
+    inputs_with(globals, flags(matches)?)
+}
+
+/// The same with these flags.
+///
+/// # Errors
+/// As [`inputs`].
+pub(super) fn inputs_with(globals: &Globals, flags: Layer) -> Result<Inputs, Problem> {
+    let inputs = Inputs::new(globals.settings.as_deref(), flags)?;
+    if !globals.interactive() {
+        inputs.known_variables_alone(&to_look(globals)?)?;
+    }
+    Ok(inputs)
 }
 
 /// The host, for a verb that changes it.

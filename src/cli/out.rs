@@ -1,8 +1,8 @@
 //! Standard output carries the result, standard error everything else. A reader that went away is no error.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
 use clap::ArgMatches;
 
@@ -11,49 +11,53 @@ use super::exit::Exit;
 use super::{sudo, terminal};
 use crate::finding::Finding;
 use crate::problem::{Problem, id};
+use crate::progress;
 use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
-use crate::report::{Outcome, Paint, Report, human_failed, human_findings, human_problem, stands};
+use crate::report::{Outcome, Paint, Report, human_failed, human_findings, human_problem, human_routes, line, stands};
 use crate::routes::Routes;
-use crate::text::{Person, Text};
+use crate::text::{Person, Text, changes_host};
 
-/// Writes to standard output. A reader that went away (`| head`) made its choice; anything else that keeps the result from
-/// being written is remembered until [`lost`] asks.
+/// Writes to standard output. What keeps it from being written is remembered; how the command ends says what is made of it:
+/// [`lost`], [`untold`].
 pub(super) fn result(text: &str) {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) => {
-            message(&format!("error: the result could not be written to standard output: {error}\n"));
-        }
-        _ => {}
+    let written = progress::above(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    if let Err(error) = written {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
 
-/// Has a result been lost on its way to standard output?
+/// Has a result been lost that nobody has spoken of yet? Whatever else there is to say of the command, that is said. A reader
+/// that went away (`| head`) made its choice.
 pub(super) fn lost() -> bool {
-    LOST.load(Ordering::Relaxed)
+    let lost = taken().filter(|error| error.kind() != io::ErrorKind::BrokenPipe);
+    lost.iter()
+        .for_each(|error| message(&format!("error: the result could not be written to standard output: {error}\n")));
+    lost.is_some()
 }
 
-static LOST: AtomicBool = AtomicBool::new(false);
+/// How the command ended does not depend on who was told: one line for a result that did not arrive.
+fn untold() {
+    if let Some(error) = taken() {
+        message(&format!("warning: done, but the result could not be written to standard output: {error}\n"));
+    }
+}
+
+/// Whoever speaks of it takes it.
+fn taken() -> Option<io::Error> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The first thing that kept a result from being written.
+static LOST: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Writes to standard error, in the place of a line that says how far something is.
 pub(super) fn message(text: &str) {
-    let clear = if MOVING.swap(false, Ordering::Relaxed) { "\r\u{1b}[K" } else { "" };
-    let _ = io::stderr().lock().write_all([clear, text].concat().as_bytes());
+    let _ = progress::above(|| io::stderr().lock().write_all(text.as_bytes()));
 }
-
-/// Says how far something is, on a terminal that can write over a line; the next message takes its place.
-pub(super) fn moving(text: &str) {
-    if terminal::is_dumb() || !io::stderr().is_terminal() {
-        return;
-    }
-    MOVING.store(true, Ordering::Relaxed);
-    let width = terminal::columns_of_messages().saturating_sub(1);
-    let line: String = text.chars().take(width).collect();
-    let _ = io::stderr().lock().write_all(format!("\r\u{1b}[K{line}").as_bytes());
-}
-
-static MOVING: AtomicBool = AtomicBool::new(false);
 
 /// Prints what clap has to say: help and versions to standard output, mistakes to standard error.
 pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
@@ -93,7 +97,8 @@ pub(super) fn early(matches: &ArgMatches, verb: &str, problem: &Problem) -> Exit
     if word == "json" {
         json_problem(verb, problem);
     } else {
-        message(&human_problem(problem, &redactor, Paint(terminal::color_for(false))));
+        let paint = Paint(terminal::color_for(false));
+        message(&human_problem(problem, &redactor, paint, terminal::window_of_messages()));
     }
     let format = Format::parse(word).unwrap_or(Format::Human);
     prevented_check(verb, format, problem, &redactor).unwrap_or(Exit::of(problem))
@@ -119,8 +124,14 @@ fn json_problem(verb: &str, problem: &Problem) {
 /// Says what was noticed beside a result that has no place for it.
 pub(super) fn notice(globals: &Globals, findings: &[Finding], redactor: &Redactor) {
     if !globals.quiet {
-        message(&human_findings(findings, false, redactor, Paint(globals.color_of_messages)));
+        let paint = Paint(globals.color_of_messages);
+        message(&human_findings(findings, false, redactor, paint, terminal::window_of_messages()));
     }
+}
+
+/// Says that status will not know this: what was done and found is told all the same.
+pub(super) fn not_kept(what: &str, problem: &Problem, redactor: &Redactor) {
+    message(&format!("warning: {what} is not kept for status: {}\n", line(redactor, &problem.sentence())));
 }
 
 /// Prints a JSON result.
@@ -130,9 +141,9 @@ pub(super) fn json(value: &serde_json::Value) {
 
 /// Prints a problem in the form that was asked for.
 pub(super) fn failed(globals: &Globals, problem: &Problem, redactor: &Redactor) -> Exit {
-    let problem = &sudo::advised(problem, &globals.argv);
     let exit = finish(globals, &failure(&globals.verb, problem, redactor));
-    prevented_check(&globals.verb, globals.format, problem, redactor).unwrap_or(exit)
+    let advised = sudo::advised(problem, &globals.argv);
+    prevented_check(&globals.verb, globals.format, &advised, redactor).unwrap_or(exit)
 }
 
 fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> Report<'a> {
@@ -158,7 +169,7 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
 static NO_ROUTES: Routes = Routes::NONE;
 
 /// Of whom nothing is known.
-static NOBODY: Person = Person { image: None, privileged: false, again: false };
+static NOBODY: Person = Person { image: None, privileged: false, again: false, home: None, settings: None };
 
 /// Prints the end of a changing command and returns its exit code.
 pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
@@ -174,14 +185,18 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     if globals.json {
         json(&report.json());
     } else if report.error.is_none() && !globals.quiet {
-        result(&report.human(globals.verbose, Paint(globals.color)));
+        let paint = Paint(globals.color);
+        if globals.verbose && report.outcome == Outcome::Unchanged {
+            result(&human_routes(report.routes, true, report.redactor, paint));
+        }
+        result(&report.human(globals.verbose, paint, terminal::columns()));
     }
     match report.error {
         Some(problem) => {
             let paint = Paint(globals.color_of_messages);
             if !globals.json {
-                message(&human_failed(report, problem, paint));
-                if matches!(report.command, "prepare" | "install" | "reconfigure" | "revert" | "wizard") {
+                message(&human_failed(report, problem, paint, terminal::window_of_messages()));
+                if changes_host(report.command) {
                     message(&format!("\n{}\n", stands(report, problem)));
                 }
             }
@@ -191,11 +206,13 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     }
 }
 
-/// The exit code of a changing command that went well, once its result was written.
+/// The exit code of a changing command that went well, once its result was written. What it has done is done also where nobody
+/// reads of it; a dry run has nothing but its result, see [`lost`].
 pub(super) fn exit(globals: &Globals, outcome: Outcome) -> Exit {
     match outcome {
-        Outcome::Changed if lost() => Exit::FAILED_CHANGED,
-        Outcome::Pending if globals.exit_code => Exit::PENDING,
-        _ => Exit::DONE,
+        Outcome::Pending if globals.exit_code => return Exit::PENDING,
+        Outcome::Changed | Outcome::Unchanged if !globals.dry_run => untold(),
+        _ => {}
     }
+    Exit::DONE
 }

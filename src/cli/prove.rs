@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::interface::{Quiet, options};
 use super::{ask, files, machine, out, terminal};
 use crate::consumers::Who;
-use crate::context::{HostContext, Inputs, Intent};
+use crate::context::{HostContext, Intent};
 use crate::converge::{Converge, Nothing, Options, RunContext};
 use crate::finding::{Finding, Status};
 use crate::plan::Change;
@@ -30,7 +30,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     }
     let host = machine::to_look(globals)?;
     let layer = flags(matches)?;
-    let inputs = |layer| Inputs::new(globals.settings.as_deref(), layer);
+    let inputs = |layer| machine::inputs_with(globals, layer);
     let endpoint = prove::endpoint(&inputs(layer.clone())?.layers(&host)?)?;
     let mut planned = RunContext::default();
     let settings: Settings;
@@ -42,7 +42,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         settings = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?.0;
         (changes, consumers, platform) = (None, &[Who::Login], known.platform.take());
     } else {
-        let options = Options { dry_run: true, preflight: false, ..options(globals) };
+        let options = Options { dry_run: true, preflight: false, attended: true, ..options(globals) };
         let interface = &mut Quiet(globals);
         Converge {
             host: &host,
@@ -89,7 +89,13 @@ fn told(globals: &Globals, proven: &mut Proven, redactor: &Redactor) -> Exit {
             "findings": findings,
         }));
     } else if !globals.quiet || fails(&proven.findings) {
-        out::result(&prove::human(proven, globals.verbose, terminal::unicode(), redactor, Paint(globals.color)));
+        out::result(&prove::human(
+            proven,
+            globals.verbose,
+            (terminal::unicode(), terminal::columns()),
+            redactor,
+            Paint(globals.color),
+        ));
     }
     if fails(&proven.findings) { Exit::CHECKS_FAILED } else { Exit::DONE }
 }

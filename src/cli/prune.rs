@@ -7,14 +7,17 @@ use serde_json::json;
 
 use super::args::Globals;
 use super::exit::Exit;
+use super::interface::ByFlags;
 use super::{ask, machine, out};
 use crate::apply::{Run, Session, forgettable, runs};
+use crate::converge::Interface;
 use crate::deploy::{OldImage, bytes_of, bytes_shown, old_images, remove_old_image};
 use crate::host::HostWrite;
 use crate::problem::{HostState, Problem, id};
-use crate::report::{Outcome, SCHEMA, installed, run_forgotten, run_listed, visible};
+use crate::redact::Redactor;
+use crate::report::{Outcome, SCHEMA, installed, run_forgotten, run_listed, runs_stay, visible};
 use crate::text;
-use crate::text::own;
+use crate::text::{counted, own};
 
 /// Runs the verb.
 ///
@@ -45,7 +48,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
     }
     if outcome == Outcome::Changed {
         confirm(globals, gone.runs.len(), old.len(), &list)?;
-        let session = Session::open(&host)?;
+        let session = Session::open(&host, &mut |who| ByFlags(globals).waits(&who))?;
+        out::notice(globals, &session.recover()?, &Redactor::default());
         forget(&session, &host, &gone.runs, keep)?;
         remove(&host, &old)?;
     }
@@ -58,7 +62,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
         }));
     } else if outcome == Outcome::Changed && !globals.quiet {
         let what = what(gone.runs.len(), old.len());
-        out::result(&format!("Done: {what} removed; {left} runs stay.\n"));
+        out::result(&format!("Done: {what} removed; {}.\n", runs_stay(left)));
     }
     Ok(out::exit(globals, outcome))
 }
@@ -101,7 +105,7 @@ fn forget(session: &Session<'_>, host: &dyn HostWrite, shown: &[&Run], keep: usi
     let may = forgettable(&all, keep);
     let was_shown = |run: &&&Run| shown.iter().any(|own| own.begin.run == run.begin.run);
     let names: Vec<String> = may.runs.iter().filter(was_shown).map(|run| run.begin.run.clone()).collect();
-    session.forget(&names).map_err(|problem| problem.leaving(HostState::Changed))
+    session.forget(&names)
 }
 
 /// All of them; what cannot be removed does not keep the others. Nobody installs one meanwhile: a session is open.
@@ -115,9 +119,9 @@ fn remove(host: &dyn HostWrite, old: &[OldImage]) -> Result<(), Problem> {
 
 /// So many of both.
 fn what(runs: usize, images: usize) -> String {
-    match (runs, images) {
-        (runs, 0) => format!("{runs} runs"),
-        (0, images) => format!("{images} images"),
-        (runs, images) => format!("{runs} runs and {images} images"),
+    match (counted(runs, "run"), counted(images, "image")) {
+        (of_runs, _) if images == 0 => of_runs,
+        (_, of_images) if runs == 0 => of_images,
+        (of_runs, of_images) => format!("{of_runs} and {of_images}"),
     }
 }

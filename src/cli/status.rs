@@ -1,63 +1,69 @@
-//! `status`: what was done here, is it still so, and how is the product?
-
-use std::path::Path;
-use std::time::Duration;
+//! `status`: where does this host stand on the whole way, what comes next, and what was done here?
 
 use serde_json::Value;
 
 use super::args::Globals;
 use super::exit::Exit;
-use super::{machine, out};
-use crate::apply::{Run, State, drift, history, named, runs};
-use crate::docker::NoDocker;
-use crate::host::HostRead;
-use crate::net::Time;
+use super::{machine, out, terminal};
+use crate::apply::{Run, at_work, history, named, newest, runs};
+use crate::context::Inputs;
+use crate::converge::RunContext;
+use crate::host::{HostRead, RealHost};
 use crate::problem::Problem;
-use crate::product::containers;
 use crate::redact::Redactor;
-use crate::report::{Paint, clean, human_run, human_status, installed, json_status, run_json};
-use crate::system::ecs::{self, Ecs};
-use crate::text::Text;
-
-/// How long Docker may take to say which containers run.
-const DOCKER: Duration = Duration::from_millis(1500);
+use crate::report::{Outcome, Paint, human_run, run_json};
+use crate::settings::Layer;
+use crate::standing::{self, Next, Page, Question, Standing};
 
 /// Runs the verb.
 ///
 /// # Errors
-/// Journals that cannot be read; a run that there is not.
+/// A run that there is not.
 pub(super) fn run(globals: &Globals, named: Option<&str>, diff: bool) -> Result<Exit, Problem> {
     let host = machine::to_look(globals)?;
-    let runs = runs(&host)?;
+    let runs = runs(&host);
     if let Some(name) = named {
-        return of_run(globals, &host, &runs, name, diff);
+        return of_run(globals, &host, &runs?, name, diff);
     }
-    let on = ecs::observe(&host).on.map(|(on, _)| on);
-    let (json, human) = told(globals, &host, &runs)?;
+    // What is not known of the runs is told beside the rest.
+    let unread = runs.as_ref().err().map(Exit::of);
+    let standing = look(globals, &host, runs);
     if globals.json {
-        out::json(&json);
+        out::json(&standing::json(&standing, &globals.person));
     } else {
-        if let Some(on) = on {
-            let says = Text::join([on.says(), Ecs::advice()], "\n").pasted_by(&globals.person);
-            out::result(&format!("{}\n\n", clean(&Redactor::default(), &says)));
-        }
-        out::result(&human);
+        out::result(&standing::human(&standing, &page(globals)));
     }
-    Ok(Exit::DONE)
+    Ok(unread.unwrap_or(Exit::DONE))
+}
+
+/// As this terminal shows it.
+pub(super) fn page(globals: &Globals) -> Page<'_> {
+    Page {
+        person: &globals.person,
+        paint: Paint(globals.color),
+        columns: terminal::columns(),
+        unicode: terminal::unicode(),
+        verbose: globals.verbose,
+    }
 }
 
 /// How the host stands after these runs, for programs and for people.
-///
-/// # Errors
-/// A file of a run that cannot be read.
-pub(super) fn told(globals: &Globals, host: &dyn HostRead, runs: &[Run]) -> Result<(Value, String), Problem> {
-    let drift = drift(host, runs.iter().filter(|run| run.state == State::Committed))?;
-    let product = installed(runs)
-        .map(|(_, folder)| containers::look(host, Path::new(&folder), Time::new(DOCKER, DOCKER)))
-        .filter(|facts| !matches!(facts.docker, Some(Err(NoDocker::Absent))));
-    let on = ecs::observe(host).on.map(|(on, _)| on);
-    let human = human_status(runs, &drift, product.as_ref(), &globals.person, Paint(globals.color));
-    Ok((json_status(runs, &drift, product.as_ref(), on), human))
+pub(super) fn told(globals: &Globals, host: &RealHost, runs: Vec<Run>) -> (Value, String) {
+    let standing = look(globals, host, Ok(runs));
+    let page = Page { person: &globals.person, paint: Paint(false), columns: None, unicode: true, verbose: true };
+    (standing::json(&standing, &globals.person), standing::human(&standing, &page))
+}
+
+fn look(globals: &Globals, host: &RealHost, runs: Result<Vec<Run>, Problem>) -> Standing {
+    let question = Question {
+        runs,
+        // Where the settings cannot be read, that is what is told of them.
+        inputs: Inputs::new(globals.settings.as_deref(), Layer::default()),
+        at_work: at_work(host),
+        ignored: &globals.ignored,
+        after: None,
+    };
+    standing::look(host, question)
 }
 
 /// One run, with what it did.
@@ -74,4 +80,33 @@ fn of_run(globals: &Globals, host: &dyn HostRead, runs: &[Run], name: &str, diff
         out::result(&human_run(run, &files, diff, &redactor, Paint(globals.color)));
     }
     Ok(Exit::DONE)
+}
+
+/// After a run that went well: the step that comes next on the whole way, behind those of the run itself. `said` is what it was
+/// told: beside its flags, which are remembered, since what can be read only once is not read again.
+pub(super) fn then(
+    globals: &Globals,
+    host: &RealHost,
+    said: Result<Inputs, Problem>,
+    outcome: &Result<Outcome, Problem>,
+    context: &mut RunContext,
+) {
+    if !matches!(outcome, Ok(Outcome::Changed | Outcome::Unchanged)) {
+        return;
+    }
+    if let Some(problem) = &context.not_kept {
+        out::not_kept("what the proxy has answered", problem, &context.redactor);
+    }
+    // Nobody is told.
+    if globals.quiet && !globals.json {
+        return;
+    }
+    let inputs = said.map(|said| said.with_flags(Layer::default()));
+    let question =
+        Question { runs: newest(host), inputs, at_work: None, ignored: &globals.ignored, after: Some(context) };
+    let Some(next) = Next::of(&standing::look(host, question)) else { return };
+    let line = next.line();
+    if !context.plan.next_steps.contains(&line) {
+        context.plan.next_steps.push(line);
+    }
 }

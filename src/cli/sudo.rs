@@ -2,15 +2,18 @@
 
 use std::ffi::OsString;
 
-use crate::problem::{Problem, id};
+use crate::problem::{HostState, Problem, ProblemId, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
 use crate::text;
-use crate::text::{Fix, as_anybody, changes_host, own, quoted};
+use crate::text::{Fix, Text, as_anybody, as_root, changes_host, own, quoted};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
     let problem = problem.clone();
+    if EFFECTS.contains(&problem.id) && problem.host_state != HostState::Changed {
+        return problem.hint(text!("once that is mended, the same again: {}", same(argv)));
+    }
     if problem.id != id::NEEDS_ROOT || !problem.hints.is_empty() {
         return problem;
     }
@@ -18,6 +21,16 @@ pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
     let changes = argv.iter().filter_map(|word| word.to_str()).any(changes_host);
     let problem = problem.hint_fix(line(argv));
     if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
+}
+
+/// What stands in the way of a file, and was not there to be seen before it was written.
+const EFFECTS: [ProblemId; 5] = [id::IMMUTABLE, id::READ_ONLY, id::DISK_FULL, id::MOUNT_POINT, id::WRITE_FAILED];
+
+/// The line as it was typed, without passwords.
+fn same(argv: &[OsString]) -> Text {
+    let words = without_passwords(argv).0;
+    let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+    as_root(text!("ics-setup {}", own(words))).into()
 }
 
 /// The line with root rights: a command, or advice where a password has to be put into a file first.

@@ -42,7 +42,15 @@ const ABOUT: &str = include_str!("../../assets/report/support.txt");
 struct Bundle {
     files: Vec<(String, Vec<u8>)>,
     left_out: Vec<(&'static str, Text)>,
+    /// What is to be known of one that is there.
+    remarks: Vec<(&'static str, Text)>,
 }
+
+/// What checks make.
+const OF_CHECKS: [&str; 4] = ["facts.json", "logs.json", "check.json", "check.txt"];
+
+/// What the journals say.
+const OF_RUNS: [&str; 3] = ["status.json", "status.txt", "runs.json"];
 
 impl Bundle {
     fn put(&mut self, name: &'static str, content: Result<String, Problem>) {
@@ -51,8 +59,12 @@ impl Bundle {
                 self.left_out.push((name, text!("it would be larger than {}", own(bytes_shown(LARGEST as u64)))));
             }
             Ok(content) => self.files.push((format!("{FOLDER}/{name}"), content.into_bytes())),
-            Err(problem) => self.left_out.push((name, problem.sentence())),
+            Err(problem) => self.leave_out(&[name], &problem),
         }
+    }
+
+    fn leave_out(&mut self, names: &[&'static str], problem: &Problem) {
+        self.left_out.extend(names.iter().map(|name| (*name, problem.sentence())));
     }
 }
 
@@ -73,22 +85,34 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         effective.secrets.iter().for_each(|secret| redactor.learn(secret));
     }
     bundle.put("settings.json", effective.map(|effective| lines(&settings::rows(&effective))));
-    let asked = Asked { inputs, catalogue: Catalogue::shipped(), via: Vec::new(), asks: false };
-    match collect(globals, asked, &Selection::default(), limits, redactor) {
+    let asked = |inputs| Asked { inputs, catalogue: Catalogue::shipped(), via: Vec::new(), asks: false };
+    let unsaid = inputs.unsaid();
+    let looked = collect(globals, asked(inputs), &Selection::default(), limits, redactor).or_else(|problem| {
+        // What is wrong with a setting is in the way of that setting alone: the host is looked at as it is.
+        let again =
+            collect(globals, asked(unsaid), &Selection::default(), limits, redactor).map_err(|_| problem.clone());
+        let why = text!("made without flags, variables and settings files: {}", problem.sentence());
+        bundle.remarks.extend(again.is_ok().then_some(("facts.json", why)));
+        again
+    });
+    match looked {
         Ok(record) => checked(globals, &record, redactor, &mut bundle),
-        Err(problem) => bundle.left_out.push(("check.json", problem.sentence())),
+        Err(problem) => bundle.leave_out(&OF_CHECKS, &problem),
     }
-    match runs(&host).and_then(|runs| Ok((status::told(globals, &host, &runs)?, runs))) {
-        Ok(((json, human), runs)) => {
+    match runs(&host) {
+        Ok(runs) => {
+            let newest = runs.iter().rev().take(RUNS).map(|run| run_json(run, &[], false, redactor)["run"].clone());
+            let newest = lines(&json!({"runs": newest.collect::<Vec<_>>()}));
+            let (json, human) = status::told(globals, &host, runs);
             bundle.put("status.json", Ok(lines(&json)));
             bundle.put("status.txt", Ok(human));
-            let newest = runs.iter().rev().take(RUNS).map(|run| run_json(run, &[], false, redactor)["run"].clone());
-            bundle.put("runs.json", Ok(lines(&json!({"runs": newest.collect::<Vec<_>>()}))));
+            bundle.put("runs.json", Ok(newest));
         }
-        Err(problem) => bundle.left_out.push(("runs.json", problem.sentence())),
+        Err(problem) => bundle.leave_out(&OF_RUNS, &problem),
     }
-    let about = bundle.left_out.iter().map(|(name, why)| format!("{name}: not here: {}\n", line(redactor, why)));
-    let about = ABOUT.to_owned() + &about.collect::<String>();
+    let left_out = bundle.left_out.iter().map(|(name, why)| format!("{name}: not here: {}\n", line(redactor, why)));
+    let remarks = bundle.remarks.iter().map(|(name, why)| format!("{name}: {}\n", line(redactor, why)));
+    let about = ABOUT.to_owned() + &left_out.chain(remarks).collect::<String>();
     bundle.files.insert(0, (format!("{FOLDER}/README.txt"), about.into_bytes()));
     let time = host.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let packed = tar_gz(&bundle.files, time)
@@ -131,7 +155,7 @@ fn checked(globals: &Globals, record: &Record, redactor: &Redactor, bundle: &mut
     let mut findings = record.judge(&Selection::default(), &globals.ignored);
     findings.iter_mut().flat_map(|own| &mut own.fix).for_each(|fix| *fix = fix.pasted_by(&globals.person));
     let took_ms = record.checks.iter().map(|entry| entry.took_ms).max().unwrap_or(0);
-    let checked = Checked { findings: &findings, taken: &record.taken, took_ms, recorded: false, redactor };
+    let checked = Checked { findings: &findings, record, took_ms, recorded: false, redactor };
     let page = Page { verbose: true, quiet: false, paint: Paint(false), columns: None, unicode: true };
     for (name, format) in [("check.json", Format::Json), ("check.txt", Format::Human)] {
         bundle.put(name, Ok(checked.render(format, &page)));
@@ -158,6 +182,9 @@ fn tell(globals: &Globals, path: &Path, bytes: usize, bundle: &Bundle, redactor:
             format!("{shown}: {} files, {}, without secrets\n", bundle.files.len(), bytes_shown(bytes as u64));
         for (name, why) in &bundle.left_out {
             told.push_str(&format!("not in it: {name}: {}\n", line(redactor, why)));
+        }
+        for (name, why) in &bundle.remarks {
+            told.push_str(&format!("{name}: {}\n", line(redactor, why)));
         }
         let file = quoted(&path.to_string_lossy());
         told.push_str(&format!(

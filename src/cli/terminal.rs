@@ -25,9 +25,15 @@ pub(super) fn columns() -> Option<usize> {
     terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
 }
 
-/// How many columns standard error has, where progress is told.
-pub(super) fn columns_of_messages() -> usize {
-    console::Term::stderr().size_checked().map_or(80, |(_, columns)| usize::from(columns))
+/// Can messages be written over, as on a terminal with a cursor?
+pub(super) fn moves() -> bool {
+    io::stderr().is_terminal() && !is_dumb()
+}
+
+/// How many columns standard error has; `None`: it is no terminal.
+pub(super) fn window_of_messages() -> Option<usize> {
+    let terminal = console::Term::stderr();
+    terminal.is_term().then(|| terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns)))
 }
 
 /// Text as a terminal can show it: what is left out is told in ASCII where the locale has no more.

@@ -6,21 +6,21 @@ use std::time::Duration;
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use super::args::{Globals, flags, time_of};
+use super::args::{Globals, time_of};
 use super::exit::Exit;
-use super::progress::Progress;
 use super::{ask, machine, out};
 use crate::consumers::Wanted;
-use crate::context::{HostContext, Inputs, Intent};
+use crate::context::{HostContext, Intent};
 use crate::network::catalogue::{Catalogue, EndpointNeeds, required_endpoints};
 use crate::problem::{Problem, id};
+use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::report::{Paint, SCHEMA};
 use crate::signals::Uninterrupted;
 use crate::system::IMAGE;
 use crate::targets;
 use crate::text;
-use crate::text::{ics_setup, own, seconds};
+use crate::text::{elapsed, ics_setup, own};
 use crate::trace::{self, Look, Traced};
 
 /// Nobody waits for longer.
@@ -40,14 +40,14 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
         return Err(Problem::settings(id::USAGE, text!("trace looks at what runs: {}", own(IMAGE)))
             .hint("leave --root out, on the host itself"));
     }
-    let mut inputs = Inputs::new(globals.settings.as_deref(), flags(matches)?)?;
+    let mut inputs = machine::inputs(globals, matches)?;
     if nix::unistd::geteuid().as_raw() != 0 {
         return Err(Problem::host(id::NEEDS_ROOT, "whose a connection is can be seen by root only"));
     }
     let mut known = HostContext::load(&host, &inputs, Intent::Check)?;
     known.found.secrets().for_each(|secret| redactor.learn(secret));
     let catalogue = Catalogue::shipped();
-    let needed = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue)?);
+    let needed = required_endpoints(&catalogue, &EndpointNeeds::of(&known.layers, &catalogue, &host)?);
     let (settings, _) = known.settings(&mut inputs, &globals.ignored, &mut |spec| ask::secret(globals, spec))?;
     settings.secrets.iter().for_each(|secret| redactor.learn(secret));
     if !settings.proxies.any() {
@@ -58,7 +58,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     let no_proxy = targets::no_proxy(&settings);
     let wanted = Wanted::new(&settings, no_proxy.shown().members().map(str::to_owned).collect());
     let (calm, ended) = (Uninterrupted::begin(), Cell::new(false));
-    let mut progress = Progress::new(globals);
+    let progress = Progress::begin("watching the sockets of this host");
     let mut look = Look {
         host: &host,
         platform: known.platform.as_ref(),
@@ -72,8 +72,8 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
             ended.get()
         },
         tell: &mut |left, rows| {
-            let found = if rows == 0 { String::new() } else { format!("; {rows} seen to go around the proxy") };
-            progress.say(format!("watching for another {}{found}", seconds(Duration::from_secs(left.as_secs()))));
+            let found = if rows == 0 { String::new() } else { format!(", {rows} seen to go around the proxy") };
+            progress.so_far(format!("{} left{found}", elapsed(left)));
         },
     };
     let traced = trace::trace(&mut look, wanted);

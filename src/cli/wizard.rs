@@ -1,20 +1,24 @@
 //! `wizard`: asks, then goes the one path of `prepare` and `reconfigure`.
 
+use std::time::Duration;
+
 use clap::ArgMatches;
 
 use super::args::{Globals, every_ignored};
 use super::ask::{cancelled, in_order};
 use super::exit::Exit;
 use super::interface::{ByFlags, options};
-use super::{machine, out};
+use super::{machine, out, terminal};
 use crate::apply::runs;
 use crate::context::{Inputs, Named, Subject, has_product, roots};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
 use crate::finding::Finding;
 use crate::plan::{Change, Stage};
 use crate::problem::Problem;
+use crate::progress::{self, Progress};
 use crate::report::{Outcome, Paint};
 use crate::settings::{self, Layer, Spec};
+use crate::standing;
 use crate::targets::Phase;
 use crate::text;
 use crate::text::{Fix, Text, own};
@@ -44,6 +48,7 @@ pub(super) fn is_provisioned(globals: &Globals) -> bool {
 fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_change(globals, "wizard")?;
     let inputs = machine::inputs(globals, matches)?;
+    let looking = Progress::begin("looking at this host");
     let Subject { layers, platform, mut findings, .. } = Subject::identify(&host, &inputs)?;
     let platform = platform?;
     // Nobody wants to hear after twenty questions that the system is too old.
@@ -52,33 +57,35 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     let paint = Paint(globals.color_of_messages);
     let mut prompter = prompter(paint);
     let world = Network::new(&host, roots(&host, Named::of_layers(&layers)?.as_ref())?);
+    drop(looking);
     let mut answers = Answers::default();
     let mut again = false;
     loop {
-        let (phase, layer) = inputs.outside(|outside| {
+        let asked = inputs.outside(|outside| {
             let ignored = &globals.ignored;
             let lenient = globals.dry_run;
             let known = KnownState { host: &host, platform: &platform, layers: &layers, outside, ignored, lenient };
             if !again {
-                prompter.say(&opening(&known, paint)?);
+                let looking = Progress::begin("looking at this host");
+                let opening = opening(&known, paint, prompter.window().1)?;
+                drop(looking);
+                prompter.say(&opening);
                 answers = Answers::new(&known);
             }
-            let mut wizard = Wizard {
-                known: &known,
-                prompter: &mut *prompter,
-                world: &world,
-                answers: std::mem::take(&mut answers),
-            };
-            let asked = in_order(|| match wizard.run(again) {
-                Ok(()) => Ok(Ok(())),
+            let mut wizard = Wizard::new(&known, &mut *prompter, &world, std::mem::take(&mut answers));
+            let is_ours = in_order(|| match wizard.run(again) {
+                Ok(()) => Ok(Ok(true)),
+                Err(Ended::Vendors) => Ok(Ok(false)),
                 Err(Ended::Problem(problem)) => Ok(Err(problem)),
                 Err(Ended::Gone) => Err(Gone),
-            })?;
-            asked?;
+            })??;
             answers = wizard.answers;
-            Ok::<_, Problem>((answers.phase(), answers.layer(&known)?))
+            Ok::<_, Problem>(is_ours.then_some((answers.phase(), answers.layer(&known)?)))
         })?;
-        prompter.say("");
+        let Some((phase, layer)) = asked else {
+            out::result(&standing::of_the_vendor(&super::status::page(globals)));
+            return Ok(Exit::DONE);
+        };
         let mut context = RunContext::default();
         let menu = Menu::new(&mut *prompter, paint, &globals.person);
         let mut interface = AtTheMenu { flags: ByFlags(globals), menu, back: false };
@@ -99,13 +106,15 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         let settings = context.settings.as_ref();
         let command =
             Repeat { phase, flags: &layer, settings, ..repeat(globals, matches, &inputs, &ignored, &layer) }.command();
+        super::status::then(globals, &host, Ok(inputs), &outcome, &mut context);
         return Ok(end(globals, phase, &mut context, outcome, &command));
     }
 }
 
 fn prompter(paint: Paint) -> Box<dyn Prompter> {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    if dumb { Box::new(Plain::new(paint)) } else { Box::new(Screen::new(paint)) }
+    let unicode = terminal::unicode();
+    if dumb { Box::new(Plain::new(paint, unicode)) } else { Box::new(Screen::new(paint, unicode)) }
 }
 
 /// The flags decide what is shown, the menu asks.
@@ -118,7 +127,10 @@ struct AtTheMenu<'a> {
 
 impl Interface for AtTheMenu<'_> {
     fn show_plan(&mut self, context: &RunContext) {
-        self.flags.show_plan(context);
+        // Who is asked has it at the question.
+        if self.flags.0.dry_run || !self.flags.confirms() {
+            self.flags.show_plan(context);
+        }
     }
 
     fn accepts(&mut self, finding: &Finding, context: &RunContext) -> Result<bool, Problem> {
@@ -127,9 +139,10 @@ impl Interface for AtTheMenu<'_> {
 
     fn confirm(&mut self, context: &RunContext) -> Result<(), Problem> {
         if !self.flags.confirms() {
+            self.menu.counts(context);
             return Ok(());
         }
-        self.flags.show_before_asking(context);
+        let _pause = progress::pause();
         match in_order(|| self.menu.consent(context))? {
             Consent::Apply => Ok(()),
             chosen => {
@@ -143,7 +156,12 @@ impl Interface for AtTheMenu<'_> {
         self.flags.secret(spec)
     }
 
+    fn waits(&mut self, who: &Text) {
+        self.flags.waits(who);
+    }
+
     fn progress(&mut self, change: &Change) {
+        let _pause = progress::pause();
         self.menu.progress(change);
     }
 
@@ -151,8 +169,12 @@ impl Interface for AtTheMenu<'_> {
         self.flags.stage(stage, context);
     }
 
-    fn step(&mut self, what: &Text, context: &RunContext) {
-        self.flags.step(what, context);
+    fn step(&mut self, what: &Text, after: Option<Duration>, context: &RunContext) {
+        self.flags.step(what, after, context);
+    }
+
+    fn remark(&mut self, what: &Text, context: &RunContext) {
+        self.flags.remark(what, context);
     }
 
     fn moving(&mut self, what: &Text, context: &RunContext) {
@@ -173,7 +195,7 @@ fn end(
         Ok(outcome) if !globals.json && !globals.quiet => {
             let outcome = *outcome;
             let paint = Paint(globals.color);
-            out::result(&closing(context, (phase, outcome), &globals.person, command, paint));
+            out::result(&closing(context, (phase, outcome), &globals.person, command, (paint, terminal::columns())));
             return out::exit(globals, outcome);
         }
         Ok(_) => context.plan.next_steps.push(repeat),

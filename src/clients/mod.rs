@@ -29,7 +29,7 @@ mod tests;
 
 pub use environment::{Asked, Environment};
 pub use needs::{Required, excluded};
-pub(crate) use profile::curl_of;
+pub(crate) use profile::curl_release;
 pub use profile::{Client, all, by_id, curl};
 pub use route::{By, Route};
 pub use target::{Host, Target, TargetError};

@@ -144,9 +144,9 @@ pub fn curl(version: &Version) -> Option<&'static Client> {
     })
 }
 
-/// The profile of the curl of a host, which is asked for its release; `None`: it is not there, or no program is run there.
-pub(crate) fn curl_of(host: &dyn HostRead) -> Option<&'static Client> {
-    let command = Command { deadline: Duration::from_secs(2), ..Command::new(["curl", "--version"]) };
+/// The release of a host's curl, which is asked for it; `None`: it is not there, or no program is run there.
+pub(crate) fn curl_release(host: &dyn HostRead, deadline: Duration) -> Option<Version> {
+    let command = Command { deadline, ..Command::new(["curl", "--version"]) };
     let text = host.query(&command).ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())?;
-    curl(&text.strip_prefix("curl ")?.split_whitespace().next().and_then(Version::parse)?)
+    Version::parse(text.strip_prefix("curl ")?.split_whitespace().next()?)
 }

@@ -8,6 +8,7 @@ use super::profile::Profile;
 use super::reader::FileProbe;
 use super::{ConsumersFacts, PROFILES, Who, asked, docker};
 use crate::envfile::unit::Release;
+use crate::environment::LoginUser;
 use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
@@ -77,6 +78,7 @@ pub(crate) fn observe(ask: &Ask<'_>, only: Option<&[Who]>, time: Time) -> Consum
         bridge,
         compose,
         docker: docker.map(str::to_owned),
+        login: Some(LoginUser::of(host)),
     }
 }
 

@@ -4,8 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::sight::Stop;
+use crate::envfile::{UTF_16, utf_16};
 use crate::host::{FileKind, HostRead, Refused, Stat};
 use crate::text;
+use crate::text::own;
 
 /// A longer file is not taken apart. Configuration files have some kilobytes.
 const LONGEST: usize = 4 << 20;
@@ -40,10 +42,11 @@ pub(super) fn stat(host: &dyn HostRead, path: &Path) -> Result<Option<Stat>, Sto
 /// A file's content; `None`: nothing is there.
 ///
 /// # Errors
-/// It cannot be read, is no file, or is longer than any file of its kind.
+/// It cannot be read by us or by whoever it is meant for, is no file, or is longer than any file of its kind.
 pub(super) fn read(host: &dyn HostRead, path: &Path) -> Result<Option<Vec<u8>>, Stop> {
     match host.read(path) {
         Ok(Some(bytes)) if bytes.len() > LONGEST => Err(Stop::file(path, "it is too long to be taken apart")),
+        Ok(Some(bytes)) if utf_16(&bytes).is_some() => Err(Stop::file(path, text!("it is {}", own(UTF_16)))),
         Ok(found) => Ok(found),
         Err(error) => Err(unreadable(path, &error)),
     }

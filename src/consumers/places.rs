@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::sight::Sight;
 use super::sources::{self, ENVIRONMENT, Reader, Source, profile_scripts};
+use crate::clients;
 use crate::envfile::PamLimit;
-use crate::host::{Command, FileKind, HostRead, View};
+use crate::host::{FileKind, HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::redact;
 use crate::system::cloud::{Direct, cloud, direct};
 use crate::text;
 use crate::text::Text;
-use crate::version::Version;
 
 /// Variables that say that a proxy is set.
 const PROXIES: [&str; 6] = ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
@@ -198,9 +198,5 @@ fn curl(host: &dyn HostRead, time: Time) -> Option<String> {
     if !host.is_live() || time.is_over() {
         return None;
     }
-    let command = Command { deadline: time.for_connection(), ..Command::new(["curl", "--version"]) };
-    let output = host.run(&command).ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let release = text.strip_prefix("curl ")?.split_whitespace().next()?;
-    Version::parse(release).map(|release| release.to_string())
+    clients::curl_release(host, time.for_connection()).map(|release| release.to_string())
 }

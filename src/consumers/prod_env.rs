@@ -10,7 +10,7 @@ use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights};
 use super::{ALL_NAMES, Consumer, Known, NAMES, State, Who};
 use crate::docker::compose::{self, Asked, At, Got, OF_CALLER, Project, Service, Stop};
-use crate::envfile::{Dialect, to_utf_8, utf_16};
+use crate::envfile::{Dialect, UTF_16, to_utf_8, utf_16};
 use crate::finding::ids;
 use crate::host::{Command, HostRead};
 use crate::product::{self, leads_nowhere};
@@ -40,7 +40,7 @@ fn prod_env(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     match probe.read(&path) {
         Ok(Some(bytes)) => {
             if let Some(from) = utf_16(&bytes) {
-                let why = text!("{} is UTF-16 text, which none of its readers can read", own(&shown));
+                let why = text!("{} is {}", own(&shown), own(UTF_16));
                 let unseen = Consumer::unseen(Who::ProdEnv, shown, State::Unreadable, why);
                 return vec![Consumer { mend: Some(to_utf_8(&probe.host.shown(&path), from)), ..unseen }];
             }

@@ -130,7 +130,7 @@ const MEND_OTHERS: &str = " --mend-others";
 /// The command that writes what is wanted, with the flags that name it where the host does not have it, then `more` flags.
 pub(super) fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> CommandLine {
     let mut line: Text = verb.into();
-    if wanted.asked {
+    if wanted.is_named(verb) {
         let mut flag = |flag: &'static str, proxy: &ProxySpec| {
             let scheme = if proxy.tls { "https" } else { "http" };
             let url = format!("{scheme}://{}", host_port(&proxy.host, proxy.port));
@@ -143,8 +143,9 @@ pub(super) fn command(verb: &'static str, more: &[&'static str], wanted: &Wanted
                 https.iter().for_each(|proxy| flag("--https-proxy", proxy));
             }
         }
-        if let Some(user) = user(wanted) {
-            line.push(text!(" --proxy-user '{}' --proxy-password-file <FILE>", own(user.replace('\'', r"'\''"))));
+        if let Some(user) = user(wanted, verb) {
+            let file = password_file(wanted).map_or("<FILE>".to_owned(), quoted);
+            line.push(text!(" --proxy-user {} --proxy-password-file {}", own(quoted(user)), own(file)));
         }
     }
     if verb == "reconfigure" {
@@ -163,11 +164,16 @@ pub(crate) fn home_flag(home: &Path) -> Text {
 }
 
 /// The user of the wanted proxy, which a command has to name together with a file that holds the password.
-fn user(wanted: &Wanted) -> Option<&str> {
-    if !wanted.asked {
+fn user<'w>(wanted: &'w Wanted, verb: &str) -> Option<&'w str> {
+    if !wanted.is_named(verb) {
         return None;
     }
     [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.user.as_deref())
+}
+
+/// The file that the password of that user came from.
+fn password_file(wanted: &Wanted) -> Option<&str> {
+    [&wanted.https, &wanted.http].into_iter().flatten().find_map(|proxy| proxy.password_file.as_deref())
 }
 
 /// The flag without which a verb refuses: a configuration tool keeps a file that the verb would write. Files that have what is `wanted` already are not written; `None`: the command names something else.
@@ -188,16 +194,16 @@ pub(crate) fn others(verb: &str, facts: &ConsumersFacts, wanted: Option<&Wanted>
 
 /// What mends a consumer by a command that does not refuse: advice where a person has to name the file of the password.
 pub(crate) fn write(verb: &'static str, flag: &'static str, facts: &ConsumersFacts, wanted: &Wanted) -> Fix {
-    told(command(verb, &[flag, others(verb, facts, Some(wanted))], wanted), wanted)
+    told(command(verb, &[flag, others(verb, facts, Some(wanted))], wanted), wanted, verb)
 }
 
 /// The same, also where others keep a file.
 pub(crate) fn write_others(verb: &'static str, more: &[&'static str], wanted: &Wanted) -> Fix {
-    told(command(verb, &[more, &[MEND_OTHERS]].concat(), wanted), wanted)
+    told(command(verb, &[more, &[MEND_OTHERS]].concat(), wanted), wanted, verb)
 }
 
-fn told(command: CommandLine, wanted: &Wanted) -> Fix {
-    match user(wanted) {
+fn told(command: CommandLine, wanted: &Wanted, verb: &str) -> Fix {
+    match user(wanted, verb).filter(|_| password_file(wanted).is_none()) {
         Some(_) => Fix::Advice(text!("write it with the password from a file: {}", command)),
         None => Fix::Command(command),
     }

@@ -122,38 +122,28 @@ impl<'a> FileProbe<'a> {
         }
         // A model tells of whatever a file sets; what is neither a proxy nor a list is nobody's business here.
         let others = sights.iter().filter(|(name, _)| is_other(name));
-        let others: Vec<(&str, &str, String, Option<Place>)> = others
-            .filter_map(|(name, sight)| {
-                let at = sight.at();
-                Some((name.as_str(), sight.value()?, self.decided(at).shown, Some(at.clone())))
-            })
-            .collect();
-        self.others(&mut consumer, others);
-        consumer
-    }
-
-    /// `ALL_PROXY` and its like: other requests, which may have a proxy of their own. Each with its value and who decides it.
-    pub(super) fn others<'v>(
-        &mut self,
-        consumer: &mut Consumer,
-        values: impl IntoIterator<Item = (&'v str, &'v str, String, Option<Place>)>,
-    ) {
-        for (name, value, at, place) in values {
-            if let Some(value) = self.value(value) {
-                let (whom, variable) = (text!("{}", own(name)), Some(name.to_owned()));
-                consumer.exceptions.push(Exception { whom, variable, at, place, value: Some(value) });
-            }
+        for (name, sight) in others {
+            let at = sight.at();
+            let value = match sight {
+                Sight::Value { value, .. } => self.value(value).map(Some),
+                Sight::Unset { .. } => None,
+                Sight::Unknown { .. } => Some(None),
+            };
+            let shown = self.decided(at).shown;
+            consumer.exceptions.extend(value.map(|value| Exception::of_variable(name, shown, Some(at.clone()), value)));
         }
+        consumer
     }
 
     /// The consumer with what a program has in its environment.
     pub(super) fn given(&mut self, consumer: &mut Consumer, variables: &Variables) {
         self.fill(consumer, |name| environment::value(variables, name).map(str::to_owned));
         let source = consumer.source.clone();
-        let others = ALL_NAMES.iter().filter(|name| is_other(name));
-        let others =
-            others.filter_map(|name| Some((*name, environment::value(variables, name)?, source.clone(), None)));
-        self.others(consumer, others);
+        for name in ALL_NAMES.into_iter().filter(|name| is_other(name)) {
+            let value = environment::value(variables, name).and_then(|value| self.value(value));
+            let exception = |value| Exception::of_variable(name, source.clone(), None, Some(value));
+            consumer.exceptions.extend(value.map(exception));
+        }
     }
 
     /// A consumer that gets what a model says; `usual`: where it would be said, if nothing says anything.

@@ -11,17 +11,17 @@ use super::sight::{Place, Sight, Sights, Stop};
 use super::units::Service;
 use super::{ALL_NAMES, NAMES, logins};
 use crate::envfile::unit::{self, Release};
-use crate::envfile::{Dialect, PamLimit, Seen, Syntax, find};
+use crate::envfile::{Dialect, PamLimit, Seen, Syntax, UTF_16, find, utf_16};
 use crate::environment::daemon_json;
 use crate::host::{FileKind, HostRead, Snapshot, unreadable};
 use crate::platform::Platform;
 use crate::problem::Problem;
+use crate::system::profile_d;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
 use crate::vendor::{Vendor, prod_env};
 
-/// What pam_env reads on every system.
-pub(crate) const ENVIRONMENT: &str = "/etc/environment";
+pub(crate) use super::ENVIRONMENT;
 
 /// Whom a file is for. Part of saved facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +112,10 @@ fn of_service(service: &Service, ours: &Path) -> Vec<Source> {
 impl File {
     /// What it says with this content.
     pub(crate) fn source(&self, file: Arc<Snapshot>) -> Source {
+        // `prod.env` is taken as it was meant, by whoever brings its values over.
+        let is_unreadable = self.reader != Reader::Containers && utf_16(&file.bytes).is_some();
         let sights = match self.form {
+            _ if is_unreadable => Stop::file(&self.path, text!("it is {}", own(UTF_16))).sights(&NAMES),
             Form::Lines(dialect) => by_lines(&self.path, &file.bytes, dialect),
             Form::DropIn => of_drop_in(&self.path, &file.bytes),
             Form::DaemonJson => of_daemon_json(&self.path, &file.bytes),
@@ -200,18 +203,10 @@ pub(crate) fn of_login(host: &dyn HostRead, platform: &Platform, name: &str, sta
 /// # Errors
 /// A folder that is there and cannot be read.
 pub(crate) fn profile_scripts(host: &dyn HostRead, platform: &Platform) -> Result<Vec<PathBuf>, Problem> {
-    let folder = Path::new("/etc/profile.d");
-    let unread = |path: &Path, error: &std::io::Error| unreadable(&host.shown(path), error);
-    let names = host.list(folder).map_err(|error| unread(folder, &error))?;
-    let scripts = names.into_iter().map(|name| folder.join(name)).filter(|path| {
-        // `*.sh` means no name that begins with a dot.
-        let dotted = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_script = path.extension().is_some_and(|extension| extension == "sh") && !dotted;
-        is_script && path != platform.system_proxy_file()
-    });
+    let scripts = profile_d::scripts(host).map_err(|error| unreadable(&profile_d::shown(host), &error))?;
     let mut found = Vec::new();
-    for path in scripts {
-        let stat = host.lstat(&path).map_err(|error| unread(&path, &error))?;
+    for path in scripts.into_iter().filter(|path| path != platform.system_proxy_file()) {
+        let stat = host.lstat(&path).map_err(|error| unreadable(&host.shown(&path), &error))?;
         if stat.is_some_and(|stat| stat.kind == FileKind::File) {
             found.push(path);
         }

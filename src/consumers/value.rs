@@ -49,6 +49,8 @@ pub(crate) enum Flaw {
     BarePercent,
     /// Blanks, line ends or quotes.
     Blank,
+    /// A carriage return as its last character, which nothing shows.
+    CarriageReturn,
     /// A password outside ASCII.
     NotAscii,
     /// A user and no password.
@@ -76,6 +78,11 @@ impl ProxyValue {
     /// Reads a value as it stands somewhere; `None` where it is empty, which clients take for unset.
     pub(super) fn read(raw: &str, passwords: &mut Passwords) -> Option<Self> {
         let mut flaws = Vec::new();
+        let line = raw.strip_suffix('\r').unwrap_or(raw);
+        if line.len() < raw.len() {
+            flaws.push(Flaw::CarriageReturn);
+        }
+        let raw = line;
         let text = raw.trim().trim_matches(['"', '\'']).trim();
         if text != raw || text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\'')) {
             flaws.push(Flaw::Blank);
@@ -245,6 +252,8 @@ mod tests {
             ("http://h:1/proxy", "http://h:1/…", &[Path]),
             ("\"http://h:1\"", "http://h:1", &[Blank]),
             ("http://h:1 ", "http://h:1", &[Blank]),
+            ("http://h:1\r", "http://h:1", &[CarriageReturn]),
+            ("\"http://h:1\"\r", "http://h:1", &[Blank, CarriageReturn]),
             ("http://svc:typ3dS3cret4", "http://svc:***", &[BadPort]),
             ("\"http://10.1.1.1:8888\";", "http://10.1.1.1:8888\";", &[BadPort, Blank]),
             ("http://u:S3cret@h:notaport", "http://u:***@h:***", &[BadPort]),

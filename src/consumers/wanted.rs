@@ -1,11 +1,12 @@
 //! What every consumer is to get.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::value::shown;
 use crate::settings::{Exclusions, Key, Origin, ProxyUrl, Scheme, Setting, Settings};
+use crate::vendor::prod_env;
 
 /// A proxy, without its password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct ProxySpec {
     pub user: Option<String>,
     /// Is there a password?
     pub has_password: bool,
+    /// The file that it came from, where somebody named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<String>,
     /// Where the setting came from.
     pub origin: String,
 }
@@ -34,15 +38,22 @@ impl ProxySpec {
             url: shown(url),
             tls: url.scheme == Scheme::Https,
             host: url.host.to_string(),
-            port: url.port.unwrap_or_else(|| url.scheme.usual_port()),
+            port: url.asked_port(),
             user: url.credentials.as_ref().map(|login| String::from_utf8_lossy(&login.user).into_owned()),
             has_password: url.password().is_some(),
+            password_file: None,
             origin,
         }
     }
 
-    fn of(setting: &Option<Setting<ProxyUrl>>) -> Option<Self> {
-        setting.as_ref().map(|setting| Self::new(&setting.value, setting.origin.to_string()))
+    /// A proxy of the settings.
+    pub(crate) fn of(setting: &Option<Setting<ProxyUrl>>, settings: &Settings) -> Option<Self> {
+        let named = settings.shown.iter().find(|(key, ..)| *key == Key::ProxyPasswordFile);
+        let password_file = named.and_then(|(_, file, _)| file.clone()).filter(|file| Path::new(file).is_absolute());
+        let of_setting = |setting: &Setting<ProxyUrl>| Self::new(&setting.value, setting.origin.to_string());
+        let spec = setting.as_ref().map(of_setting)?;
+        let password_file = password_file.filter(|_| spec.has_password);
+        Some(Self { password_file, ..spec })
     }
 }
 
@@ -60,6 +71,8 @@ pub(crate) struct Wanted {
     pub(crate) only: bool,
     /// Somebody asked for these in this run; else they stood on the host already.
     pub(crate) asked: bool,
+    /// They stood in `prod.env` alone, from where `prepare` takes none for the system.
+    pub(crate) of_product: bool,
     /// `prepare` has just written all of it, so writing it again mends nothing.
     pub(crate) written: bool,
     /// It has edited files of others too (`--mend-others`), or was to.
@@ -70,17 +83,31 @@ pub(crate) struct Wanted {
     pub(crate) home: PathBuf,
 }
 
+/// Does every proxy of these settings come from `prod.env`?
+fn is_of_product(settings: &Settings) -> bool {
+    let file = prod_env(&settings.home);
+    let mut all = [&settings.proxies.http, &settings.proxies.https].into_iter().flatten().peekable();
+    let is = |setting: &Setting<ProxyUrl>| matches!(&setting.origin, Origin::Found { path, .. } if *path == file);
+    all.peek().is_some() && all.all(is)
+}
+
 impl Wanted {
+    /// Are its proxies to be named in a command of this verb, which would not find them itself?
+    pub(super) fn is_named(&self, verb: &str) -> bool {
+        self.asked || (self.of_product && verb == "prepare")
+    }
+
     /// What the settings say; `no_proxy` are the members that targets write.
     pub(crate) fn new(settings: &Settings, no_proxy: Vec<String>) -> Self {
         let proxies = [&settings.proxies.http, &settings.proxies.https];
         let found = |setting: &Setting<ProxyUrl>| matches!(setting.origin, Origin::Found { .. });
         Self {
-            http: ProxySpec::of(proxies[0]),
-            https: ProxySpec::of(proxies[1]),
+            http: ProxySpec::of(proxies[0], settings),
+            https: ProxySpec::of(proxies[1], settings),
             no_proxy,
             only: matches!(settings.exclusions, Exclusions::Only(_)),
             asked: !proxies.into_iter().flatten().all(found),
+            of_product: is_of_product(settings),
             written: false,
             mends_others: settings.switch(Key::MendOthers) == Some(true),
             removed: settings.remove_proxy,

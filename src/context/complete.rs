@@ -107,7 +107,7 @@ impl HostContext<'_> {
     }
 
     /// What the product in production cannot start without, and nobody has said. A Test Drive has its back ends itself.
-    pub(super) fn lacking(&self) -> Result<Vec<&'static Spec>, Problem> {
+    pub(crate) fn lacking(&self) -> Result<Vec<&'static Spec>, Problem> {
         if !self.installs || self.deployment() == Deployment::TestDrive {
             return Ok(Vec::new());
         }
@@ -133,7 +133,7 @@ impl HostContext<'_> {
         Ok(NEEDED.into_iter().filter(lacks).map(Key::spec).collect())
     }
 
-    fn deployment(&self) -> Deployment {
+    pub(crate) fn deployment(&self) -> Deployment {
         let said = self.layers.get(Key::Deployment).and_then(|setting| Deployment::parse(&setting.value));
         said.unwrap_or(Deployment::Production)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::consumers::NAMES;
 use crate::consumers::sight::{Place, Sight, Sights};
 use crate::consumers::sources::{self, ENVIRONMENT, Reader, Source};
-use crate::envfile::{ASIDE, State, Syntax, find, utf_16};
+use crate::envfile::{ASIDE, State, Syntax, UTF_16, find, utf_16};
 use crate::environment::LoginUser;
 use crate::host::View;
 use crate::platform::Platform;
@@ -14,7 +14,7 @@ use crate::product::leads_nowhere;
 use crate::settings::{First, Found, Key, Line, NoProxy, Origin, Setting, by_key};
 use crate::system::cloud::direct;
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, own};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 /// Looks at the files of logins, of the product in `home` and of the Docker daemon.
@@ -58,7 +58,7 @@ fn no_product(view: &View<'_>, path: &Path, source: Option<&Source>) -> Option<T
         return Some(text!("{} leads to {}, where nothing is", shown, view.host.shown(&to)));
     }
     let bytes = &source?.file.as_ref()?.bytes;
-    utf_16(bytes).map(|_| text!("{} is UTF-16 text, which none of its readers can read", shown))
+    utf_16(bytes).map(|_| text!("{} is {}", shown, own(UTF_16)))
 }
 
 /// What a login gets counts before what its files say one by one: a later one may decide.

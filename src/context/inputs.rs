@@ -4,19 +4,31 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::rights::{self, Readers, has_secret, of_given};
 use crate::finding::{Finding, Status, ids};
-use crate::host::{FileKind, HostRead, View, unreadable};
+use crate::host::{FileKind, HostRead, View, unreadable as not_read};
 use crate::problem::{Problem, id};
+use crate::product::{bring_back, leads_nowhere};
 use crate::settings::{
-    self, Key, LastRun, Layer, Layers, NoProxy, SETTINGS_FILE, STATE, STATE_FILE, SecretSources, Setting, TABLE,
+    self, Key, LastRun, Layer, Layers, NoProxy, ProxyUrl, SETTINGS_FILE, STATE, STATE_FILE, SecretSources, Setting,
+    Shape, TABLE,
 };
 use crate::text;
-use crate::text::{as_root, nearest, own, quoted};
+use crate::text::{Foreign, Text, as_root, nearest, own, quoted};
+
+/// How long a pipe is waited for.
+const PIPE: Duration = Duration::from_secs(60);
 
 /// More than any settings or password file has.
 const MAX_FILE: u64 = 1 << 20;
@@ -35,8 +47,8 @@ pub(crate) struct Inputs {
     given: Option<Layer>,
     /// The file of `--settings`, where it holds a secret.
     with_secret: Option<(PathBuf, Readers)>,
-    /// Files with passwords.
-    files: RefCell<BTreeMap<PathBuf, FileRead>>,
+    /// Files with passwords, as they were read: of a copy too, since a pipe can be read only once.
+    files: Rc<RefCell<BTreeMap<PathBuf, FileRead>>>,
 }
 
 impl Inputs {
@@ -49,7 +61,7 @@ impl Inputs {
         let (given, readers) = file.map(given).transpose()?.unzip();
         let with_secret = file.filter(|_| given.as_ref().is_some_and(has_secret)).map(Path::to_path_buf);
         let with_secret = with_secret.zip(readers.flatten());
-        let files = RefCell::default();
+        let files = Rc::default();
         Ok(Self { flags, variable: variable_of_the_process, variables, given, with_secret, files })
     }
 
@@ -61,7 +73,7 @@ impl Inputs {
             variables: Layer::default(),
             given: None,
             with_secret: None,
-            files: RefCell::default(),
+            files: Rc::default(),
         }
     }
 
@@ -69,6 +81,12 @@ impl Inputs {
     #[must_use]
     pub(crate) fn with_flags(&self, flags: Layer) -> Self {
         Self { flags, ..self.clone() }
+    }
+
+    /// Nothing that anybody has said, beside what the last run was told.
+    #[must_use]
+    pub(crate) fn unsaid(&self) -> Self {
+        Self { given: Some(Layer::default()), ..Self::alone(Layer::default()) }
     }
 
     /// The same with a settings file in the place of flags and of any other file.
@@ -101,7 +119,7 @@ impl Inputs {
     /// # Errors
     /// One that cannot be read for another reason.
     pub(super) fn readable_layers(&self, host: &dyn HostRead) -> Result<(Layers, Option<Problem>), Problem> {
-        let file = self.given.clone().map_or_else(|| of_host(host), Ok)?;
+        let file = self.file_layer(host)?;
         let (last_run, unread) = match last_run(host) {
             Ok(last_run) => (last_run.layer(), None),
             Err(problem) if [id::NEEDS_ROOT, id::DENIED].contains(&problem.id) => (Layer::default(), Some(problem)),
@@ -109,6 +127,11 @@ impl Inputs {
         };
         let (flags, variables, file_stays) = (self.flags.clone(), self.variables.clone(), self.given.is_none());
         Ok((Layers { flags, variables, file, file_stays, last_run }, unread))
+    }
+
+    /// The settings file that counts.
+    fn file_layer(&self, host: &dyn HostRead) -> Result<Layer, Problem> {
+        self.given.clone().map_or_else(|| of_host(host), Ok)
     }
 
     /// The list that somebody gave by flag, variable or `--settings`, as it was typed, for those who judge it. What can be
@@ -125,9 +148,59 @@ impl Inputs {
         })
     }
 
+    /// The proxy of the shell that this was called from, without its login, and the variable that names it. It is a hint to a
+    /// person: nothing is taken from there, since `sudo` takes it away, and what a shell has nobody else gets.
+    pub(crate) fn of_shell(&self) -> Option<(&'static str, String)> {
+        const NAMES: [&str; 6] = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+        NAMES.into_iter().find_map(|name| {
+            let value = (self.variable)(name)?;
+            let url = ProxyUrl::parse(value.to_str()?).ok()?;
+            let bare = ProxyUrl { credentials: None, anonymous: false, ..url };
+            Some((name, bare.masked()))
+        })
+    }
+
     /// A variable that means nothing, with the nearest that does.
-    pub(crate) fn remark(&self) -> Option<Finding> {
-        unknown_variable(self.variable)
+    pub(crate) fn remark(&self, host: &dyn HostRead) -> Option<Finding> {
+        let name = self.unknown_variables(host).into_iter().next()?;
+        let (title, advice) = means_nothing(&name);
+        Some(Finding::new(ids::VARIABLE_UNKNOWN, Status::Warn, title).advise(advice))
+    }
+
+    /// The same for a command that nobody watches: there a slip would go unnoticed.
+    ///
+    /// # Errors
+    /// `variable-unknown`, with all of them.
+    pub(crate) fn known_variables_alone(&self, host: &dyn HostRead) -> Result<(), Problem> {
+        let names = self.unknown_variables(host);
+        let Some(first) = names.first() else { return Ok(()) };
+        let (mut title, advice) = means_nothing(first);
+        if names.len() > 1 {
+            title.push(text!(" (and {} more: {})", names.len() - 1, Foreign::new(names[1..].join(", "))));
+        }
+        let problem = Problem::settings(id::VARIABLE_UNKNOWN, title).hint(advice);
+        Err(problem.hint("take it out: nobody is at a terminal who would see a warning"))
+    }
+
+    /// `ICS_SETUP_…` variables that mean nothing: at a first boot nobody would notice the slip. One that a setting names, as the
+    /// place of a password, means that. Where a file of settings cannot be read, which is told by whoever needs it, it may name
+    /// any.
+    fn unknown_variables(&self, host: &dyn HostRead) -> Vec<String> {
+        let known = |name: &str| TABLE.iter().any(|spec| spec.variable == name);
+        let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        let unknown = |name: &String| name.starts_with("ICS_SETUP_") && !known(name) && (self.variable)(name).is_some();
+        let mut names: Vec<String> = names.filter(unknown).collect();
+        if names.is_empty() {
+            return names;
+        }
+        let Ok(file) = self.file_layer(host) else { return Vec::new() };
+        let places: Vec<_> = [&self.flags, &self.variables, &file]
+            .into_iter()
+            .filter_map(|layer| layer.get(Key::ProxyPasswordEnv))
+            .collect();
+        names.retain(|name| places.iter().all(|place| place.value != *name));
+        names.sort();
+        names
     }
 
     /// Files with secrets that every user of this machine can read, of those that were read so far.
@@ -148,7 +221,7 @@ impl Inputs {
         if let Some((bytes, _)) = self.files.borrow().get(path) {
             return Ok(bytes.clone());
         }
-        let file = File::open(path)?;
+        let file = opened(path)?;
         let readers = Readers::of(&file.metadata()?);
         let bytes = at_most(MAX_FILE, file)?;
         self.files.borrow_mut().insert(path.to_path_buf(), (bytes.clone(), readers));
@@ -163,10 +236,11 @@ fn variable_of_the_process(name: &str) -> Option<OsString> {
 /// The settings file that was named, and who can read it; `-` is standard input.
 fn given(path: &Path) -> Result<(Layer, Option<Readers>), Problem> {
     let mut readers = None;
-    let (shown, bytes) = match (path == Path::new("-"), File::open(path)) {
-        (true, _) => (Path::new("<stdin>"), at_most(MAX_FILE, io::stdin().lock())),
-        (false, Err(error)) => (path, Err(error)),
-        (false, Ok(file)) => {
+    let is_stdin = path == Path::new("-");
+    let (shown, bytes) = match (!is_stdin).then(|| opened(path)) {
+        None => (Path::new("<stdin>"), at_most(MAX_FILE, io::stdin().lock())),
+        Some(Err(error)) => (path, Err(error)),
+        Some(Ok(file)) => {
             of_given(path, &file)?;
             readers = file.metadata().ok().as_ref().and_then(Readers::of);
             (path, at_most(MAX_FILE, file))
@@ -176,6 +250,24 @@ fn given(path: &Path) -> Result<(Layer, Option<Readers>), Problem> {
         Problem::settings(id::SETTINGS_UNREADABLE, text!("--settings {} could not be read", path.display()))
             .hint("a settings file to start from: ics-setup settings example");
     Ok((settings::read_file(&utf8(bytes, unreadable)?, shown)?, readers))
+}
+
+/// Opens a file to be read. Of a pipe nobody may be at the other end yet, or ever: then it is waited for, and not for ever.
+///
+/// # Errors
+/// It cannot be opened; nobody writes to the pipe in time.
+fn opened(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.file_type().is_fifo() {
+        return File::open(path);
+    }
+    let pipe = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    let wait = PollTimeout::try_from(PIPE).unwrap_or(PollTimeout::MAX);
+    if poll(&mut [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)], wait)? == 0 {
+        let words = format!("nobody has written to this pipe within {} s", PIPE.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+    }
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(pipe)
 }
 
 /// A file, unless it is larger than any file of settings.
@@ -217,10 +309,51 @@ fn of_host(host: &dyn HostRead) -> Result<Layer, Problem> {
     let snapshot = View::new(host).snapshot(path)?;
     // After it was read: what the file was then, it still is.
     rights::of_host(host)?;
-    match snapshot {
-        Some(snapshot) => settings::read_file(&String::from_utf8_lossy(&snapshot.bytes), &host.shown(path)),
-        None => Ok(Layer::default()),
+    let shown = host.shown(path);
+    let unreadable = || Problem::settings(id::SETTINGS_UNREADABLE, text!("{} could not be read", shown.display()));
+    let Some(snapshot) = snapshot else {
+        // A link to what is not mounted, or a file in the folder's place, is not "no settings".
+        if let Some(target) = leads_nowhere(host, path) {
+            let target = host.shown(&target);
+            return Err(unreadable()
+                .because(text!("it leads to {}, where nothing is", target.display()))
+                .hint(bring_back(&shown, &target)));
+        }
+        let folder = path.parent().unwrap_or(path);
+        let real = host.resolve(folder).map_err(|refused| unreadable().caused_by(refused))?;
+        return match host.lstat(&real).map_err(|error| not_read(&host.shown(folder), &error))? {
+            Some(stat) if stat.kind != FileKind::Dir => {
+                Err(unreadable().because(text!("{} is no folder", host.shown(folder).display())))
+            }
+            _ => Ok(Layer::default()),
+        };
+    };
+    let owner = snapshot.attributes.uid;
+    let mut layer = settings::read_file(&utf8(Ok(snapshot.bytes.clone()), unreadable())?, &shown)?;
+    if !host.is_this_machine() {
+        of_image(host, &mut layer, [0, host.euid()].contains(&owner))?;
     }
+    Ok(layer)
+}
+
+/// Files that an image's own settings name are those of the image. Where there is none, root's and one's own settings may mean
+/// one of this machine, as the image's builder has it; anybody else's never do.
+fn of_image(host: &dyn HostRead, layer: &mut Layer, is_own: bool) -> Result<(), Problem> {
+    for spec in TABLE.iter().filter(|spec| spec.shape == Shape::Path && spec.key != Key::Home) {
+        let Some(said) = layer.get(spec.key).cloned() else { continue };
+        let inside = host.resolve(Path::new(&said.value)).map_err(|refused| {
+            Problem::settings(
+                id::SETTINGS_UNREADABLE,
+                text!("{}: {} is not used", said.origin, own(said.value.clone())),
+            )
+            .caused_by(refused)
+        })?;
+        let found = host.lstat(&inside).map_err(|error| not_read(&host.shown(&inside), &error))?;
+        if found.is_some() || !is_own {
+            layer.replace(spec.key, host.shown(&inside).to_string_lossy().into_owned());
+        }
+    }
+    Ok(())
 }
 
 /// What the last run was told: nothing where there was none.
@@ -230,7 +363,7 @@ fn of_host(host: &dyn HostRead) -> Result<Layer, Problem> {
 fn last_run(host: &dyn HostRead) -> Result<LastRun, Problem> {
     let path = Path::new(STATE_FILE);
     let shown = host.shown(path);
-    let stat = host.lstat(path).map_err(|error| unreadable(&shown, &error))?;
+    let stat = host.lstat(path).map_err(|error| not_read(&shown, &error))?;
     let Some(stat) = stat else { return Ok(LastRun::default()) };
     private_state(host)?;
     if stat.kind == FileKind::File && !host.is_private(&stat) {
@@ -244,7 +377,7 @@ fn last_run(host: &dyn HostRead) -> Result<LastRun, Problem> {
         FileKind::File => host.snapshot(path),
         _ => Err(io::Error::from(io::ErrorKind::InvalidInput)),
     };
-    let snapshot = snapshot.map_err(|error| unreadable(&shown, &error))?;
+    let snapshot = snapshot.map_err(|error| not_read(&shown, &error))?;
     snapshot.map_or_else(|| Ok(LastRun::default()), |snapshot| LastRun::parse(&snapshot.bytes, &shown))
 }
 
@@ -258,7 +391,7 @@ pub(crate) fn private_state(host: &dyn HostRead) -> Result<(), Problem> {
         Problem::host(id::SYMLINK_REFUSED, text!("{} is not used", shown.display())).caused_by(refused)
     })?;
     let shown = host.shown(&path);
-    let stat = host.lstat(&path).map_err(|error| unreadable(&shown, &error))?;
+    let stat = host.lstat(&path).map_err(|error| not_read(&shown, &error))?;
     if stat.is_some_and(|stat| stat.kind == FileKind::Dir && host.is_private(&stat)) {
         return Ok(());
     }
@@ -273,17 +406,10 @@ fn not_private(shown: &Path, kind: &'static str, because: &'static str) -> Probl
     Problem::host(id::STATE_NOT_PRIVATE, message).because(because).hint(text!("look at it: ls -la {}", shown))
 }
 
-/// `ICS_SETUP_…` variables that mean nothing: at a first boot nobody would notice the slip.
-fn unknown_variable(variable: fn(&str) -> Option<OsString>) -> Option<Finding> {
-    let known = |name: &str| TABLE.iter().any(|spec| spec.variable == name);
-    let name = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with("ICS_SETUP_") && !known(name) && variable(name).is_some())
-        .min()?;
-    let finding =
-        Finding::new(ids::VARIABLE_UNKNOWN, Status::Warn, text!("the variable {} means nothing to ics-setup", name));
-    Some(match nearest(&name, TABLE.iter().map(|spec| spec.variable)) {
-        Some(near) => finding.advise(text!("did you mean {}?", own(near))),
-        None => finding.advise("all variables: ics-setup settings example"),
-    })
+fn means_nothing(name: &str) -> (Text, Text) {
+    let advice = match nearest(name, TABLE.iter().map(|spec| spec.variable)) {
+        Some(near) => text!("did you mean {}?", own(near)),
+        None => "all variables: ics-setup settings example".into(),
+    };
+    (text!("the variable {} means nothing to ics-setup", name), advice)
 }

@@ -1,5 +1,6 @@
 //! Who can write to a settings file, and who can read a file with a secret.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -8,10 +9,10 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{getegid, geteuid, getgid, getgroups, getuid};
 
 use crate::finding::{Finding, ids};
-use crate::host::{Attributes, HostRead, Stat, has_acl, unreadable};
+use crate::host::{Attributes, FileKind, HostRead, Stat, has_acl, unreadable};
 use crate::problem::{Problem, id};
 use crate::settings::{Layer, ProxyUrl, SETTINGS_FILE, TABLE};
-use crate::system::accounts::{group, members, user};
+use crate::system::accounts::{group, is_own_group, members, user};
 use crate::text;
 use crate::text::{CommandLine, Foreign, Text, as_anybody, as_root, own, quoted};
 
@@ -51,13 +52,13 @@ pub(super) fn of_host(host: &dyn HostRead) -> Result<(), Problem> {
         let Stat { uid, gid, mode, .. } = *stat;
         judge(&Writable { file: &file.0, at, uid, gid, mode, has_acl: *has_acl }, &owners)
     };
-    if !owners.contains(&file.1.uid) {
-        return Err(of_another(&file.0, file.1.uid, &owners));
-    }
     writable(&file)?;
-    for folder in [real.parent(), path.parent()].into_iter().flatten() {
-        let folder = host.resolve(folder).unwrap_or_else(|_| folder.to_path_buf());
-        look(&folder)?.filter(|(_, stat, _)| !is_sticky(stat.mode)).map_or(Ok(()), |folder| writable(&folder))?;
+    let link = |path: &Path| match host.lstat(path)?.is_some_and(|stat| stat.kind == FileKind::Symlink) {
+        true => host.read_link(path).map(Some),
+        false => Ok(None),
+    };
+    for folder in passed(path, link).map_err(|error| unreadable(&file.0, &error))? {
+        look(&folder)?.map_or(Ok(()), |folder| writable(&folder))?;
     }
     Ok(())
 }
@@ -77,23 +78,52 @@ pub(super) fn of_given(path: &Path, file: &File) -> Result<(), Problem> {
         judge(&Writable { file: path, at, uid: meta.uid(), gid: meta.gid(), mode, has_acl }, &owners)
     };
     let meta = file.metadata().map_err(failed)?;
-    if !owners.contains(&meta.uid()) {
-        return Err(of_another(path, meta.uid(), &owners));
-    }
     // A pipe, and a file that has no name any more, stand in no folder.
     if !meta.is_file() || meta.nlink() == 0 {
-        return Ok(());
+        return if owners.contains(&meta.uid()) { Ok(()) } else { Err(of_another(path, path, meta.uid(), &owners)) };
     }
     judge_at(path, &meta)?;
-    let real = fs::canonicalize(path).map_err(failed)?;
-    let named = std::path::absolute(path).map_err(failed)?;
-    for folder in [real.parent(), named.parent()].into_iter().flatten() {
-        let of_folder = fs::metadata(folder).map_err(failed)?;
-        if !is_sticky(of_folder.mode()) {
-            judge_at(folder, &of_folder)?;
-        }
+    let link = |path: &Path| match fs::symlink_metadata(path)?.is_symlink() {
+        true => fs::read_link(path).map(Some),
+        false => Ok(None),
+    };
+    for folder in passed(&std::path::absolute(path).map_err(failed)?, link).map_err(failed)? {
+        judge_at(&folder, &fs::symlink_metadata(&folder).map_err(failed)?)?;
     }
     Ok(())
+}
+
+/// More links than the system follows.
+const LINKS: usize = 40;
+
+/// Every folder in which a name of this path is looked up, those of links on the way included: whoever can rename something in
+/// one of them decides where the path leads.
+fn passed(path: &Path, link: impl Fn(&Path) -> io::Result<Option<PathBuf>>) -> io::Result<Vec<PathBuf>> {
+    let parts = |path: &Path| -> Vec<OsString> { path.iter().rev().map(OsString::from).collect() };
+    let (mut rest, mut at, mut links) = (parts(path), PathBuf::from("/"), 0);
+    let mut folders = Vec::new();
+    while let Some(part) = rest.pop() {
+        match part.to_str() {
+            Some("/") => at = PathBuf::from("/"),
+            Some(".") => {}
+            Some("..") => drop(at.pop()),
+            _ => {
+                if !folders.contains(&at) {
+                    folders.push(at.clone());
+                }
+                let next = at.join(&part);
+                match link(&next)? {
+                    None => at = next,
+                    Some(_) if links == LINKS => return Err(io::Error::from(nix::errno::Errno::ELOOP)),
+                    Some(target) => {
+                        links += 1;
+                        rest.extend(parts(&target));
+                    }
+                }
+            }
+        }
+    }
+    Ok(folders)
 }
 
 /// In a folder with this bit nobody renames the files of others.
@@ -101,16 +131,24 @@ fn is_sticky(mode: u32) -> bool {
     mode & 0o1000 != 0
 }
 
-/// Can anybody write to it but its owner, and those who may own it?
+/// Can anybody write to it but those who may own it?
 fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
+    if !owners.contains(&at.uid) {
+        return Err(of_another(at.file, at.at, at.uid, owners));
+    }
+    if at.at != at.file && is_sticky(at.mode) {
+        return Ok(());
+    }
     let name = own(quoted(&at.at.to_string_lossy()));
     let mode = own(format!("{:04o}", at.mode));
-    let it = if at.at == at.file { text!("it") } else { text!("its folder {}", at.at.display()) };
-    let stranger = || match members(at.gid) {
-        None => Some("its members are not known".into()),
-        Some(members) => {
-            let other = members.into_iter().find(|uid| *uid != at.uid && !owners.contains(uid))?;
-            Some(text!("{} is in it", Foreign::new(user(other))))
+    let it = it(at.file, at.at);
+    let stranger = || -> Option<Text> {
+        let members = members(at.gid);
+        match members.known.iter().find(|uid| !owners.contains(uid)) {
+            Some(other) => Some(text!("{} is in it", named(*other))),
+            // One that was made for a user alone is in nobody's directory.
+            None if members.is_all || owners.iter().any(|uid| is_own_group(*uid, at.gid)) => None,
+            None => Some("its members are not known".into()),
         }
     };
     let (why, fix) = if at.mode & 0o002 != 0 {
@@ -120,11 +158,8 @@ fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
     } else if at.has_acl {
         (text!("an access control list lets others write to {}", it), text!("setfacl -b {}", name))
     } else if let Some(who) = stranger() {
-        let group = group(at.gid);
-        (
-            text!("the group {} can write to {} (mode {}), and {}", Foreign::new(group), it, mode, who),
-            text!("chmod g-w {}", name),
-        )
+        let group = group(at.gid).map_or_else(|| text!("id {}", at.gid), |name| text!("{}", Foreign::new(name)));
+        (text!("the group {} can write to {} (mode {}), and {}", group, it, mode, who), text!("chmod g-w {}", name))
     } else {
         return Ok(());
     };
@@ -132,17 +167,30 @@ fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
     Err(untrusted(at.file, at.at, why).hint_command(fix))
 }
 
-fn of_another(shown: &Path, uid: u32, owners: &[u32]) -> Problem {
-    let mut names: Vec<String> = Vec::new();
-    for name in owners.iter().map(|uid| user(*uid)) {
-        if !names.contains(&name) {
-            names.push(name);
+fn of_another(file: &Path, at: &Path, uid: u32, owners: &[u32]) -> Problem {
+    let mut ids: Vec<u32> = Vec::new();
+    for uid in owners {
+        if !ids.contains(uid) {
+            ids.push(*uid);
         }
     }
-    let why = text!("it belongs to {}, and is to be of {}", Foreign::new(user(uid)), Foreign::new(names.join(" or ")));
-    let file = own(quoted(&shown.to_string_lossy()));
-    untrusted(shown, shown, why)
-        .hint(text!("read it first; where its content is right: {}", as_root(text!("chown root {}", file))))
+    let names = Text::join(ids.into_iter().map(named), " or ");
+    let why = text!("{} belongs to {}, and is to be of {}", it(file, at), named(uid), names);
+    let chown = as_root(text!("chown root {}", own(quoted(&at.to_string_lossy()))));
+    untrusted(file, at, why).hint(match at == file {
+        true => text!("read it first; where its content is right: {}", chown),
+        false => text!("copy the file to a folder of your own; where this one is to be of root: {}", chown),
+    })
+}
+
+/// What this is about.
+fn it(file: &Path, at: &Path) -> Text {
+    if at == file { text!("it") } else { text!("its folder {}", at.display()) }
+}
+
+/// A user by name, where there is one.
+fn named(uid: u32) -> Text {
+    user(uid).map_or_else(|| text!("user id {}", uid), |name| text!("{}", Foreign::new(name)))
 }
 
 fn untrusted(file: &Path, at: &Path, why: Text) -> Problem {
@@ -205,7 +253,8 @@ impl Readers {
         } else if mine(&self.gid) {
             as_root(text!("chmod g+r,o-r {}", file))
         } else {
-            let group = own(quoted(&group(getgid().as_raw())));
+            let gid = getgid().as_raw();
+            let group = own(quoted(&group(gid).unwrap_or_else(|| gid.to_string())));
             as_root(text!("chgrp {} {} && chmod g+r,o-r {}", group, file, file))
         }
     }
@@ -228,4 +277,19 @@ pub(super) fn has_secret(layer: &Layer) -> bool {
     TABLE.iter().any(|spec| {
         layer.get(spec.key).is_some_and(|own| spec.secret || (spec.value_name == "URL" && has_login(&own.value)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_that_a_path_passes_counts_those_of_links_too() {
+        let links = [("/a/l", "/b/m"), ("/b/m", "../c/./f"), ("/x", "x")];
+        let link =
+            |path: &Path| Ok(links.iter().find(|(own, _)| Path::new(own) == path).map(|(_, to)| PathBuf::from(to)));
+        let folders = passed(Path::new("/a/l/s.toml"), link).unwrap();
+        assert_eq!(folders, ["/", "/a", "/b", "/c", "/c/f"].map(PathBuf::from));
+        assert_eq!(passed(Path::new("/x/y"), link).unwrap_err().raw_os_error(), Some(nix::errno::Errno::ELOOP as i32));
+    }
 }

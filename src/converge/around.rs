@@ -1,9 +1,9 @@
 //! What is done beside the files of a run: to services that run, and in stages between the files.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Interface, RunContext, prove, stop_on_failure};
-use crate::apply::{Session, Steps};
+use crate::apply::{Run, Session, Steps, Which};
 use crate::finding::{Finding, Ignored};
 use crate::host::HostRead;
 use crate::plan::{Change, Stage, StageId, StageState};
@@ -25,7 +25,17 @@ pub(crate) struct Doing<'a, 'h> {
 impl Doing<'_, '_> {
     /// Says what begins.
     pub(crate) fn tell(&mut self, what: &Text) {
-        self.interface.step(what, self.context);
+        self.interface.step(what, None, self.context);
+    }
+
+    /// The same, and after how long that was.
+    pub(crate) fn tell_after(&mut self, what: &Text, after: Duration) {
+        self.interface.step(what, Some(after), self.context);
+    }
+
+    /// Says what is worth to be read later.
+    pub(crate) fn remark(&mut self, what: &Text) {
+        self.interface.remark(what, self.context);
     }
 
     /// Says how far it is.
@@ -43,7 +53,9 @@ impl Doing<'_, '_> {
         work: impl FnOnce(&mut Self) -> Result<(StageState, Text), Problem>,
     ) -> Result<(), Problem> {
         let began = Instant::now();
+        let at = self.context.at(id);
         let ended = work(self);
+        drop(at);
         let (state, detail) = match &ended {
             Ok((state, detail)) => (*state, detail.clone()),
             Err(problem) => (StageState::Failed, problem.message.clone()),
@@ -126,6 +138,14 @@ impl Steps for Carry<'_, '_> {
 
 /// What is done to services that run around the change of their files.
 pub(crate) trait Around {
+    /// Which run has to be taken back for what is asked for beside the files, of all so far; `which`: those that were named.
+    ///
+    /// # Errors
+    /// That may not be done.
+    fn check(&mut self, _runs: &[Run], _which: Which<'_>) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+
     /// Looks what becomes of them when the plan of `context` is carried out. Nothing is touched.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::network::cause::Via;
 use crate::plan::{ContainerChange, Plan, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::{HostState, Kind, Problem, id};
+use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Report};
 use crate::routes::Routes;
@@ -53,6 +54,8 @@ pub(crate) struct RunContext {
     pub(crate) for_good: Vec<Text>,
     /// What was wanted, and what consumers get by the planned files.
     pub(super) ahead: Option<(Wanted, ConsumersFacts)>,
+    /// Why the proxy's answer is not remembered, where it could not be.
+    pub(crate) not_kept: Option<Problem>,
     /// What the proxy is to be asked when everything is written.
     pub(super) probe: Option<Probe>,
     /// What had to be taken back of an interrupted run.
@@ -72,6 +75,12 @@ impl RunContext {
             Some(own) => *own = stage,
             None => self.stages.push(stage),
         }
+    }
+
+    /// Shows that this stage is gone through, and which come after it.
+    pub(crate) fn at(&self, id: StageId) -> Progress {
+        let comes = |stage: &&Stage| stage.state == StageState::Pending && stage.id > id;
+        Progress::stage(id.as_str(), self.stages.iter().filter(comes).map(|stage| stage.id.as_str()).collect())
     }
 
     /// Leaves out what was noticed of files that were put back; what failed, and what proxy and servers say, holds.

@@ -10,8 +10,10 @@ mod failure;
 #[cfg(test)]
 mod laws;
 mod preflight;
+mod probed;
 mod prove;
 mod recovered;
+mod said;
 mod take_back;
 mod trust;
 
@@ -24,7 +26,8 @@ pub(crate) use around::{Around, Doing, Nothing};
 pub(crate) use context::RunContext;
 use failure::nothing_fails;
 pub(crate) use failure::{or_ignored, problem_of, stop_on_failure};
-use recovered::{recover, told_otherwise};
+pub(crate) use probed::{LastProbe, kept as last_probe};
+use recovered::{foretold, recover, told_otherwise};
 pub(crate) use take_back::TakeBack;
 
 use crate::apply::{Applied, Session, Steps, count, digest};
@@ -37,12 +40,14 @@ use crate::plan::{Change, Memory, Plan, PlannedHost, Said, Stage};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_serving;
+use crate::progress::Progress;
 use crate::prove::Look;
 use crate::report::Outcome;
 use crate::settings::{First, Found, Key, Settings, Spec};
+use crate::signals::Uninterrupted;
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
-use crate::text::{Text, as_root, ics_setup, own};
+use crate::text::{Text, as_root, counted, ics_setup, own, quoted};
 
 /// How long Docker may take to say what there is.
 const DOCKER: Duration = Duration::from_secs(20);
@@ -72,14 +77,20 @@ pub(crate) trait Interface {
     /// `cancelled`.
     fn secret(&mut self, spec: &Spec) -> Result<Option<String>, Problem>;
 
+    /// Another run has the host, and this one waits for its end.
+    fn waits(&mut self, _who: &Text) {}
+
     /// A change was made.
     fn progress(&mut self, _change: &Change) {}
 
     /// A stage has ended.
     fn stage(&mut self, _stage: &Stage, _context: &RunContext) {}
 
-    /// Something that takes its time begins.
-    fn step(&mut self, _what: &Text, _context: &RunContext) {}
+    /// Something that takes its time begins, `after` so long where that is worth to be told.
+    fn step(&mut self, _what: &Text, _after: Option<Duration>, _context: &RunContext) {}
+
+    /// Something is so now, and worth to be read later.
+    fn remark(&mut self, _what: &Text, _context: &RunContext) {}
 
     /// How far it is.
     fn moving(&mut self, _what: &Text, _context: &RunContext) {}
@@ -96,6 +107,8 @@ pub(crate) struct Options<'a> {
     pub(crate) preflight: bool,
     /// The proxy is asked once when everything is written and verified.
     pub(crate) probe: bool,
+    /// A person is at a terminal, who sees what is remarked.
+    pub(crate) attended: bool,
     /// Findings that do not stop the run.
     pub(crate) ignored: &'a Ignored,
 }
@@ -116,13 +129,15 @@ pub(crate) struct Converge<'a> {
     pub(crate) around: &'a mut dyn Around,
 }
 
-impl Converge<'_> {
+impl<'a> Converge<'a> {
     /// Goes the whole path.
     ///
     /// # Errors
     /// The problem that stopped it.
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
+        let looking = Progress::begin("looking at this host");
         let ended = self.go(context);
+        drop(looking);
         if matches!(&ended, Err(problem) if problem.host_state == HostState::Restored) {
             context.files_are_back();
         }
@@ -130,10 +145,14 @@ impl Converge<'_> {
     }
 
     fn go(mut self, context: &mut RunContext) -> Result<Outcome, Problem> {
-        let mut session = if self.options.dry_run { None } else { Session::resume(self.host)? };
+        let mut session = if self.options.dry_run {
+            None
+        } else {
+            Session::resume(self.host, &mut |who| self.interface.waits(&who))?
+        };
         match &session {
             Some(session) => recover(session, self.host, context)?,
-            None => context.recovered.extend(self.interrupted()),
+            None => context.recovered.extend(foretold(self.host)),
         }
         self.plan_into(context)?;
         if self.is_idle(context) {
@@ -148,7 +167,7 @@ impl Converge<'_> {
         if session.is_none() {
             // No run had been here when we looked. Where there is one now, somebody was quicker and our plan is old; edits by
             // others are noticed when files are published.
-            let opened = Session::open(self.host)?;
+            let opened = Session::open(self.host, &mut |who| self.interface.waits(&who))?;
             recover(&opened, self.host, context)?;
             if digest(self.host)?.seq > 0 {
                 let shown = std::mem::take(&mut context.plan);
@@ -210,6 +229,7 @@ impl Converge<'_> {
     /// Writes the files, with what is done beside them; `None`: they are as wanted.
     fn apply(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Option<Applied>, Problem> {
         let plan = context.plan.clone();
+        let _writing = Progress::begin(format!("writing {}", counted(plan.changes.len(), "file")));
         let doing = Doing { session, context, interface: &mut *self.interface, ignored: self.options.ignored };
         let mut carry = Carry { around: &mut *self.around, doing };
         if plan.is_empty() {
@@ -221,15 +241,26 @@ impl Converge<'_> {
     /// Once everything is written.
     fn finish(&mut self, session: &Session<'_>, context: &mut RunContext) -> Result<Outcome, Problem> {
         let is_down = self.around.is_down();
-        let ready =
-            prove::restart(self.host, context).and_then(|_| if is_down { Ok(()) } else { self.verify(context) });
+        // Whoever ends the process now would hear nothing of what was written.
+        let calm = Uninterrupted::begin();
+        let ready = prove::restart(self.host, context)
+            .and_then(|_| if is_down { Ok(()) } else { self.verify(Some(session), context) });
+        let is_over = calm.take_arrived();
+        drop(calm);
         if let Err(problem) = ready {
+            return Err(self.give_up(session, context, problem));
+        }
+        if is_over {
+            let undo = context.run.iter().map(|run| text!("undo: {}", ics_setup(text!("revert {}", own(run)))));
+            let problem = Problem::host(id::CANCELLED, "cancelled after everything was written; it stays");
+            let problem = undo.fold(problem, Problem::hint).leaving(HostState::Committed);
             return Err(self.give_up(session, context, problem));
         }
         self.around.after(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored })?;
         if is_down {
-            self.verify(context)?;
+            self.verify(Some(session), context)?;
         }
+        context.findings.extend(prove::restarted_nothing(self.host, context));
         Ok(Outcome::Changed)
     }
 
@@ -237,14 +268,6 @@ impl Converge<'_> {
     fn give_up(&mut self, session: &Session<'_>, context: &mut RunContext, problem: Problem) -> Problem {
         self.around
             .give_up(&mut Doing { session, context, interface: self.interface, ignored: self.options.ignored }, problem)
-    }
-
-    /// What a dry run does not do, and a real one would do first.
-    fn interrupted(&self) -> Option<Finding> {
-        // Where the runs cannot be read, nothing can be said about them.
-        let run = digest(self.host).ok()?.interrupted?;
-        let title = text!("run {} was interrupted; a real run takes it back first, and its plan may differ", own(&run));
-        Some(Finding::warn(ids::RUN_INTERRUPTED, title).fix(ics_setup(text!("revert {}", own(&run)))))
     }
 
     /// `--prove`: a wanted way that is not taken ends the run here.
@@ -265,39 +288,60 @@ impl Converge<'_> {
         stop_on_failure(&context.findings)
     }
 
-    fn unchanged(&self, session: Option<Session<'_>>, context: &mut RunContext) -> Result<Outcome, Problem> {
+    fn unchanged(&mut self, mut session: Option<Session<'a>>, context: &mut RunContext) -> Result<Outcome, Problem> {
         self.prove_first(context)?;
         if !self.options.dry_run {
-            self.remember(session, &context.plan.memory)?;
+            session = self.remember(session, &context.plan.memory)?;
             trust::take_up(self.host, context)?;
             prove::restart(self.host, context)?;
+            context.findings.extend(prove::restarted_nothing(self.host, context));
         }
-        self.verify(context)?;
+        self.verify(session.as_ref(), context)?;
         Ok(Outcome::Unchanged)
     }
 
     /// Asks the consumers, then the proxy that they were given.
-    fn verify(&self, context: &mut RunContext) -> Result<(), Problem> {
+    fn verify(&self, session: Option<&Session<'_>>, context: &mut RunContext) -> Result<(), Problem> {
+        let verifying = Progress::begin("asking this host what it sees of the proxy now");
         trust::verify(self.options, self.host, context);
         prove::verify(self.options, self.host, context)?;
+        drop(verifying);
+        let _asking = Progress::begin("asking the proxy");
         preflight::probe(self.host, self.options, context);
+        context.not_kept = session.and_then(|session| probed::keep(self.host, session, context).err());
         Ok(())
     }
 
     /// What a run was told that had nothing to change. A host where no run has ever been told anything gets no folder.
-    fn remember(&self, session: Option<Session<'_>>, memory: &Memory) -> Result<(), Problem> {
-        let Memory::Told(told) = memory else { return Ok(()) };
-        match session {
-            Some(session) => session.remember(told),
-            None if told.is_empty() => Ok(()),
-            None => Session::open(self.host)?.remember(told),
-        }
+    fn remember(&mut self, session: Option<Session<'a>>, memory: &Memory) -> Result<Option<Session<'a>>, Problem> {
+        let Memory::Told(told) = memory else { return Ok(session) };
+        let session = match session {
+            None if told.is_empty() => return Ok(None),
+            None => Session::open(self.host, &mut |who| self.interface.waits(&who))?,
+            Some(session) => session,
+        };
+        session.remember(told)?;
+        Ok(Some(session))
     }
 
     fn show_and_confirm(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         self.interface.show_plan(context);
         self.prove_first(context)?;
         if self.options.dry_run { Ok(()) } else { self.interface.confirm(context) }
+    }
+
+    /// Where no proxy is set, the one of the shell that this was called from is what a person may have meant.
+    fn hint_at_shell(&self, findings: &mut [Finding]) {
+        let Some(advice) = self.of_shell() else { return };
+        for finding in findings.iter_mut().filter(|finding| finding.id == ids::PROXY_NOT_SET) {
+            *finding = finding.clone().advise(&advice);
+        }
+    }
+
+    fn of_shell(&self) -> Option<Text> {
+        let (name, url) = self.inputs.of_shell()?;
+        let command = ics_setup(text!("{} --proxy {}", own(self.phase.verb()), own(quoted(&url))));
+        Some(text!("{} of your shell names one; take it: {}", own(name), command))
     }
 
     /// Looks at host and settings and makes the plan; a failing finding ends it here.
@@ -318,6 +362,10 @@ impl Converge<'_> {
         let interface = &mut *self.interface;
         let (mut settings, noticed) = host.settings(&mut self.inputs, ignored, &mut |spec| interface.secret(spec))?;
         settings.secrets.iter().for_each(|secret| context.redactor.learn(secret));
+        said::is_enough(&host, &settings, self.phase, self.options).map_err(|problem| match self.of_shell() {
+            Some(hint) if problem.id == id::SETTINGS_MISSING => problem.hint(hint),
+            _ => problem,
+        })?;
         if self.phase == Phase::Install {
             host.found.brought = targets::bring(self.host, &settings)?;
             if self.host.is_live() {
@@ -328,7 +376,7 @@ impl Converge<'_> {
         context.findings.extend(noticed);
         context.findings.extend(context.interrupted.as_ref().and_then(|told| told_otherwise(told, &settings.told)));
         context.findings.extend(region);
-        context.findings.extend(self.inputs.remark());
+        context.findings.extend(self.inputs.remark(self.host));
         context.before_plan = context.findings.len();
         ignored.apply(&mut context.findings);
         // An old system is not touched before the person has said so.
@@ -339,6 +387,7 @@ impl Converge<'_> {
         context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
         context.plan.said = Said::of(&settings);
         self.ask_about_interface(context)?;
+        self.hint_at_shell(&mut context.plan.findings);
         context.findings.append(&mut context.plan.findings);
         context.findings.extend(targets::asked_of_compose(self.host, &settings, found, &context.plan));
         context.findings.extend(host.root_only().into_iter().map(|path| {
@@ -357,6 +406,11 @@ impl Converge<'_> {
             // Nobody is asked for a plan that will not be carried out.
             stop_on_failure(&context.findings)?;
         }
+        let _asking = Progress::begin(if check_first {
+            "checking this host, its proxy and its back ends"
+        } else {
+            "looking at what the plan needs"
+        });
         let mut seen = preflight::look(self.options, &host, self.phase, context)?;
         // What every plan says of its host, the checks say in the same words.
         seen.retain(|new| !context.findings.iter().any(|known| (known.id, &known.title) == (new.id, &new.title)));

@@ -303,8 +303,7 @@ pub(super) fn probe(host: &dyn HostRead, options: Options<'_>, context: &mut Run
     };
     let facts = Check::collect(&Dial, &look, Time::new(PROBE, PROBE), None);
     let found = Check::judge(&Dial, &facts, &spec);
-    let wrong: Vec<Finding> =
-        found.iter().filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip)).cloned().collect();
+    let wrong: Vec<Finding> = found.iter().filter(|finding| finding.status.is_wrong()).cloned().collect();
     let served = found.into_iter().filter(|finding| finding.id == ids::PROXY_CONNECT_METHOD);
     let told = if wrong.is_empty() { served.collect() } else { wrong };
     context.findings.extend(told.into_iter().map(super::prove::milder));

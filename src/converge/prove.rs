@@ -8,15 +8,17 @@ use crate::authority::{daemon_is_older, is_of_store};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
 use crate::environment::systemd_runs;
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Status, ids};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
-use crate::plan::{Change, PlannedHost};
+use crate::plan::{Change, Fate, PlannedHost, Stage, StageId, StageState};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
+use crate::progress::Progress;
 use crate::routes::{self, Known, Site};
 use crate::sandbox::File;
 use crate::settings::{Layers, Settings};
+use crate::system::IMAGE;
 use crate::targets;
 use crate::text;
 use crate::text::{Foreign, ics_setup, own};
@@ -47,16 +49,20 @@ pub(super) fn plan(
     let everybody = if changes.is_empty() { judged.clone() } else { Who::ALL.to_vec() };
     let quiet = !judged.contains(&Who::ProdEnv);
     let platform = context.platform.as_ref();
+    let site = Site { host, platform, home: &settings.home, layers, direct: &settings.direct };
+    if changes.is_empty() {
+        // Nothing turns: the files tell how the ways are.
+        context.routes = site.foretell(&site.observe(&[], None), None);
+    }
     let Some((wanted, mut facts)) = ask(&planned, settings, platform, &everybody, inside, quiet) else {
         return Vec::new();
     };
     let mut findings = Vec::new();
     if !changes.is_empty() {
-        let site = Site { host, platform, home: &settings.home, layers, direct: &settings.direct };
         let routes = site.foretell(&facts, inside);
-        let told: Vec<Finding> = context.findings.iter().chain(&context.plan.findings).cloned().collect();
-        let known = Known { proxied: wanted.is_proxy(), inspects: context.plan.authority.is_some(), told: &told };
-        findings = routes::judge(&routes, &known);
+        let told = |id| context.findings.iter().any(|own| own.id == id);
+        let inspects = context.plan.authority.is_some();
+        findings = routes::judge(&routes, &Known { proxied: wanted.is_proxy(), inspects, told: &told, back: false });
         context.routes = routes;
     }
     facts.consumers.retain(|consumer| judged.contains(&consumer.consumer));
@@ -77,7 +83,7 @@ pub(super) fn plan(
     });
     let of_consumers = of_consumers.chain(facts.consumers.iter().filter_map(judge::disagreement).map(milder));
     let of_consumers = of_consumers.chain(back_ends);
-    let of_consumers = of_consumers.filter(|finding| !matches!(finding.status, Status::Pass | Status::Skip));
+    let of_consumers = of_consumers.filter(|finding| finding.status.is_wrong());
     let findings = of_consumers.chain(findings).collect();
     context.ahead = Some((wanted, facts));
     findings
@@ -120,16 +126,12 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
         return Ok(false);
     }
     let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
-    let Some(unit) = consumers::installed_docker(host, release) else {
-        context.plan.next_steps.push("nothing was restarted: there is no Docker on this host".into());
-        return Ok(false);
-    };
+    let Some(unit) = consumers::installed_docker(host, release) else { return Ok(false) };
     let unit = format!("{unit}.service");
     if !is_written(host, context) && !has_read_other(host, context) {
         return Ok(false);
     }
-    if !host.is_live() || !systemd_runs(host) {
-        context.plan.next_steps.push("systemd does not run here: restart the Docker daemon yourself".into());
+    if !host.is_live() || !systemd_runs(host) || is_stopped(host, &unit) {
         return Ok(false);
     }
     systemctl(host, "try-restart", &unit).map_err(|problem| {
@@ -137,6 +139,39 @@ pub(super) fn restart(host: &dyn HostRead, context: &mut RunContext) -> Result<b
     })?;
     (context.restarted, context.took_up) = (true, false);
     Ok(true)
+}
+
+/// Does systemd say that the daemon does not run? `try-restart` then does nothing, without a word.
+fn is_stopped(host: &dyn HostRead, unit: &str) -> bool {
+    let Ok(output) = host.run(&Command::new(["systemctl", "is-active", unit])) else { return false };
+    ["inactive", "failed", "deactivating"].contains(&String::from_utf8_lossy(&output.stdout).trim())
+}
+
+/// That `--restart` has restarted nothing, and why.
+pub(super) fn restarted_nothing(host: &dyn HostRead, context: &RunContext) -> Option<Finding> {
+    let is_started = |stage: &Stage| stage.id == StageId::Start && stage.state == StageState::Changed;
+    let has_restarted = context.restarted
+        || context.stages.iter().any(is_started)
+        || context.containers.iter().any(|own| own.fate != Fate::Keep);
+    if !context.restart || has_restarted {
+        return None;
+    }
+    let release = context.platform.as_ref().map_or(Release::UNKNOWN, Platform::systemd);
+    let (status, why, advice) = match consumers::installed_docker(host, release) {
+        _ if !host.is_live() => (Status::Skip, IMAGE, None),
+        None => (Status::Warn, "there is no Docker on this host", Some("without --restart the run is the same")),
+        Some(_) if !systemd_runs(host) => {
+            (Status::Warn, "systemd does not run here", Some("restart the Docker daemon yourself, as it was started"))
+        }
+        Some(unit) if is_stopped(host, &format!("{unit}.service")) => {
+            (Status::Skip, "the Docker daemon does not run; it reads its files when it starts", None)
+        }
+        Some(_) => (Status::Skip, "what runs has read its files already", None),
+    };
+    let finding = Finding::new(ids::RESTART_NOTHING, status, "--restart has restarted nothing")
+        .expected("what has not read its new values is started again")
+        .observed(why);
+    Some(advice.into_iter().fold(finding, Finding::advise))
 }
 
 /// The way back: the daemon reads its files as they are now, also where it did not start with those of this run.
@@ -152,6 +187,7 @@ pub(super) fn restart_as_before(host: &dyn HostRead, context: &mut RunContext) -
 
 /// Starts the daemon anew, once systemd has read its unit.
 fn systemctl(host: &dyn HostRead, verb: &'static str, unit: &str) -> Result<(), Problem> {
+    let _starting = Progress::begin(format!("starting {unit} anew"));
     for argv in [&["systemctl", "daemon-reload"][..], &["systemctl", verb, unit]] {
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = || {

@@ -10,7 +10,7 @@ use crate::host::HostRead;
 use crate::problem::Problem;
 use crate::settings::{Key, LastRun, STATE_FILE, Told};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, ics_setup, own};
 
 /// Brings the host back to where it was before a run that did not come to its end, and keeps what that run was told.
 ///
@@ -22,6 +22,14 @@ pub(super) fn recover(session: &Session<'_>, host: &dyn HostRead, context: &mut 
     context.findings.splice(0..0, recovered.clone());
     context.recovered.extend(recovered);
     Ok(())
+}
+
+/// What a dry run does not do, and a real one would do first.
+pub(super) fn foretold(host: &dyn HostRead) -> Option<Finding> {
+    // Where the runs cannot be read, nothing can be said about them.
+    let run = digest(host).ok()?.interrupted?;
+    let title = text!("run {} was interrupted; a real run takes it back first, and its plan may differ", own(&run));
+    Some(Finding::warn(ids::RUN_INTERRUPTED, title).fix(ics_setup(text!("revert {}", own(&run)))))
 }
 
 /// What a run was told that did not come to its end, by the file that it had made ready.

@@ -2,23 +2,26 @@
 
 use std::path::Path;
 
+use super::recovered::foretold;
 use super::{Around, Doing, Interface, Options, RunContext, many, nothing_fails};
-use crate::apply::{Run, Session, State, Which, plan_of, revert, runs};
+use crate::apply::{Run, Session, State, Which, forgotten_after, last, plan_of, revert, runs};
 use crate::authority::is_of_store;
 use crate::consumers;
 use crate::context::{HostContext, Inputs, Intent};
 use crate::docker::compose;
 use crate::envfile::unit::Release;
+use crate::finding::{Finding, ids};
 use crate::host::{HostWrite, View};
 use crate::plan::{Change, Plan};
-use crate::problem::Problem;
+use crate::problem::{HostState, Problem, id};
+use crate::progress::Progress;
 use crate::report::Outcome;
-use crate::routes::{self, Known, Routes, Site};
+use crate::routes::{self, Known, Routes, Site, Way};
 use crate::sandbox::File;
 use crate::settings::Layer;
 use crate::targets;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, as_root, ics_setup, own};
 
 /// A run of `revert`.
 pub(crate) struct TakeBack<'a> {
@@ -44,18 +47,43 @@ impl TakeBack<'_> {
     /// # Errors
     /// A conflict, or the effect that failed.
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
-        let session = if self.options.dry_run { None } else { Session::resume(self.host)? };
+        let _looking = Progress::begin("looking at this host");
+        let was_last = last(self.host);
+        let session = if self.options.dry_run {
+            None
+        } else {
+            Session::resume(self.host, &mut |who| self.interface.waits(&who))?
+        };
+        if session.is_some() && last(self.host) != was_last {
+            // What a person wanted to be taken back was another host than the one that is here now.
+            let message = "another run has come to its end while this one waited for it";
+            return Err(Problem::host(id::LOCKED, message)
+                .because("what is to be taken back was said before that")
+                .hint_command(as_root(ics_setup("status"))));
+        }
         let mut all = runs(self.host)?;
         let interrupted = self.interrupted(&all);
         if let Some(session) = session.as_ref().filter(|_| interrupted.is_none()) {
             context.findings = session.recover()?;
-            all = runs(self.host)?;
+            if !context.findings.is_empty() {
+                all = runs(self.host)?;
+            }
         }
-        let chosen = match (self.which, self.going) {
-            (Which::Last, Some(_)) => Vec::new(),
-            (which, _) => which.choose(&all)?,
+        let of_folder = self.around.check(&all, self.which)?;
+        let which = match (self.which, of_folder.as_deref()) {
+            (Which::Last, Some(run)) => Which::Named(run),
+            (which, _) => which,
         };
-        context.plan = plan_of(&View::new(self.host), &chosen, &all, self.force, self.going)?;
+        let chosen = match (which, self.going) {
+            (Which::Last, Some(_)) => Vec::new(),
+            _ => which.choose(&all)?,
+        };
+        // Where nothing is done, this is planned with the rest: a real run has taken it back before it plans.
+        let is_ahead = |run: &&Run| session.is_none() && run.state == State::Interrupted && interrupted.is_none();
+        let ahead: Vec<&Run> = all.iter().rev().filter(is_ahead).collect();
+        context.findings.extend(ahead.first().and_then(|_| foretold(self.host)));
+        let planned: Vec<&Run> = ahead.into_iter().chain(chosen.iter().copied()).collect();
+        context.plan = plan_of(&View::new(self.host), which, &planned, &all, self.force, self.going)?;
         context.findings.extend(many(self.host));
         let nothing = context.plan.is_empty();
         for run in chosen.iter().filter(|_| nothing) {
@@ -63,11 +91,18 @@ impl TakeBack<'_> {
             context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
         }
         if !nothing {
-            context.routes = routes(self.host, &context.plan.changes).unwrap_or_default();
-            let known = Known { proxied: true, inspects: false, told: &[] };
+            match routes(self.host, &context.plan.changes) {
+                Ok(routes) => context.routes = routes,
+                Err(problem) => {
+                    let title = "which ways out the way back turns cannot be told";
+                    context.findings.push(Finding::skip(ids::FILE_UNREADABLE, title).observed(problem.message));
+                }
+            }
+            let proxied = context.routes.rows.iter().any(|row| row.after.way == Way::Proxy);
+            let known = Known { proxied, inspects: false, told: &|_| false, back: true };
             context.findings.extend(routes::judge(&context.routes, &known));
         }
-        if self.which == Which::All && all.first().is_some_and(|first| first.begin.seq > 1) {
+        if which.since(&all).is_some_and(|since| forgotten_after(&all, since) > 0) {
             context.plan.next_steps.push("what runs have done that are forgotten (prune) stays".into());
         }
         self.around.foresee(context)?;
@@ -86,6 +121,7 @@ impl TakeBack<'_> {
         }
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
         let doing = &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored };
+        let _taking = Progress::begin("taking back");
         let stopped = self.around.before(doing);
         if let Err(problem) = stopped.and_then(|()| self.files(session, &chosen, interrupted.is_some(), context)) {
             return Err(self.around.give_up(
@@ -125,24 +161,34 @@ impl TakeBack<'_> {
             for run in chosen.iter().filter(|_| self.force) {
                 session.recover_by_force(run)?;
             }
-            context.findings = session.recover()?;
+            context.findings.splice(0..0, session.recover()?);
         } else if !chosen.is_empty() {
             let names: Vec<&str> = chosen.iter().map(|run| run.begin.run.as_str()).collect();
-            context.run = Some(session.apply(&context.plan, "revert", &names)?.run);
+            let applied = session.apply(&context.plan, "revert", &names)?;
+            let undo = text!("undo: {}", ics_setup(text!("revert {}", own(&applied.run))));
+            context.run = Some(applied.run);
+            // A product that was stopped for it comes up again first, and what goes with it goes: that is no time to stop.
+            if applied.interrupted && self.around.is_idle() {
+                let message = "cancelled after the files were taken back; they stay so, and nothing else was done";
+                return Err(Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed));
+            }
         }
         Ok(())
     }
 }
 
-/// The ways before and after the changes, for which nothing is wanted; `None`: what this host is cannot be told.
-fn routes(host: &dyn HostWrite, changes: &[Change]) -> Option<Routes> {
-    let known = HostContext::load(host, &Inputs::alone(Layer::default()), Intent::Show).ok()?;
-    let home = crate::settings::home(&known.layers).ok()?;
+/// The ways before and after the changes, for which nothing is wanted.
+///
+/// # Errors
+/// What this host is cannot be told.
+fn routes(host: &dyn HostWrite, changes: &[Change]) -> Result<Routes, Problem> {
+    let known = HostContext::load(host, &Inputs::alone(Layer::default()), Intent::Show)?;
+    let home = crate::settings::home(&known.layers)?;
     let (layers, direct) = (&known.layers, known.found.direct.as_slice());
     let site = Site { host: &known.view, platform: known.platform.as_ref(), home: &home, layers, direct };
     let files: Vec<File> = changes.iter().map(Change::file).collect();
     let inside = host.is_live().then_some(files.as_slice());
-    Some(site.foretell(&site.observe(changes, inside), inside))
+    Ok(site.foretell(&site.observe(changes, inside), inside))
 }
 
 /// Who has to read the old values again. `as_is`: nothing was done to the product.

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use super::made::{Made, push};
+use crate::environment::PRODUCT_USER;
 use crate::host::{Command, HostRead, HostWrite};
 use crate::plan::StageState;
 use crate::problem::{Problem, id};
+use crate::system::accounts::groups;
 use crate::text;
 use crate::text::{Foreign, Text, as_root, own};
-
-/// The user. Source: the vendor's "Product Architecture" page (read 2026-11-21), which logs in as it.
-const USER: &str = "divvy";
 
 /// Whoever is in it is as mighty as root.
 const GROUP: &str = "docker";
@@ -37,7 +36,7 @@ impl Wish {
             let message = text!("--docker-group names {}, who is no user of this host", Foreign::new(member));
             return Err(Problem::settings(id::SETTING_INVALID, message).hint("name a user that there is, or none"));
         }
-        Ok(entry(host, "passwd", USER)?.is_some() && self.has_joined(host)?)
+        Ok(entry(host, "passwd", PRODUCT_USER)?.is_some() && self.has_joined(host)?)
     }
 
     fn has_joined(&self, host: &dyn HostRead) -> Result<bool, Problem> {
@@ -53,23 +52,23 @@ impl Wish {
     /// The user database refuses.
     pub(super) fn ensure(&self, host: &dyn HostWrite, made: &mut Made) -> Result<(StageState, Text), Problem> {
         let mut done: Vec<Text> = Vec::new();
-        if entry(host, "passwd", USER)?.is_none() {
-            let has_group = entry(host, "group", USER)?.is_some();
+        if entry(host, "passwd", PRODUCT_USER)?.is_none() {
+            let has_group = entry(host, "group", PRODUCT_USER)?.is_some();
             made.note(host, |all| {
-                push(&mut all.users, USER.to_owned());
+                push(&mut all.users, PRODUCT_USER.to_owned());
                 if !has_group {
-                    push(&mut all.groups, USER.to_owned());
+                    push(&mut all.groups, PRODUCT_USER.to_owned());
                 }
             })?;
-            let own_group = if has_group { ["--gid", USER] } else { ["--user-group", "--system"] };
+            let own_group = if has_group { ["--gid", PRODUCT_USER] } else { ["--user-group", "--system"] };
             let words = ["useradd", "--system", "--create-home", "--shell", "/bin/bash"];
-            let added = run(host, &[&words[..], &own_group, &[USER]].concat());
-            if added.is_err() && entry(host, "passwd", USER)?.is_none() {
+            let added = run(host, &[&words[..], &own_group, &[PRODUCT_USER]].concat());
+            if added.is_err() && entry(host, "passwd", PRODUCT_USER)?.is_none() {
                 // Whoever makes it by hand afterwards keeps it.
-                made.note(host, forget_user(USER))?;
+                made.note(host, forget_user(PRODUCT_USER))?;
             }
             added?;
-            done.push(text!("user {} was created", own(USER)));
+            done.push(text!("user {} was created", own(PRODUCT_USER)));
         }
         if let Some(member) = &self.member
             && !self.has_joined(host)?
@@ -79,7 +78,7 @@ impl Wish {
             done.push(text!("{} joined the group {}", Foreign::new(member), own(GROUP)));
         }
         Ok(match done.is_empty() {
-            true => (StageState::Done, text!("user {} is there", own(USER))),
+            true => (StageState::Done, text!("user {} is there", own(PRODUCT_USER))),
             false => (StageState::Changed, Text::join(done, ", ")),
         })
     }
@@ -104,10 +103,10 @@ pub(super) fn take_away(host: &dyn HostWrite, made: &mut Made) -> Result<Vec<Tex
             run(host, &["userdel", &user])?;
             gone.push(text!("user {} was removed", Foreign::new(&user)));
             // It takes a group of its name along, which was there before the user.
-            if let Some(number) = group.as_deref().and_then(|line| line.split(':').nth(2))
+            if let Some(group) = group.and_then(|line| groups(line.as_bytes()).pop())
                 && entry(host, "group", &user)?.is_none()
             {
-                run(host, &["groupadd", "--gid", number, &user])?;
+                run(host, &["groupadd", "--gid", &group.gid.to_string(), &user])?;
             }
         }
         made.note(host, forget_user(&user))?;
@@ -125,7 +124,7 @@ fn forget_user(user: &str) -> impl Fn(&mut Made) + '_ {
 /// Does the group's own line name the user?
 fn is_listed(host: &dyn HostRead, group: &str, user: &str) -> Result<bool, Problem> {
     let line = entry(host, "group", group)?.unwrap_or_default();
-    Ok(line.split(':').nth(3).unwrap_or_default().split(',').any(|member| member == user))
+    Ok(groups(line.as_bytes()).iter().any(|group| group.members.iter().any(|member| member == user)))
 }
 
 /// The line of a user or a group, wherever this host has its users from.

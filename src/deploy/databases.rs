@@ -252,7 +252,7 @@ impl<'a> Databases<'a> {
         let mut found = Check::judge(&Mysql, facts, &spec).into_iter();
         let found = found.find(|finding| {
             [ids::MYSQL_REACHABLE, ids::MYSQL_TLS, ids::MYSQL_LOGIN, ids::MYSQL_CAPACITY].contains(&finding.id)
-                && !matches!(finding.status, Status::Pass | Status::Skip)
+                && finding.status.is_wrong()
         });
         let title = text!("the conversation with MySQL on {} broke off", at(&mysql));
         let finding = found.unwrap_or_else(|| {

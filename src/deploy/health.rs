@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::product::Known;
 use crate::product::containers::{One, Service, Wanted};
-use crate::text::Text;
+use crate::text;
+use crate::text::{Text, own};
 
 /// So many polls in a row have to find everything well,
 const STEADY: u32 = 2;
@@ -49,6 +50,13 @@ pub(crate) struct Poll {
 }
 
 impl Poll {
+    /// How far it is.
+    pub(crate) fn measure(&self) -> Text {
+        let runs = |(service, one): &(&str, &One)| is_expected(self, service) && one.status == "running";
+        let running = every(&self.services).filter(runs).count();
+        text!("{} of {} running", own(running), own(self.wanted.iter().map(|wanted| wanted.count).sum::<u32>()))
+    }
+
     /// Does a container say that it can do no work, on a host without an interface that would say so?
     fn is_idle(&self) -> bool {
         self.log.iter().any(|(name, _)| Known::get().log.iter().any(|line| line.name == *name && line.idle))

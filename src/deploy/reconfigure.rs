@@ -19,6 +19,7 @@ use crate::net::Time;
 use crate::plan::{ContainerChange, Fate, PlannedHost};
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_containers;
+use crate::progress::Progress;
 use crate::settings::{Deployment, First, Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
@@ -136,7 +137,8 @@ impl<'h> Reconfigure<'h> {
             Ok(problem) => problem,
             Err(problem) => return problem,
         };
-        doing.tell(&"that has failed; bringing the product back as it was".into());
+        doing.remark(&"that has failed; bringing the product back as it was".into());
+        let _bringing = Progress::begin("bringing the product back");
         let failed = doing.context.stages.clone();
         let undone = if edited { take_back(doing, self.host) } else { Ok(()) };
         let up = undone.and_then(|()| running.start(self.host, doing, Start::Back));
@@ -233,7 +235,7 @@ impl Around for Reconfigure<'_> {
         }
         running.calm = Some(calm);
         if !self.stops {
-            doing.tell(&"the product runs on meanwhile".into());
+            doing.remark(&"the product runs on meanwhile".into());
             if self.gone.is_empty() {
                 return marker::write(self.host);
             }

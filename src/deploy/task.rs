@@ -11,7 +11,7 @@ use std::time::Duration;
 /// What a stage says while it works.
 #[derive(Clone, Copy)]
 pub(crate) enum Told<'t> {
-    /// Something that begins or ends: a line.
+    /// Something that begins: a line of a log; on a terminal what the line says that moves.
     Line(&'t Text),
     /// How far it is: shown where a line can be written over, in place of the one before.
     Moving(&'t Text),

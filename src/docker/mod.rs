@@ -23,7 +23,7 @@ mod release;
 pub(crate) mod text;
 
 pub(crate) use engine::{Container, ContainerState, NoDocker, Published, containers, repository_and_tag, run};
-pub(crate) use podman::podman;
+pub(crate) use podman::{MAKE_ROOM, podman};
 pub(crate) use programs::{
     ARCHITECTURES, ComposeProgram, Generation, Server, Versions, compose_program, compose_programs, security_options,
     serving, this_architecture, versions,

@@ -8,6 +8,9 @@ use crate::vendor::Vendor;
 /// Its own program.
 const PODMAN: &str = "/usr/bin/podman";
 
+/// What makes room for Docker where podman stands in its place.
+pub(crate) const MAKE_ROOM: &str = "remove the package podman-docker";
+
 /// Where podman stands in place of docker; with `true`, under docker's own name.
 pub(crate) fn podman(host: &dyn HostRead) -> Option<(&'static Path, bool)> {
     let is_there = |path: &Path| host.lstat(path).ok().flatten();

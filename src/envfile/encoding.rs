@@ -5,6 +5,9 @@ use std::path::Path;
 use crate::text;
 use crate::text::{Text, own, quoted};
 
+/// What is said of a file with such text.
+pub(crate) const UTF_16: &str = "UTF-16 text, which none of its readers can read";
+
 /// Text in UTF-16, by its mark or, without one, by a NUL beside its first character: the name that `iconv` has for it.
 pub(crate) fn utf_16(bytes: &[u8]) -> Option<&'static str> {
     match bytes {

@@ -17,7 +17,7 @@ pub mod unit;
 pub(crate) use dialect::PamLines;
 pub use dialect::{Complaint, Dialect, PamLimit, Reading, Seen, shell_read_with};
 pub use edit::{Edit, Edited, Note, Refused, Rejection, edit};
-pub(crate) use encoding::{to_utf_8, utf_16};
+pub(crate) use encoding::{UTF_16, to_utf_8, utf_16};
 pub(crate) use lines::ASIDE;
 pub use lines::{Occurrence, State, Syntax, find};
 pub use portable::{NotPortable, PortableValue};

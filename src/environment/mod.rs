@@ -9,6 +9,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::host::{Command, HostRead};
 use crate::redact::redact_line;
 use crate::text;
@@ -20,8 +22,12 @@ pub(crate) use options::{switch, unknown_option, values, verdict};
 /// Name and value, in the order of the environment.
 pub(crate) type Variables = Vec<(String, String)>;
 
-/// Who logs in for the proof.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The user of the product. Source: the vendor's "Product Architecture" page (read 2026-11-21), which logs in as it.
+pub(crate) const PRODUCT_USER: &str = "divvy";
+
+/// Who logs in for the proof. Part of saved facts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct LoginUser {
     /// Name.
     pub name: String,
@@ -32,7 +38,24 @@ pub(crate) struct LoginUser {
 impl LoginUser {
     /// Who logs in to this host; `divvy` where it is an image.
     pub(crate) fn of(host: &dyn HostRead) -> Self {
-        if host.is_this_machine() { Self::here() } else { Self { name: "divvy".to_owned(), needs_shell: false } }
+        if host.is_this_machine() { Self::here() } else { Self { name: PRODUCT_USER.to_owned(), needs_shell: false } }
+    }
+
+    /// The lines by which the vendor's "Product Architecture" page (proxy section, 2021-22, read 2026-11-21) has a person see
+    /// what a login gets, as this user.
+    pub(crate) fn lines(&self) -> [String; 2] {
+        let shell = if self.needs_shell { " -s /bin/sh" } else { "" };
+        [format!("sudo su{shell} - {}", self.name), "env | grep proxy".to_owned()]
+    }
+
+    /// Those lines in a sentence, with why it is not the product's user.
+    pub(crate) fn proof(&self) -> Text {
+        let [login, look] = self.lines();
+        let lines = text!("{}, then {}", own(login), own(look));
+        match instead(&self.name) {
+            Some(why) => text!("{} ({})", lines, why),
+            None => lines,
+        }
     }
 
     /// `divvy`, as the vendor's documents verify it; else whoever called sudo; else whoever we are.
@@ -40,7 +63,7 @@ impl LoginUser {
         let by_name = |name: &str| nix::unistd::User::from_name(name).ok().flatten();
         let caller = std::env::var("SUDO_USER").ok();
         let here = || {
-            by_name("divvy")
+            by_name(PRODUCT_USER)
                 .or_else(|| caller.as_deref().and_then(by_name))
                 .or_else(|| nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten())
         };
@@ -52,6 +75,13 @@ impl LoginUser {
             None => Self { name: "root".to_owned(), needs_shell: false },
         }
     }
+}
+
+/// Why it is shown for this user; `None`: it is the product's. The product's may be there, where those who know the users did not
+/// answer.
+pub(crate) fn instead(name: &str) -> Option<Text> {
+    let is_other = name != PRODUCT_USER;
+    is_other.then(|| text!("shown for {}, because this host tells of no user {}", own(name), own(PRODUCT_USER)))
 }
 
 /// Why there is no environment to look at.
@@ -146,5 +176,18 @@ mod tests {
         for (shown, meant) in [("http://h:1", "http://h:1"), ("$'a b'", "a b"), ("$'a\\'b\\\\c'", "a'b\\c")] {
             assert_eq!(unquoted(shown), meant);
         }
+    }
+
+    #[test]
+    fn the_proof_says_for_whom_it_is_shown() {
+        let proof = |name: &str, needs_shell| {
+            let user = LoginUser { name: name.to_owned(), needs_shell };
+            user.proof().to_string()
+        };
+        assert_eq!(proof("divvy", false), "sudo su - divvy, then env | grep proxy");
+        assert_eq!(proof("divvy", true), "sudo su -s /bin/sh - divvy, then env | grep proxy");
+        let other =
+            "sudo su - alice, then env | grep proxy (shown for alice, because this host tells of no user divvy)";
+        assert_eq!(proof("alice", false), other);
     }
 }

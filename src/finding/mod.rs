@@ -29,6 +29,18 @@ words! {
         /// The check itself broke.
         Error = "error",
     }
+
+    /// Who must act, in the order in which they are told.
+    pub enum Actor {
+        /// Whoever has the firewall and the name servers.
+        Network = "the network team",
+        /// Whoever runs the proxy.
+        Proxy = "the proxy team",
+        /// Whoever has MySQL and Redis.
+        Databases = "the database team",
+        /// Whoever has this host.
+        Host = "this host",
+    }
 }
 
 /// One record of a check, of the planner or of the verification. Field names are the JSON contract.
@@ -61,6 +73,16 @@ pub struct Finding {
     pub duration_ms: Option<u64>,
     /// How often it was tried.
     pub attempts: Option<u32>,
+    /// Who must act, where that is another one than usual for findings of this id.
+    #[cfg_attr(test, serde(skip))]
+    pub actor: Option<Actor>,
+}
+
+impl Status {
+    /// Neither as expected nor left out?
+    pub fn is_wrong(self) -> bool {
+        !matches!(self, Self::Pass | Self::Skip)
+    }
 }
 
 impl Finding {
@@ -80,6 +102,7 @@ impl Finding {
             path: None,
             duration_ms: None,
             attempts: None,
+            actor: None,
         }
     }
 
@@ -158,6 +181,13 @@ impl Finding {
         Self { fix: self.fix.iter().map(|fix| fix.pasted_by(person)).collect(), ..self.clone() }
     }
 
+    /// Who must act, where that is another one than usual for findings of this id.
+    #[must_use]
+    pub fn up_to(mut self, actor: Actor) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
     /// One fact for programs.
     #[must_use]
     pub fn evidence(mut self, key: &str, value: impl Into<Evidence>) -> Self {
@@ -167,7 +197,7 @@ impl Finding {
 }
 
 /// The finding ids that `--ignore-check` downgrades from fail to warn, each with its reason where one was given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored(Vec<(FindingId, Option<String>)>);
 
 impl Ignored {

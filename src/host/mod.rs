@@ -7,6 +7,7 @@
 
 mod attributes;
 mod follow;
+mod holder;
 mod program;
 mod real;
 mod resolve;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 pub(crate) use attributes::{Attributes, Xattrs};
+pub(crate) use holder::Holder;
 pub(crate) use real::{RealHost, has_acl};
 pub(crate) use resolve::Refused;
 #[cfg(test)]
@@ -148,6 +150,11 @@ pub(crate) trait HostWrite: HostRead {
 
     /// Takes the exclusive lock on `path`, making the file where it is absent. `None`: somebody else holds it.
     fn try_lock(&self, path: &Path) -> io::Result<Option<Box<dyn LockGuard + '_>>>;
+
+    /// Who holds the lock on `path`. `None`: nobody any more, or it is not known.
+    fn lock_holder(&self, _path: &Path) -> Option<Holder> {
+        None
+    }
 }
 
 /// A file being written.

@@ -11,10 +11,11 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use xattr::FileExt;
 
+use super::holder::holder;
 use super::resolve::walk;
 use super::{
-    Attributes, Command, FileId, FileKind, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot, Space,
-    Stat, Watch, Xattrs,
+    Attributes, Command, FileId, FileKind, Holder, HostRead, HostWrite, LockGuard, NewFile, Output, Refused, Snapshot,
+    Space, Stat, Watch, Xattrs,
 };
 use super::{follow, program};
 
@@ -247,6 +248,10 @@ impl HostWrite for RealHost {
             Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, errno)) => Err(errno.into()),
         }
+    }
+
+    fn lock_holder(&self, path: &Path) -> Option<Holder> {
+        holder(&fs::symlink_metadata(self.entry(path).ok()?).ok()?)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::redact::list_text;
 use crate::settings::NoProxy;
 use crate::system::cloud::Direct;
 use crate::text;
-use crate::text::{Fix, Text, clean, ics_setup, own};
+use crate::text::{Fix, Text, clean, counted, ics_setup, own};
 
 /// No more characters of a list are shown.
 pub(crate) const LONGEST_LIST: usize = 500;
@@ -356,7 +356,7 @@ fn member_shown(member: &str, wanted: &[String]) -> Text {
 
 /// `1 client`, `3 clients`.
 fn count(clients: &[&Client]) -> Text {
-    if clients.len() == 1 { "1 client".into() } else { text!("{} clients", clients.len()) }
+    text!("{}", own(counted(clients.len(), "client")))
 }
 
 /// Does this client give up, whatever it is asked for?

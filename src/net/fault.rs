@@ -43,6 +43,8 @@ words! {
         Groups = "groups",
         /// No way of signing in common.
         Signatures = "signatures",
+        /// Certificates of more than 64 kB.
+        Size = "size",
         /// A kind of key that it does not use: P-521, RSA below 2048 bits.
         Key = "key",
     }
@@ -55,6 +57,7 @@ impl fmt::Display for Beyond {
             Self::Versions => "no TLS version in common: this tool has 1.2 and 1.3 alone, the other side older ones",
             Self::Groups => "no key exchange group in common: this tool has X25519, P-256 and P-384 alone",
             Self::Signatures => "no signature algorithm in common with this tool",
+            Self::Size => "the server's certificates are larger than this tool's TLS takes (64 kB)",
             Self::Key => "the server's key is of a kind that this tool does not use",
         })
     }
@@ -95,9 +98,19 @@ pub(super) fn fault(error: &Error) -> TlsFault {
     }
 }
 
-/// What another side says in bytes that are no TLS record is no TLS.
-fn of_message(_why: &InvalidMessage) -> TlsFault {
-    TlsFault::NotTls
+/// What another side says in bytes that are no TLS record is no TLS. Behind records that are, it is a message that is damaged,
+/// or larger than the library takes.
+fn of_message(why: &InvalidMessage) -> TlsFault {
+    use InvalidMessage as Why;
+    match why {
+        Why::CertificatePayloadTooLarge | Why::HandshakePayloadTooLarge => TlsFault::Beyond(Beyond::Size),
+        Why::InvalidContentType
+        | Why::UnknownProtocolVersion
+        | Why::MessageTooLarge
+        | Why::MessageTooShort
+        | Why::InvalidEmptyPayload => TlsFault::NotTls,
+        other => TlsFault::Broken(format!("{other:?}").into()),
+    }
 }
 
 fn of_alert(alert: AlertDescription) -> TlsFault {
@@ -130,5 +143,23 @@ fn of_incompatible(why: &PeerIncompatible) -> TlsFault {
         | Why::NoCertificateRequestSignatureSchemesInCommon
         | Why::SignatureAlgorithmsExtensionRequired => TlsFault::Beyond(Beyond::Signatures),
         other => TlsFault::Broken(format!("{other:?}").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_record_is_no_tls_and_what_is_too_large_for_the_library_is_beyond_it() {
+        for (why, told) in [
+            (InvalidMessage::InvalidContentType, TlsFault::NotTls),
+            (InvalidMessage::UnknownProtocolVersion, TlsFault::NotTls),
+            (InvalidMessage::HandshakePayloadTooLarge, TlsFault::Beyond(Beyond::Size)),
+            (InvalidMessage::CertificatePayloadTooLarge, TlsFault::Beyond(Beyond::Size)),
+            (InvalidMessage::InvalidServerName, TlsFault::Broken("InvalidServerName".into())),
+        ] {
+            assert_eq!(fault(&Error::InvalidMessage(why)), told);
+        }
     }
 }

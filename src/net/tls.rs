@@ -374,7 +374,7 @@ fn public_roots() -> RootCertStore {
     let mut store: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     // A laboratory has no certificate of a public authority. Builds for use have no such variable.
     #[cfg(feature = "lab")]
-    if let Some(pem) = std::env::var_os("ICS_SETUP_LAB_PUBLIC_ROOTS").and_then(|path| std::fs::read(path).ok()) {
+    if let Some(pem) = std::env::var_os("LAB_PUBLIC_ROOTS").and_then(|path| std::fs::read(path).ok()) {
         store.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
     }
     store

@@ -73,7 +73,7 @@ pub(crate) fn get(
         };
     };
     let at = proxy.host.to_string();
-    let wire = dial(&at, proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()), time, budget)?;
+    let wire = dial(&at, proxy.asked_port(), time, budget)?;
     let way = Way { proxy, roots, host: &host, port, named: &named, path: &path, most };
     match proxy.scheme {
         Scheme::Http => way.through(wire, target.tls),

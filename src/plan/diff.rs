@@ -84,7 +84,21 @@ pub(crate) fn unified(change: &Change) -> Vec<DiffLine> {
             }
         }
     }
-    shortened(all)
+    capped(shortened(all))
+}
+
+/// Nobody reads more lines of one file.
+const MOST: usize = 2000;
+
+/// What is printed does not grow with whatever somebody has put into a file. What goes stands first, and what comes behind it:
+/// the middle is left out.
+fn capped(mut all: Vec<DiffLine>) -> Vec<DiffLine> {
+    let more = all.len().saturating_sub(MOST);
+    if more > 0 {
+        let left_out = DiffLine { mark: "… ", text: text!("{} more lines of this diff", own(more)) };
+        all.splice(MOST / 2..MOST / 2 + more, [left_out]);
+    }
+    all
 }
 
 /// Of many lines in a row of which nothing is shown, the first, with their number.
@@ -205,6 +219,20 @@ mod tests {
             ),
             "{diff}"
         );
+    }
+
+    #[test]
+    fn of_a_long_diff_both_ends_are_shown() {
+        let old: String = (0..9 * MOST).map(|n| format!("http_proxy=http://old{n}.example:1\n")).collect();
+        let diff = shown(&old, "http_proxy=http://new.example:1\n");
+        let lines: Vec<&str> = diff.lines().collect();
+        assert_eq!(lines.len(), MOST + 1);
+        assert!(
+            lines[3] == "-http_proxy=http://old0.example:1" && lines[MOST / 2].starts_with("… 16"),
+            "{}",
+            lines[MOST / 2]
+        );
+        assert_eq!(lines[MOST], "+http_proxy=http://new.example:1");
     }
 
     #[test]

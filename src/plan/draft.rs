@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{After, Change, FileMeta, Plan};
-use crate::envfile::{to_utf_8, utf_16};
+use crate::envfile::{UTF_16, to_utf_8, utf_16};
 use crate::finding::Finding;
 use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
@@ -33,7 +33,7 @@ impl<'v> Draft<'v> {
         let snapshot = self.view.snapshot(path)?;
         let Some(from) = snapshot.as_ref().and_then(|file| utf_16(&file.bytes)) else { return Ok(snapshot) };
         let shown = self.view.host.shown(path);
-        let message = text!("{} is UTF-16 text, which none of its readers can read", shown.display());
+        let message = text!("{} is {}", shown.display(), own(UTF_16));
         Err(Problem::host(id::UTF_16, message).hint_command(as_root(to_utf_8(&shown, from))))
     }
 

@@ -49,7 +49,7 @@ pub(crate) struct Plan {
     pub said: Vec<Said>,
     /// What is remembered of the run; that is no change of the host.
     pub memory: Memory,
-    /// Modes of folders that come into being, where they are known from before.
+    /// Folders that were there before and are there again afterwards, with their modes.
     pub folder_modes: Vec<(PathBuf, u32)>,
     /// Folders that go when they are empty afterwards, innermost first.
     pub idle_folders: Vec<PathBuf>,

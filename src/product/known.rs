@@ -82,6 +82,8 @@ pub(crate) struct Service {
 pub(crate) struct Queues {
     /// What the names of those that are no queue begin with.
     pub(crate) prefix: String,
+    /// Which monitors have words of their own for the priorities.
+    pub(crate) monitors: String,
     /// The queues.
     pub(crate) level: Vec<Level>,
 }
@@ -92,8 +94,30 @@ pub(crate) struct Queues {
 pub(crate) struct Level {
     /// The key.
     pub(crate) name: String,
+    /// `None`: not documented.
+    pub(crate) priority: Option<Priority>,
     /// What is in it, for messages.
     pub(crate) what: String,
+}
+
+/// The priority of a queue, in two languages.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Priority {
+    /// The product's word.
+    pub(crate) own: String,
+    /// That of the clouds' monitors.
+    pub(crate) monitored: String,
+}
+
+impl Queues {
+    /// `High; CloudWatch and Stackdriver: Immediate`; what is in it, where no priority is documented.
+    pub(crate) fn shown(&self, level: &Level) -> String {
+        match &level.priority {
+            Some(Priority { own, monitored }) => format!("{own}; {}: {monitored}", self.monitors),
+            None => level.what.clone(),
+        }
+    }
 }
 
 /// A line of a log with a known cause.

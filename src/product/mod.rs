@@ -9,6 +9,7 @@
 //! | `place` | what stands in its folder? |
 //! | `containers` | which services are up, ended, restarting, unhealthy; of which versions are their images? |
 //! | `environment` | do the containers see what prod.env says? |
+//! | `insight_agent` | the vendor's agent beside it: is it installed, with which proxy and identity? |
 //! | `interface` | what does `/Status` on the interface's port answer? |
 //! | `ways` | by which ports of this host are its services reached? |
 //! | `queues` | how long are its lists in Redis? |
@@ -20,6 +21,7 @@
 pub(crate) mod containers;
 pub(crate) mod environment;
 pub(crate) mod images;
+pub(crate) mod insight_agent;
 pub(crate) mod interface;
 mod known;
 pub(crate) mod logs;
@@ -32,4 +34,4 @@ pub(crate) mod ways;
 
 pub(crate) use known::{Known, Line};
 pub(crate) use own::{Found, containers as own_containers, is_product, service_of, serving as own_serving};
-pub(crate) use place::{Place, home_of, leads_nowhere};
+pub(crate) use place::{Place, bring_back, home_of, leads_nowhere};

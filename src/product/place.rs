@@ -31,6 +31,11 @@ pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf>
     (real != path && matches!(host.lstat(&real), Ok(None))).then_some(real)
 }
 
+/// What a person does about it.
+pub(crate) fn bring_back(shown: &Path, target: &Path) -> Text {
+    text!("bring back what it leads to; look: ls -ld {} {}", shown, target)
+}
+
 /// The product's folder, by the files of a run.
 pub(crate) fn home_of<'p>(mut paths: impl Iterator<Item = &'p Path>) -> Option<PathBuf> {
     let is_of_product = |path: &&Path| {

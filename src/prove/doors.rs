@@ -1,14 +1,16 @@
 //! The programs that are started behind each door.
 
+use std::cell::LazyCell;
 use std::time::Duration;
 
 use crate::clients::{self, Client, Target};
-use crate::consumers::Door;
 use crate::consumers::callers::{Caller, is_installed};
+use crate::consumers::{Door, programs};
 use crate::environment::{self, LoginUser, Unseen};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::net::BUNDLES;
+use crate::progress::Progress;
 use crate::sandbox::{Answer, Asked as Seen, Login, Question, SCRIPT, Sandbox};
 use crate::text;
 use crate::text::{Text, host_port, own, quoted};
@@ -40,30 +42,34 @@ struct Asker {
 
 /// The programs that are installed and wanted, but for package managers.
 fn askers(look: &Look<'_>) -> Vec<Asker> {
+    // It is asked once, and only where one of the two is started.
+    let curl = LazyCell::new(|| programs::curl_of(look.host));
     let profile = |program: &str| match program {
-        "curl" | "git" => clients::curl_of(look.host).or_else(|| clients::by_id("curl-7.88")),
-        "wget" => clients::by_id("wget-1.21"),
-        "python3" => clients::by_id("python-urllib-3.11"),
-        "docker" => clients::by_id("go-net-http"),
-        _ => None,
+        "curl" | "git" => Some(*curl),
+        program if programs::is_manager(program, None) => None,
+        program => usual(program),
     };
     let wanted = PROGRAMS.into_iter().filter(|program| look.only.is_none_or(|only| only == *program));
     let there = wanted.filter(|program| is_installed(look.host, program));
     there.filter_map(|program| Some(Asker { program, client: profile(program)? })).collect()
 }
 
+/// The client that a program is, as a rule.
+fn usual(program: &str) -> Option<&'static Client> {
+    programs::clients_of(program, &[]).first().copied()
+}
+
 /// A package manager that is installed and wanted.
 fn manager(look: &Look<'_>) -> Option<Asker> {
-    let known = [("apt-get", "apt-2.6"), ("dnf", "dnf-4.14")];
     // Where there are several, that of the system, which stands first for its family.
     let own = look.platform.map(|platform| platform.package_manager(look.host).name);
-    let wanted = |(program, _): &(&str, &str)| match look.only {
+    let wanted = |program: &&str| match look.only {
         Some(only) => only == *program,
         None => is_installed(look.host, program) && own.is_none_or(|own| program.starts_with(own)),
     };
-    let (program, id) = known.into_iter().find(|known| wanted(known) && is_installed(look.host, known.0))?;
-    let client = clients::by_id(id)?;
-    Some(Asker { program, client })
+    let managers = PROGRAMS.into_iter().filter(|program| programs::is_manager(program, None));
+    let program = { managers }.find(|program| wanted(program) && is_installed(look.host, program))?;
+    Some(Asker { program, client: usual(program)? })
 }
 
 /// A line of sh that asks for all three.
@@ -129,6 +135,7 @@ fn program(door: Door, asker: &Asker, user: Option<String>, asks: Vec<Ask>) -> P
 /// Goes through every door with every program.
 pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targets: &[Target]) -> Asked {
     let mut asked = Asked::default();
+    let said = Progress::begin("asking programs of this host");
     let login = LoginUser::of(look.host);
     let askers = askers(look);
     let mut caller = Caller::new(look.host, login.clone(), DOOR_MS);
@@ -154,6 +161,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
             }
         };
         let steps = askers.iter().map(|asker| (asker.program.to_owned(), line(asker.program, targets, urls))).collect();
+        said.so_far(door.as_str());
         let answer = match sandbox.ask(Question { steps, ..question }) {
             Ok(answer) => {
                 caller.hangs |= door == Door::SuLogin && !answer.opened && answer.code.is_none();
@@ -173,6 +181,7 @@ pub(super) fn ask(look: &Look<'_>, sandbox: &mut Sandbox, urls: &[String], targe
         }
     }
     if let Some(asker) = manager(look) {
+        said.so_far(asker.program);
         let steps = vec![(asker.program.to_owned(), line(asker.program, targets, urls))];
         match sandbox.ask(Question { steps, ..caller.plain(&["sh", SCRIPT]) }) {
             Ok(answer) => {

@@ -153,7 +153,8 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
 /// A region or a Collector that is none.
 pub(crate) fn endpoint(layers: &Layers) -> Result<String, Problem> {
     let catalogue = Catalogue::shipped();
-    let endpoints = required_endpoints(&catalogue, &EndpointNeeds::of(layers, &catalogue)?);
+    // One that every host has, whichever cloud it is in.
+    let endpoints = required_endpoints(&catalogue, &EndpointNeeds::anywhere(layers, &catalogue)?);
     let fits = |endpoint: &&Endpoint| endpoint.required && !endpoint.direct && endpoint.port == 443;
     let found = endpoints.iter().find(fits).filter(|endpoint| endpoint.address().is_none());
     Ok(found.map_or_else(|| "backoffice.divvycloud.com".to_owned(), |endpoint| endpoint.host.clone()))
@@ -197,7 +198,7 @@ fn wanted_proxy(look: &Look<'_>, target: &Target) -> Option<String> {
     let proxies = &look.settings.proxies;
     let proxy = if target.tls { &proxies.https } else { &proxies.http };
     proxy.as_ref().map(|proxy| {
-        let port = proxy.value.port.unwrap_or_else(|| proxy.value.scheme.usual_port());
+        let port = proxy.value.asked_port();
         host_port(&proxy.value.host.to_string(), port)
     })
 }

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json as value};
 
 use crate::consumers::Door;
+use crate::environment::instead;
 use crate::finding::Status;
 use crate::redact::Redactor;
 use crate::report::check::mark;
-use crate::report::{Paint, human_findings, visible};
+use crate::report::{Paint, human_findings, line, visible};
 use crate::sandbox::Login;
 use crate::text::seconds;
 
@@ -34,7 +35,13 @@ pub(crate) fn json(proven: &Proven) -> Value {
 }
 
 /// The table, then what is to be said.
-pub(crate) fn human(proven: &Proven, verbose: bool, unicode: bool, redactor: &Redactor, paint: Paint) -> String {
+pub(crate) fn human(
+    proven: &Proven,
+    verbose: bool,
+    (unicode, columns): (bool, Option<usize>),
+    redactor: &Redactor,
+    paint: Paint,
+) -> String {
     let files = if proven.planned { "the planned files" } else { "the files as they are" };
     let asked = proven.programs.iter().any(|program| !program.asks.is_empty());
     let mut text = match asked {
@@ -43,6 +50,11 @@ pub(crate) fn human(proven: &Proven, verbose: bool, unicode: bool, redactor: &Re
         }
         false => format!("What the models say over {files} (no program was asked)\n\n"),
     };
+    // In place of the product's user somebody else logs in where there is none yet.
+    let by_su = proven.programs.iter().find(|program| program.door == Door::SuLogin);
+    if let Some(why) = by_su.and_then(|program| instead(program.user.as_deref()?)) {
+        let _ = writeln!(text, "Logins are {}\n", line(redactor, &why));
+    }
     let mut rows: Vec<(String, Vec<&str>, String)> = Vec::new();
     for program in &proven.programs {
         let who = match (program.door, &program.user) {
@@ -61,15 +73,15 @@ pub(crate) fn human(proven: &Proven, verbose: bool, unicode: bool, redactor: &Re
     let width = rows.iter().map(wide).max().unwrap_or(0).max(8) + 2;
     let _ = writeln!(text, "  {:<18}{:<width$}{:<18}{:<18}metadata", "", "", "public endpoint", "internal name");
     for (who, names, cells) in &rows {
-        let line = format!("{who:<18}{:<width$}{cells}", names.join(", "));
-        let _ = writeln!(text, "  {}", visible(line.trim_end()));
+        let row = format!("{who:<18}{:<width$}{cells}", names.join(", "));
+        let _ = writeln!(text, "  {}", visible(row.trim_end()));
     }
-    let told = human_findings(&proven.findings, verbose, redactor, paint);
+    let told = human_findings(&proven.findings, verbose, redactor, paint, columns);
     let skipped = proven.findings.iter().any(|finding| finding.status == Status::Skip);
     if !told.is_empty() {
         let _ = write!(text, "\n{told}");
     } else if skipped {
-        let _ = write!(text, "\n{}", human_findings(&proven.findings, true, redactor, paint));
+        let _ = write!(text, "\n{}", human_findings(&proven.findings, true, redactor, paint, columns));
     }
     text
 }

@@ -105,12 +105,18 @@ impl Session<'_> {
     /// and `HELLO` once more for a user who may not see `INFO`.
     fn converse(&self, talk: &mut Resp, answers: &mut RedisAnswers) -> Result<(), NetError> {
         let first = talk.ask(&[b"INFO"])?;
-        answers.replied = true;
-        // It is a Redis, and all of the time is for it.
+        // It speaks as a Redis does, and all of the time is for it.
         talk.until(self.time);
         match first {
-            Value::Bulk(text) => answers.fields = info::of_info(&String::from_utf8_lossy(&text)),
+            Value::Bulk(text) => {
+                answers.fields = info::of_info(&String::from_utf8_lossy(&text));
+                if answers.fields.is_empty() {
+                    return Err(NetError::unexpected("a reply to INFO that says nothing of a Redis"));
+                }
+                answers.replied = true;
+            }
             Value::Error(denial) => {
+                answers.replied = true;
                 answers.denied = Some(denial);
                 if answers.turned_away().is_some() {
                     return Ok(());

@@ -104,8 +104,25 @@ pub(crate) fn diff_text(redactor: &Redactor, change: &Change) -> String {
 
 /// One line of a diff, for a terminal.
 pub(super) fn diff_line(redactor: &Redactor, line: &DiffLine) -> String {
-    format!("{}{}", line.mark, visible(&characters(redactor, &line.text)))
+    let text = visible(&characters(redactor, &line.text));
+    match text.char_indices().nth(LONG) {
+        None => format!("{}{text}", line.mark),
+        Some((end, _)) => format!("{}{}… ({} bytes more)", line.mark, &text[..end], text.len() - end),
+    }
 }
+
+/// Why a file is changed, one reason each; of very many the first.
+pub(super) fn reasons(redactor: &Redactor, change: &Change) -> Vec<String> {
+    const MOST: usize = 100;
+    let mut told: Vec<String> = change.reasons.iter().take(MOST).map(|reason| line(redactor, reason)).collect();
+    if change.reasons.len() > MOST {
+        told.push(format!("and {} more", change.reasons.len() - MOST));
+    }
+    told
+}
+
+/// More characters than any list of hosts has that a login's PAM reads.
+const LONG: usize = 16_000;
 
 /// A finding as characters. Serialised it is the finding of every JSON result: its keys and their order are a contract.
 #[derive(Clone, Debug, Serialize)]

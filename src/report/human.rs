@@ -1,20 +1,17 @@
 //! Text for people: one sentence first, detail after.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use super::characters::{characters, diff_line, line as say, visible};
-use super::json::installed;
-use super::{Outcome, Report};
-use crate::apply::{Drift, Run, State};
+use super::characters::{characters, diff_line, line as say, reasons, visible};
+use super::{Outcome, Report, wrapped};
+use crate::apply::Run;
 use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
 use crate::plan::{Action, Change, ContainerChange, Fate, Stage, StageId, StageState, unified};
 use crate::problem::{HostState, Kind, Problem, id};
-use crate::product::containers::ContainersFacts;
 use crate::redact::Redactor;
 use crate::text;
-use crate::text::{Fix, Person, Text, as_root, ics_setup, own};
+use crate::text::{Fix, Text, ics_setup, own};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -88,17 +85,21 @@ pub fn containers(changes: &[ContainerChange], planned: bool) -> String {
     format!("containers: {}\n", Fate::ALL.into_iter().filter_map(of).collect::<Vec<_>>().join("; "))
 }
 
-/// Findings, one line each and what to do below. Passing and skipped ones are left out unless wanted.
-pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Paint) -> String {
+/// Findings, one line each and what to do below, broken at the window's width. Passing and skipped ones are left out unless
+/// wanted. Commands to paste stay whole.
+pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Paint, columns: Option<usize>) -> String {
     let mut text = String::new();
     for finding in findings {
         let passed = finding.status == Status::Pass;
         if !all && (passed || finding.status == Status::Skip) {
             continue;
         }
-        let _ = writeln!(text, "{} {} [{}]", paint.status(finding.status), say(redactor, &finding.title), finding.id);
+        let head = format!("{} [{}]", say(redactor, &finding.title), finding.id);
+        let _ = writeln!(text, "{} {}", paint.status(finding.status), hanging(&head, 5, columns));
         let mut detail = |word: &str, value: &Text| {
-            let _ = writeln!(text, "     {word}: {}", say(redactor, value));
+            // A command that a sentence names is pasted, too.
+            let columns = columns.filter(|_| word != Fix::COMMAND && !value.names_ics_setup());
+            let _ = writeln!(text, "     {}", hanging(&format!("{word}: {}", say(redactor, value)), 7, columns));
         };
         if !passed {
             finding.expected.iter().for_each(|value| detail("expected", value));
@@ -112,16 +113,22 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
     text
 }
 
+/// Text that is broken before the window ends, and goes on at this column.
+fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
+    wrapped(text, indent, columns).join(&format!("\n{:indent$}", ""))
+}
+
 /// A problem: what is wrong, why, what to do.
-pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
+pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint, columns: Option<usize>) -> String {
     let who = match problem.kind {
         Kind::Settings | Kind::Host => "",
         Kind::Outside => " (outside this host)",
         Kind::Bug => " (a bug in ics-setup)",
     };
-    let mut text = format!("{}{who}: {}\n", paint.with("1;31", "error"), say(redactor, &problem.message));
+    let message = hanging(&format!("error{who}: {}", say(redactor, &problem.message)), 2, columns);
+    let mut text = format!("{}{}\n", paint.with("1;31", "error"), message.trim_start_matches("error"));
     if let Some(because) = &problem.because {
-        let _ = writeln!(text, "  because: {}", say(redactor, because));
+        let _ = writeln!(text, "  {}", hanging(&format!("because: {}", say(redactor, because)), 4, columns));
     }
     if let Some(excerpt) = &problem.excerpt {
         for line in characters(redactor, excerpt).trim_matches('\n').split('\n') {
@@ -134,6 +141,7 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint) -> String {
 
 /// What to do, behind an empty line; nothing where there is none.
 fn hints<'h>(hints: impl Iterator<Item = &'h Fix>, redactor: &Redactor, paint: Paint) -> String {
+    // They are on one line each, whatever the window: most name a command, and what is broken does not paste.
     let lines: Vec<String> =
         hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), say(redactor, hint.text()))).collect();
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
@@ -141,16 +149,16 @@ fn hints<'h>(hints: impl Iterator<Item = &'h Fix>, redactor: &Redactor, paint: P
 
 /// Why a run failed: what was noticed, the worst first, then the problem. One that is made of a failing finding has told all of
 /// itself there but the ways around it.
-pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint) -> String {
+pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint, columns: Option<usize>) -> String {
     let mut sorted = report.findings.to_vec();
     sorted.sort_by_key(|finding| finding.status != Status::Fail);
-    let told = findings(&sorted, false, report.redactor, paint);
+    let told = findings(&sorted, false, report.redactor, paint, columns);
     if problem.id == id::CHECKS_FAILED && sorted.first().is_some_and(|finding| finding.status == Status::Fail) {
         let is_new = |hint: &&Fix| sorted.iter().flat_map(|finding| &finding.fix).all(|own| own != *hint);
         return told + &hints(problem.hints.iter().filter(is_new), report.redactor, paint);
     }
     let gap = if told.is_empty() { "" } else { "\n" };
-    format!("{told}{gap}{}", self::problem(problem, report.redactor, paint))
+    format!("{told}{gap}{}", self::problem(problem, report.redactor, paint, columns))
 }
 
 /// How the host stands after a run that failed.
@@ -163,7 +171,11 @@ pub fn stands(report: &Report<'_>, problem: &Problem) -> String {
     let head = match problem.host_state {
         HostState::AsItWas if recovered => "Nothing was changed beyond what was taken back of the interrupted run.",
         HostState::AsItWas => "Nothing was changed.",
-        HostState::Restored if left.is_empty() => "Nothing was changed: what had been written was put back.",
+        HostState::Restored if left.is_empty() => match problem.put_back {
+            0 => "Nothing was changed: what had been written was put back.",
+            1 => "Nothing was changed: 1 file that had been written was put back.",
+            many => return format!("Nothing was changed: {many} files that had been written were put back."),
+        },
         HostState::Restored => "What had been written was put back.",
         HostState::Changed => "The host is changed.",
         HostState::Committed => "The host is changed: everything was written and stays.",
@@ -212,7 +224,7 @@ pub fn past(action: Action) -> String {
 
 impl Report<'_> {
     /// What is said behind the diff.
-    pub fn human(&self, verbose: bool, paint: Paint) -> String {
+    pub fn human(&self, verbose: bool, paint: Paint, columns: Option<usize>) -> String {
         let mut text = String::new();
         for change in self.changes {
             let done = match self.outcome {
@@ -220,8 +232,9 @@ impl Report<'_> {
                 Outcome::Changed => past(change.action()),
                 _ => "unchanged".to_owned(),
             };
-            let reasons = change.reasons.iter().map(|reason| say(self.redactor, reason)).collect::<Vec<_>>().join("; ");
-            let _ = writeln!(text, "{} {}: {reasons}", paint.bold(&done), change.path.display());
+            let reasons = reasons(self.redactor, change).join("; ");
+            let path = visible(&change.path.display().to_string());
+            let _ = writeln!(text, "{} {path}: {reasons}", paint.bold(&done));
         }
         if self.outcome != Outcome::Pending {
             text.push_str(&containers(self.containers, false));
@@ -247,12 +260,12 @@ impl Report<'_> {
         // Of an installation that the product is healthy is the proof; who sees the proxy is told besides.
         let is_proof = |finding: &&Finding| {
             self.command != "install"
-                || !matches!(finding.status, Status::Pass | Status::Skip)
+                || finding.status.is_wrong()
                 || (finding.status == Status::Pass && Who::of(finding.id).is_some())
         };
         let told = self.findings.iter().filter(|own| verbose || (!is_idle(own) && is_proof(own)));
         let told: Vec<Finding> = told.cloned().collect();
-        text.push_str(&findings(&told, all, self.redactor, paint));
+        text.push_str(&findings(&told, all, self.redactor, paint, columns));
         let gap = if text.is_empty() || self.outcome == Outcome::Unchanged { "" } else { "\n" };
         let is_gone = !self.containers.is_empty() && self.containers.iter().all(|own| own.fate == Fate::Remove);
         let ended = match (self.outcome, self.for_good) {
@@ -272,108 +285,11 @@ impl Report<'_> {
     }
 }
 
-/// How the product of this folder is, and the command that comes next.
-fn product(folder: &Path, facts: &ContainersFacts) -> Option<(Text, Text)> {
-    let look = || text!("see whether it serves: {}", ics_setup("check runtime"));
-    Some(match facts.docker.as_ref()? {
-        Ok(seen) => match seen.running() {
-            (0, all) if facts.place.has_compose() => {
-                let start = as_root(text!("{} up -d", facts.place.command(folder)));
-                (text!("does not run: 0 of {} containers", all), text!("start it: {}", start))
-            }
-            (0, all) => (text!("does not run: 0 of {} containers", all), look()),
-            (running, all) => (text!("runs: {} of {} containers", running, all), look()),
-        },
-        Err(error) => {
-            let ask = text!("ask once more: {}", as_root(ics_setup("check runtime")));
-            (text!("whether it runs is not known: {}", error.why()), ask)
-        }
-    })
-}
-
 /// Who ran it with which version, in a few words; journals of 0.1.0 do not say.
-pub(super) fn by(run: &Run) -> String {
+pub(crate) fn by(run: &Run) -> String {
     let by = run.begin.by.as_ref().map(|by| visible(&by.says()));
     match (by, &run.begin.tool) {
         (Some(by), Some(tool)) => format!("by {by} with {}", visible(tool)),
         _ => "by nobody knows whom".to_owned(),
-    }
-}
-
-/// Runs, the product as it is, drift, and an interrupted run.
-pub(crate) fn status(
-    runs: &[Run],
-    drift: &[Drift],
-    facts: Option<&ContainersFacts>,
-    person: &Person,
-    paint: Paint,
-) -> String {
-    if runs.is_empty() {
-        return "No run so far.\n".to_owned();
-    }
-    let mut text = String::new();
-    for run in runs {
-        let files: Vec<String> = run.begin.files().map(|intent| visible(&intent.path.display().to_string())).collect();
-        let state = match run.state {
-            State::Interrupted => paint.with("31", run.state.as_str()),
-            state => state.as_str().to_owned(),
-        };
-        let begin = &run.begin;
-        let who = by(run);
-        let _ = writeln!(
-            text,
-            "{}  {}  {:<11}  {state}  {}  {who}",
-            begin.run,
-            begin.time,
-            begin.command,
-            files.join(", ")
-        );
-    }
-    let mut next = None;
-    if let Some((run, folder)) = installed(runs) {
-        let _ = writeln!(text, "product  installed in {} by run {}", visible(&folder), run.begin.run);
-        if let Some((how, command)) = facts.and_then(|facts| product(Path::new(&folder), facts)) {
-            let _ = writeln!(text, "product  {}", say(&Redactor::default(), &how));
-            next = Some(command.pasted_by(person));
-        }
-    }
-    for Drift { path, cause } in drift {
-        let _ = writeln!(text, "{} {}: {cause}", paint.with("33", "drift"), visible(path));
-    }
-    if let Some(run) = runs.iter().find(|run| run.state == State::Interrupted) {
-        let undo = text!("{}", ics_setup(text!("revert {}", own(&run.begin.run)))).pasted_by(person);
-        let _ = writeln!(
-            text,
-            "\nRun {} was interrupted. The next prepare, install or reconfigure takes it back first; so does: {}",
-            run.begin.run,
-            say(&Redactor::default(), &undo)
-        );
-    } else if let Some(next) = next {
-        let _ = writeln!(text, "next: {}", say(&Redactor::default(), &next));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::docker::double::Double;
-    use crate::net::testing::patient;
-    use crate::product::containers::look;
-
-    #[test]
-    fn a_product_of_which_docker_tells_nothing_is_not_called_stopped() {
-        let of = |host: &Double| product(Path::new("/divvycloud"), &look(host, Path::new("/divvycloud"), patient()));
-        for why in ["permission denied while trying to connect", "Cannot connect to the Docker daemon"] {
-            let (how, next) = of(&Double::installed().fails("docker ps", why)).unwrap();
-            assert_eq!(how, format!("whether it runs is not known: {why}").as_str());
-            let next = next.pasted_by(&Person::default());
-            assert!(next.to_string().ends_with("sudo ics-setup check runtime"), "{next}");
-        }
-        let (how, _) = of(&Double::installed().prints("docker ps", "")).unwrap();
-        assert!(how.to_string().starts_with("does not run: 0 of "), "{how}");
-        let mut image = Double::installed();
-        image.live = false;
-        assert!(of(&image).is_none(), "nobody is asked");
     }
 }

@@ -3,15 +3,12 @@
 use serde_json::{Value, json};
 
 use super::Report;
-use super::characters::{Plain, characters, diff_text, problem_json};
-use crate::apply::{Drift, Run, State};
-use crate::docker::NoDocker;
+use super::characters::{Plain, characters, diff_text, problem_json, reasons};
+use crate::apply::{Run, State};
 use crate::plan::{Change, StageId};
-use crate::product::containers::{ContainersFacts, Seen};
 use crate::product::home_of;
 use crate::redact::Redactor;
 use crate::routes::{Routes, Row};
-use crate::system::ecs::Ecs;
 
 /// Name of the format.
 pub const SCHEMA: &str = "ics-setup/v1";
@@ -89,6 +86,8 @@ fn routes(routes: &Routes, redactor: &Redactor) -> Vec<Value> {
             "after": row.after.way.as_str(),
             "via_before": row.before.via,
             "via_after": row.after.via,
+            "spoken_before": row.before.spoken(),
+            "spoken_after": row.after.spoken(),
             "cause": row.after.cause(),
         })
     };
@@ -99,7 +98,7 @@ fn change_json(change: &Change, redactor: &Redactor) -> Value {
     json!({
         "path": change.path.display().to_string(),
         "action": change.action().as_str(),
-        "reasons": change.reasons.iter().map(|reason| characters(redactor, reason)).collect::<Vec<_>>(),
+        "reasons": reasons(redactor, change),
         "diff": diff_text(redactor, change),
     })
 }
@@ -111,13 +110,6 @@ pub(crate) fn installed(runs: &[Run]) -> Option<(&Run, String)> {
         let folder = home_of(run.begin.files().map(|intent| intent.path.as_path()))?;
         Some((run, folder.display().to_string()))
     })
-}
-
-/// The containers of an installation as they are.
-fn containers(docker: &Result<Seen, NoDocker>) -> Value {
-    let (running, wanted) = docker.as_ref().map(Seen::running).ok().unzip();
-    let unknown = docker.as_ref().err().map(|error| characters(&Redactor::default(), &error.why()));
-    json!({"running": running, "wanted": wanted, "unknown": unknown})
 }
 
 /// A run in a list, as JSON.
@@ -134,22 +126,5 @@ pub(crate) fn listed(run: &Run) -> Value {
         "version": run.begin.tool,
         "reverts": run.begin.takes_back().collect::<Vec<_>>(),
         "changes": changes,
-    })
-}
-
-/// The result of `status`. `product`: what Docker was asked about the product.
-pub(crate) fn status(runs: &[Run], drift: &[Drift], product: Option<&ContainersFacts>, on: Option<Ecs>) -> Value {
-    let containers = product.and_then(|facts| facts.docker.as_ref()).map(containers);
-    let drift: Vec<Value> = drift.iter().map(|drift| json!({"path": drift.path, "cause": drift.cause})).collect();
-    json!({
-        "schema": SCHEMA,
-        "command": "status",
-        "runs": runs.iter().map(listed).collect::<Vec<_>>(),
-        "drift": drift,
-        "product": installed(runs).map(|(run, folder)| {
-            json!({"folder": folder, "run": run.begin.run, "containers": containers})
-        }),
-        "interrupted": runs.iter().find(|run| run.state == State::Interrupted).map(listed),
-        "ecs": on.map(Ecs::as_str),
     })
 }

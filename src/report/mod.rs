@@ -7,6 +7,7 @@ mod human;
 mod json;
 mod routes;
 mod run;
+mod window;
 
 use crate::finding::Finding;
 use crate::plan::{Change, ContainerChange, Stage};
@@ -20,15 +21,18 @@ use crate::text::{Person, Text};
 pub(crate) use archive::tar_gz;
 pub(crate) use characters::diff_text;
 pub use characters::{characters, clean, finding_json, line, value, visible};
-pub(crate) use human::status as human_status;
+pub(crate) use human::by as run_by;
 pub use human::{
     Paint, containers as human_containers, ended, failed as human_failed, findings as human_findings, past,
     plan as human_plan, problem as human_problem, stands, verb,
 };
 pub use json::SCHEMA;
-pub(crate) use json::{installed, listed as run_listed, status as json_status};
+pub(crate) use json::{installed, listed as run_listed};
 pub(crate) use routes::human as human_routes;
-pub(crate) use run::{forgotten as run_forgotten, human_run, of_run as run_json};
+pub(crate) use run::{
+    forgotten as run_forgotten, human_run, of_run as run_json, stage as human_stage, stay as runs_stay,
+};
+pub use window::wrapped;
 
 words! {
     /// How a command that may change the host ended.

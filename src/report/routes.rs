@@ -96,10 +96,58 @@ fn turn(row: &Row) -> String {
 
 fn side(taken: &Taken) -> String {
     match (&taken.via, taken.way) {
-        (Some(via), _) => visible(via),
+        (Some(via), _) => match taken.spoken() {
+            Some(scheme) if scheme != "http" => visible(&format!("{scheme}://{via}")),
+            _ => visible(via),
+        },
         (None, Way::Proxy) => "a proxy".to_owned(),
         (None, Way::Direct) => "direct".to_owned(),
         (None, Way::None) => "nobody asks".to_owned(),
         (None, Way::Unknown) => "not known".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::context::{HostContext, Inputs, Intent};
+    use crate::host::{MemoryHost, View};
+    use crate::routes::Site;
+    use crate::settings::{Layer, Layers};
+
+    #[test]
+    fn more_than_a_screen_is_counted_and_all_of_it_is_told_on_request() {
+        let host = |tables: usize| {
+            let host = MemoryHost::new();
+            host.put("/etc/os-release", b"ID=ubuntu\nVERSION_ID=\"22.04\"\n");
+            host.put("/usr/sbin/cron", b"");
+            host.put("/etc/pam.d/cron", b"session required pam_env.so\n");
+            for number in 0..12 {
+                let port = if number < tables { number } else { 99 };
+                let text = format!("https_proxy=http://p{port}:3128\n* * * * * root true\n");
+                host.put(&format!("/etc/cron.d/t{number}"), text.as_bytes());
+            }
+            host
+        };
+        let observe = |host: &MemoryHost| {
+            let known = HostContext::load(host, &Inputs::alone(Layer::default()), Intent::Show).unwrap();
+            let (view, layers) = (View::new(host), Layers::default());
+            let home = Path::new("/divvycloud");
+            let site = Site { host: &view, platform: known.platform.as_ref(), home, layers: &layers, direct: &[] };
+            site.observe(&[], None)
+        };
+        let (old, new) = (host(12), host(0));
+        let (before, after) = (observe(&old), observe(&new));
+        let (view, layers) = (View::new(&new), Layers::default());
+        let site = Site { host: &view, platform: None, home: Path::new("/divvycloud"), layers: &layers, direct: &[] };
+        let routes = site.ways(&before, &after);
+        let told = |all| human(&routes, all, &Redactor::default(), Paint(false));
+        let short = told(false);
+        assert_eq!(short.lines().count(), 1 + MOST + 1, "{short}");
+        assert!(short.ends_with("  and 4 more groups; all of them: the same with -v\n"), "{short}");
+        let long = told(true);
+        assert!((0..12).all(|number| long.contains(&format!("p{number}:3128 -> p99:3128"))), "{long}");
     }
 }

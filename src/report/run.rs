@@ -1,14 +1,19 @@
 //! One run: who, when, with which version, told what, and what it did to the files; and which runs are forgotten.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::characters::{characters, diff_text, line as say, visible};
+use super::check::mark;
 use super::human::{Paint, by, past, plan};
 use super::json::{SCHEMA, listed};
 use crate::apply::{Forgotten, Past, Run};
+use crate::finding::Status;
+use crate::plan::{Stage, StageState};
 use crate::redact::Redactor;
+use crate::text::{counted, elapsed};
 
 /// Runs that are named one by one where many are forgotten.
 const NAMED: usize = 10;
@@ -69,22 +74,40 @@ pub(crate) fn human_run(run: &Run, files: &[Past], with_diff: bool, redactor: &R
     text
 }
 
+/// So many runs are kept.
+pub(crate) fn stay(left: usize) -> String {
+    format!("{} {}", counted(left, "run"), if left == 1 { "stays" } else { "stay" })
+}
+
+/// Why more runs are kept than were to be.
+fn why_more(needed: usize, left: usize) -> String {
+    let asked = left.saturating_sub(needed);
+    let beyond = match asked {
+        0 => String::new(),
+        1 => format!(", {needed} of them beside the newest"),
+        asked => format!(", {needed} of them beside the newest {asked}"),
+    };
+    match needed {
+        0 => String::new(),
+        1 => format!("{beyond}: what is in force could not be told or taken back without it"),
+        _ => format!("{beyond}: what is in force could not be told or taken back without them"),
+    }
+}
+
 /// What `prune` forgets, and what that means. `planned`: it is not done yet.
 pub(crate) fn forgotten(what: &Forgotten<'_>, left: usize, planned: bool) -> String {
     let Some((first, last)) = what.runs.first().zip(what.runs.last()) else {
-        return format!("No run is forgotten: the {left} that there are stay.\n");
+        return format!("No run is forgotten: {}{}.\n", stay(left), why_more(what.needed, left));
     };
     let verb = if planned { "to be forgotten" } else { "forgotten" };
     let mut text = format!(
-        "{verb}: {} with their backups, from {} to {}; {left} stay",
-        runs(what.runs.len()),
+        "{verb}: {} with their backups, from {} to {}; {}{}\n",
+        counted(what.runs.len(), "run"),
         first.begin.time,
-        last.begin.time
+        last.begin.time,
+        stay(left),
+        why_more(what.needed, left)
     );
-    text.push_str(&match what.needed {
-        0 => "\n".to_owned(),
-        needed => format!(", {needed} of them older: what is left could not be told or taken back without them\n"),
-    });
     let in_force: Vec<&Run> = what.in_force().collect();
     if !in_force.is_empty() {
         let count = in_force.len();
@@ -104,7 +127,48 @@ pub(crate) fn forgotten(what: &Forgotten<'_>, left: usize, planned: bool) -> Str
     text
 }
 
-/// So many runs.
-fn runs(count: usize) -> String {
-    if count == 1 { "1 run".to_owned() } else { format!("{count} runs") }
+/// A stage that has ended, on a terminal; why it failed is what the problem of the run says.
+pub(crate) fn stage(stage: &Stage, unicode: bool, redactor: &Redactor, paint: Paint) -> String {
+    let (mark, code) = mark(
+        match stage.state {
+            StageState::Done | StageState::Changed => Status::Pass,
+            StageState::Failed => Status::Fail,
+            StageState::Skipped | StageState::Pending => Status::Skip,
+        },
+        unicode,
+    );
+    let time = match stage.seconds {
+        seconds if seconds < 60.0 => format!("{seconds:.1} s"),
+        seconds => elapsed(Duration::from_secs_f64(seconds)),
+    };
+    let detail = if stage.state == StageState::Failed { String::new() } else { say(redactor, &stage.detail) };
+    let line = format!("{:<10}{time:>10}  {detail}", stage.id.as_str());
+    format!("  {} {}\n", paint.with(code, mark), line.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::StageId;
+
+    #[test]
+    fn a_stage_has_a_mark_its_time_and_what_came_of_it() {
+        let stage_of = |state, seconds| Stage { id: StageId::Fetch, state, seconds, detail: "2 images".into() };
+        let shown = |of: &Stage, unicode| stage(of, unicode, &Redactor::default(), Paint(false));
+        let changed = stage_of(StageState::Changed, 0.14);
+        assert_eq!(shown(&changed, true), "  ✓ fetch          0.1 s  2 images\n");
+        assert_eq!(shown(&changed, false), "  ok fetch          0.1 s  2 images\n");
+        assert_eq!(shown(&stage_of(StageState::Skipped, 0.0), true), "  - fetch          0.0 s  2 images\n");
+        // Why, the error says.
+        assert_eq!(shown(&stage_of(StageState::Failed, 125.4), true), "  × fetch     2 min 05 s\n");
+    }
+
+    #[test]
+    fn runs_that_are_kept_beside_those_asked_for_are_told_with_the_reason() {
+        assert_eq!(why_more(0, 3), "");
+        assert_eq!(why_more(1, 1), ": what is in force could not be told or taken back without it");
+        assert_eq!(why_more(6, 6), ": what is in force could not be told or taken back without them");
+        assert!(why_more(2, 3).starts_with(", 2 of them beside the newest: "));
+        assert!(why_more(2, 5).starts_with(", 2 of them beside the newest 3: "));
+    }
 }

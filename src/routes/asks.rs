@@ -18,7 +18,6 @@ struct File {
     date: String,
     #[allow(dead_code, reason = "for readers of the file")]
     source: String,
-    curl_where_unknown: String,
     asks: Vec<Asks>,
 }
 
@@ -67,15 +66,15 @@ pub(crate) fn urls(endpoints: &[Endpoint]) -> Vec<Asked> {
     found
 }
 
-/// The clients behind a consumer, the most usual one first. `curl`: that of the host, where it is known.
-pub(crate) fn clients_of(consumer: &Consumer, curl: Option<&'static Client>) -> Vec<&'static Client> {
+/// The clients behind a consumer, the most usual one first. `curl`: that of the host.
+pub(crate) fn clients_of(consumer: &Consumer, curl: &'static Client) -> Vec<&'static Client> {
     let Some(asks) = of(consumer.consumer) else { return Vec::new() };
     let is_own = |id: &&String| {
         let name = consumer.name.as_deref().unwrap_or_default();
         consumer.consumer != Who::PackageManager || (id.starts_with("apt") == (name == "apt"))
     };
     let profile = |id: &String| match id.as_str() {
-        CURL => curl.or_else(|| clients::by_id(&file().curl_where_unknown)),
+        CURL => Some(curl),
         id => clients::by_id(id),
     };
     asks.clients.iter().filter(is_own).filter_map(profile).collect()
@@ -100,7 +99,6 @@ mod tests {
     #[test]
     fn every_client_and_host_of_the_file_is_known() {
         let catalogue = Catalogue::shipped().endpoints;
-        assert!(clients::by_id(&file().curl_where_unknown).is_some());
         for asks in &file().asks {
             let known = |id: &String| id == CURL || clients::by_id(id).is_some();
             assert!(!asks.clients.is_empty() && asks.clients.iter().all(known), "{asks:?}");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::pairs::{Pair, pairs};
 use super::site::internal;
 use super::{More, Routes, Row, Site, Taken, Way, asks, taken, way};
-use crate::clients::{self, By, Client, Route, Target};
+use crate::clients::{By, Client, Route, Target};
 use crate::consumers::mend::{Form, Wish, edited, form};
 use crate::consumers::{Consumer, ConsumersFacts, State, Who, files_of, sight::Place};
 use crate::envfile::Syntax;
@@ -26,6 +26,12 @@ const LARGEST: usize = 256 << 10;
 /// No edit is tried after this time.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// No more members of a list are taken out.
+const MEMBERS: usize = 20;
+
+/// What systemd gives to all its services. A new one takes the place of the distribution's.
+const MANAGER: &str = "/etc/systemd/system.conf";
+
 /// Hosts of lists that are looked at beside the catalogue.
 const HOSTS: usize = 100;
 
@@ -36,10 +42,12 @@ pub(crate) struct Edit {
     pub(crate) line: usize,
     /// What it says then: `no_proxy=a,b`.
     pub(crate) says: Text,
-    /// The way after it.
-    pub(crate) after: Taken,
+    /// The way before and after it.
+    pub(crate) own: Row,
     /// The other ways that it turns.
     pub(crate) also: Vec<Row>,
+    /// There was no time to try others.
+    pub(crate) cut_short: bool,
 }
 
 /// A file with the content that is tried.
@@ -58,7 +66,7 @@ struct Candidate {
 pub(super) fn find(
     site: &Site<'_>,
     (pair, now): (&Pair<'_>, &Taken),
-    client: &'static Client,
+    (client, curl): (&'static Client, &'static Client),
     target: &Target,
     proxies: &Proxies,
 ) -> Result<Edit, &'static str> {
@@ -83,11 +91,14 @@ pub(super) fn find(
     }
     let candidates = candidates(site, consumer, (client, now), target, proxies)?;
     let asked = asks::urls(&site.endpoints());
-    let curl = clients::curl_of(site.host.host);
     let mut best: Option<Edit> = None;
-    for Candidate { path, bytes, line, says } in candidates {
+    for (tried, Candidate { path, bytes, line, says }) in candidates.into_iter().enumerate() {
         if began.elapsed() > DEADLINE {
-            break;
+            best.iter_mut().for_each(|edit| edit.cut_short = true);
+            return best.ok_or(match tried {
+                0 => "there was no time to try one",
+                _ => "no edit of a single line that there was time to try turns it",
+            });
         }
         let mut draft = Draft::new(site.host);
         if draft.put(&path, bytes, 0o644, Vec::new()).is_err() {
@@ -95,17 +106,17 @@ pub(super) fn find(
         }
         let Some(change) = draft.plan.changes.pop() else { continue };
         let then = site.observe(std::slice::from_ref(&change), None);
-        let Some((after, also)) = turned(&modelled, &then, pair, (client, target), (&asked, &more), curl) else {
+        let Some((own, also)) = turned(&modelled, &then, pair, (client, target), (&asked, &more), curl) else {
             continue;
         };
-        if after.way == now.way || after.way == Way::Unknown || after.way == Way::None {
+        if own.after.way == now.way || matches!(own.after.way, Way::Unknown | Way::None) {
             continue;
         }
         let size = |change: &Change| change.old_bytes().len().abs_diff(change.new_bytes().len());
         let is_smaller = |known: &Edit| (also.len(), size(&change)) < (known.also.len(), size(&known.change));
         if best.as_ref().is_none_or(is_smaller) {
             let line = line.unwrap_or_else(|| first_difference(&change));
-            best = Some(Edit { change, line, says, after, also });
+            best = Some(Edit { change, line, says, own, also, cut_short: false });
         }
     }
     best.ok_or("no edit of a single line that was tried turns it")
@@ -118,11 +129,11 @@ fn turned(
     pair: &Pair<'_>,
     (client, target): (&'static Client, &Target),
     (asked, more): (&[asks::Asked], &[Target]),
-    curl: Option<&'static Client>,
-) -> Option<(Taken, Vec<Row>)> {
+    curl: &'static Client,
+) -> Option<(Row, Vec<Row>)> {
     let routes = Routes::between(before, then, asked, More::These(more), curl);
     let is_it = |row: &&Row| row.client.id == client.id && row.target == *target && row.is_of(pair);
-    let own = routes.more.iter().find(is_it)?.after.clone();
+    let own = routes.more.iter().find(is_it)?.clone();
     let others = routes.rows.iter().chain(&routes.more).filter(|row| row.changes() && !is_it(row));
     let mut also: Vec<Row> = Vec::new();
     for row in others {
@@ -162,7 +173,7 @@ fn candidates(
                 Some(_) => {}
                 None => {
                     let name = client.list_names().first().ok_or("this client has no list")?;
-                    let beside = way::decided(consumer, proxy).and_then(|own| own.place.as_ref());
+                    let beside = consumer.line_of(proxy).and_then(|own| own.place);
                     found.extend(beside.and_then(|place| trial.added(&place.path, name, &host)));
                 }
             }
@@ -191,11 +202,24 @@ fn candidates(
     Ok(found)
 }
 
-/// The list without the members that take the target from the proxy; `None`: there is none of them.
+/// The list without the members that take the target from the proxy, each with one separator; `None`: it takes too many, or one
+/// that does not stand in it as the client has it.
 fn without(client: &Client, target: &Target, list: &str) -> Option<String> {
-    let stays = |member: &&str| !client.route(target, member).is_direct();
-    let left: Vec<&str> = list.split(',').filter(stays).collect();
-    (left.len() < list.split(',').count()).then(|| left.join(","))
+    let is_end = |c: Option<char>| c.is_none_or(|c| ", \t;|".contains(c));
+    let mut left = list.to_owned();
+    for _ in 0..MEMBERS {
+        let Route::Direct(By::Member(member)) = client.route(target, &left) else {
+            return (left != list).then_some(left);
+        };
+        let at = left
+            .match_indices(&member)
+            .map(|(at, _)| at)
+            .find(|at| is_end(left[..*at].chars().next_back()) && is_end(left[at + member.len()..].chars().next()))?;
+        let behind = left[at + member.len()..].chars().next().map_or(0, char::len_utf8);
+        let before = if behind == 0 { left[..at].chars().next_back().map_or(0, char::len_utf8) } else { 0 };
+        left.replace_range(at - before..at + member.len() + behind, "");
+    }
+    None
 }
 
 /// Makes candidates for one consumer.
@@ -210,16 +234,14 @@ impl Trial<'_> {
         let of = |who| files_of(self.site.host, self.site.platform, self.site.home, who);
         match self.consumer.consumer {
             Who::Sudo | Who::Cron => of(Who::Login),
-            Who::Systemd => vec![PathBuf::from("/etc/systemd/system.conf")],
+            Who::Systemd => vec![PathBuf::from(MANAGER)],
             who => of(who),
         }
     }
 
     /// The line that decides a variable.
     fn place(&self, name: &str) -> Option<&Place> {
-        let of_others = || self.consumer.exceptions.iter().find(|own| own.variable.as_deref() == Some(name));
-        let decided = way::decided(self.consumer, name).map(|own| own.place.as_ref());
-        decided.unwrap_or_else(|| of_others()?.place.as_ref()).filter(|place| place.line > 0)
+        self.consumer.line_of(name)?.place.filter(|place| place.line > 0)
     }
 
     /// Does the line that decides a list hold it as it is? What is put together on the way cannot be written back.
@@ -241,6 +263,11 @@ impl Trial<'_> {
     /// A line more in a file that does not give the variable yet.
     fn added(&self, path: &Path, name: &str, value: &str) -> Option<Candidate> {
         let bytes = self.read(path)?;
+        // What comes into being is a file of ours, with a remark that says so.
+        let is_unit = matches!(self.form(path)?, Form::Unit(_));
+        if is_unit && matches!(self.site.host.host.lstat(path), Ok(None)) {
+            return None;
+        }
         let active = |line: &[u8]| {
             let line = line.trim_ascii_start();
             !line.starts_with(b"#") && memchr::memmem::find(line, name.as_bytes()).is_some()
@@ -251,12 +278,13 @@ impl Trial<'_> {
         self.edit(path, Wish { name: name.to_owned(), value: Some(value.to_owned()), line: None })
     }
 
+    fn form(&self, path: &Path) -> Option<Form> {
+        let is_product = path == prod_env(self.site.home);
+        if is_product { Some(Form::Lines(Syntax::EnvFile)) } else { form(self.consumer.consumer, path) }
+    }
+
     fn edit(&self, path: &Path, wish: Wish) -> Option<Candidate> {
-        let form = if path == prod_env(self.site.home) {
-            Form::Lines(Syntax::EnvFile)
-        } else {
-            form(self.consumer.consumer, path)?
-        };
+        let form = self.form(path)?;
         let says = match &wish.value {
             Some(value) => text!("{}={}", wish.name.as_str(), redact::url_text(&redact::list(value))),
             None => text!("without {}", wish.name.as_str()),

@@ -3,9 +3,9 @@
 use super::edit::{self, Edit};
 use super::pairs::{Pair, pairs};
 use super::{Site, Taken, Way, clients_of, taken, way};
-use crate::clients::{self, By, Client, Route, Target};
+use crate::clients::{By, Client, Route, Target};
 use crate::consumers::sight::Place;
-use crate::consumers::{Consumer, State, Who, judge};
+use crate::consumers::{Consumer, Known, State, Who, judge, programs};
 use crate::redact;
 use crate::settings::Proxies;
 use crate::text;
@@ -31,7 +31,7 @@ pub(crate) struct Explained {
     /// The consumer in a sentence.
     pub(crate) name: Text,
     /// How it is known what it gets.
-    pub(crate) known: &'static str,
+    pub(crate) known: Known,
     /// Each client of it, the most usual one first: the chain is that one's.
     pub(crate) ways: Vec<(&'static Client, Taken)>,
     pub(crate) chain: Vec<Link>,
@@ -61,7 +61,7 @@ pub(crate) fn explain(
     if consumer.state == State::Skipped {
         return Err(consumer.why.clone().unwrap_or_else(|| "there is none on this host".into()));
     }
-    let curl = clients::curl_of(site.host.host);
+    let curl = programs::curl_of(site.host.host);
     let ways: Vec<(&'static Client, Taken)> =
         clients_of(consumer, curl).into_iter().map(|client| (client, taken(consumer, client, target))).collect();
     let (client, first) = ways.first().ok_or("it asks for nothing")?;
@@ -69,9 +69,9 @@ pub(crate) fn explain(
     Ok(Explained {
         who,
         name: judge::who(consumer),
-        known: consumer.known.as_str(),
+        known: consumer.known,
         chain: chain(site, consumer, client, target, first),
-        edit: edit::find(site, (pair, first), client, target, proxies),
+        edit: edit::find(site, (pair, first), (client, curl), target, proxies),
         others,
         ways,
     })
@@ -98,7 +98,9 @@ fn chain(site: &Site<'_>, consumer: &Consumer, client: &Client, target: &Target,
         let read =
             |name: &&String| client.proxy_names(target.tls).contains(*name) || client.list_names().contains(*name);
         let quiet = consumer.decided.iter().filter(|(name, own)| own.taken || consumer.unknown.contains_key(*name));
-        let quiet = quiet.map(|(name, _)| name).filter(read).map(String::as_str);
+        let untold =
+            consumer.exceptions.iter().filter(|own| own.value.is_none()).filter_map(|own| own.variable.as_ref());
+        let quiet = quiet.map(|(name, _)| name).chain(untold).filter(read).map(String::as_str);
         for link in names.iter().copied().chain(quiet).filter_map(|name| link(site, consumer, name)) {
             if !links.contains(&link) {
                 links.push(link);
@@ -115,8 +117,8 @@ fn chain(site: &Site<'_>, consumer: &Consumer, client: &Client, target: &Target,
         (_, rule) => text!("{}", rule),
     };
     if links.is_empty() && taken.way == Way::Direct {
-        let text = "names no proxy for it".into();
-        links.push(Link { path: Some(consumer.source.clone()), line: None, text });
+        let text = text!("no proxy for it: {}", consumer.source.as_str());
+        links.push(Link { path: None, line: None, text });
     }
     links.push(Link { path: None, line: None, text: text!("{}: {}", own(client.id.as_str()), rule) });
     links
@@ -124,16 +126,17 @@ fn chain(site: &Site<'_>, consumer: &Consumer, client: &Client, target: &Target,
 
 /// The line that gives a variable, with what it gives.
 fn link(site: &Site<'_>, consumer: &Consumer, name: &str) -> Option<Link> {
-    let of_others = || consumer.exceptions.iter().find(|own| own.variable.as_deref() == Some(name));
-    let (place, shown, taken) = match way::decided(consumer, name) {
-        Some(decided) => (decided.place.as_ref(), &decided.shown, decided.taken),
-        None => of_others().map(|own| (own.place.as_ref(), &own.at, false))?,
-    };
+    let line = consumer.line_of(name)?;
     let text = match consumer.unknown.get(name) {
         Some(why) => text!("{}: {}", name, why.clone()),
-        None if taken => text!("{} is taken away", name),
-        None => text!("{}={}", name, clean(&redact::list(&way::value(consumer, name)?), LONGEST)),
+        None if line.taken => text!("{} is taken away", name),
+        None if consumer.is_untold(name) => text!("what {} is cannot be told", name),
+        None => {
+            let value = consumer.variables().find(|(own, _)| own == name).map(|(_, value)| value)?;
+            text!("{}={}", name, clean(&redact::list(&value), LONGEST))
+        }
     };
+    let (place, shown) = (line.place, line.shown);
     Some(at(site, place, shown, text))
 }
 

@@ -4,7 +4,7 @@ use super::{Routes, Row, Way};
 use crate::finding::{Finding, FindingId, ids};
 use crate::network::catalogue::{Component, Endpoint};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, ics_setup, own};
 
 /// No more ways are named in one finding.
 const NAMED: usize = 4;
@@ -15,8 +15,10 @@ pub(crate) struct Known<'k> {
     pub(crate) proxied: bool,
     /// The proxy is said to inspect TLS.
     pub(crate) inspects: bool,
-    /// What has been found already.
-    pub(crate) told: &'k [Finding],
+    /// Is a finding with this id told already?
+    pub(crate) told: &'k dyn Fn(FindingId) -> bool,
+    /// It is a way back, after which its files are those of before.
+    pub(crate) back: bool,
 }
 
 /// A kind of way that breaks.
@@ -27,7 +29,7 @@ struct Kind {
     is: fn(&Row, &Known<'_>) -> bool,
     title: &'static str,
     cause: &'static str,
-    advice: &'static str,
+    advice: fn(&[String]) -> Text,
 }
 
 const KINDS: [Kind; 4] = [
@@ -41,9 +43,11 @@ const KINDS: [Kind; 4] = [
                 && (row.before.way, row.after.way) == (Way::Proxy, Way::Direct)
                 && row.after.by_member
         },
-        title: "turn from the proxy to the direct way, to hosts that are required",
+        title: "from the proxy to the direct way, to hosts that are required",
         cause: "this host has a proxy because it has no way of its own",
-        advice: "take the member that decides it out of the list, unless this host has a direct way after all",
+        advice: |_| {
+            "take the member that decides it out of the list, unless this host has a direct way after all".into()
+        },
     },
     Kind {
         id: ids::WAY_METADATA,
@@ -52,9 +56,9 @@ const KINDS: [Kind; 4] = [
             let direct = |own: &Endpoint| own.direct;
             row.endpoint.as_deref().is_some_and(direct) && (row.before.way, row.after.way) == (Way::Direct, Way::Proxy)
         },
-        title: "turn to the proxy, to addresses that only this host itself can ask",
+        title: "to the proxy, to addresses that only this host itself can ask",
         cause: "the proxy would answer with its own instance's role, or not at all",
-        advice: "have each in the list, spelled so: --no-proxy 169.254.169.254,169.254.170.2",
+        advice: |hosts| text!("have it in the list, spelled so: {}", hosts.join(",")),
     },
     Kind {
         id: ids::WAY_INTERNAL,
@@ -63,9 +67,9 @@ const KINDS: [Kind; 4] = [
             let has_lists = row.who.profile().has_lists();
             has_lists && row.endpoint.is_none() && (row.before.way, row.after.way) == (Way::Direct, Way::Proxy)
         },
-        title: "turn to the proxy, to hosts that the consumer's own list keeps from it now",
+        title: "to the proxy, to hosts that the consumer's own list keeps from it now",
         cause: "names of a site's own are often not known to its proxy",
-        advice: "have these members in the new list, too: --no-proxy adds to what there is, --no-proxy-only has nothing else",
+        advice: |hosts| text!("have them in the new list, too: {}", hosts.join(",")),
     },
     Kind {
         id: ids::WAY_DECRYPTED,
@@ -77,29 +81,33 @@ const KINDS: [Kind; 4] = [
                 && row.after.way == Way::Proxy
                 && row.changes()
         },
-        title: "turn to a proxy that decrypts, to hosts that refuse what was decrypted",
+        title: "to a proxy that decrypts, to hosts that refuse what was decrypted",
         cause: "agent and Collector take no other certificate than the platform's own, whether an authority is trusted or not",
-        advice: "have the proxy leave them alone: ics-setup network allowlist --decrypt-exclusions",
+        advice: |_| text!("have the proxy leave them alone: {}", ics_setup("network allowlist --decrypt-exclusions")),
     },
 ];
 
 /// A finding for each kind of way that the change breaks.
 pub(crate) fn judge(routes: &Routes, known: &Known<'_>) -> Vec<Finding> {
     let of_kind = |kind: &Kind| {
-        if kind.instead.is_some_and(|id| known.told.iter().any(|own| own.id == id)) {
+        if kind.instead.is_some_and(known.told) {
             return None;
         }
-        let rows: Vec<&Row> =
-            routes.rows.iter().chain(&routes.more).filter(|row| row.changes() && (kind.is)(row, known)).collect();
+        let rows: Vec<&Row> = routes.changed().filter(|row| (kind.is)(row, known)).collect();
         let first = rows.first()?;
-        let finding = Finding::warn(kind.id, text!("{} ways {}", rows.len(), own(kind.title)))
+        let turn = if rows.len() == 1 { "way turns" } else { "ways turn" };
+        let finding = Finding::warn(kind.id, text!("{} {} {}", rows.len(), own(turn), own(kind.title)))
             .observed(named(&rows))
             .cause(kind.cause);
         let finding = match first.after.at.as_ref().or(first.before.at.as_ref()) {
             Some(at) => finding.evidence("decided_by", text!("{}", at)),
             None => finding,
         };
-        Some(finding.advise(kind.advice))
+        let mut hosts: Vec<String> = rows.iter().map(|row| row.target.host.to_string()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        let advice = (kind.advice)(&hosts);
+        Some(finding.advise(if known.back { text!("once it is taken back: {}", advice) } else { advice }))
     };
     KINDS.iter().filter_map(of_kind).collect()
 }

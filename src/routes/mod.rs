@@ -30,6 +30,7 @@ use crate::text::Text;
 use crate::text::words::words;
 
 pub(crate) use asks::clients_of;
+pub(crate) use edit::Edit;
 pub(crate) use explain::{Explained, explain};
 pub(crate) use judge::{Known, judge};
 use pairs::{Pair, Reader};
@@ -55,14 +56,14 @@ words! {
 pub(crate) struct Routes {
     /// In the order of the reports: consumers, clients, endpoints.
     pub(crate) rows: Vec<Row>,
-    /// Ways to hosts that no catalogue lists.
+    /// Ways that somebody asked for beside.
     more: Vec<Row>,
 }
 
 /// What is asked for beside the catalogue.
 #[derive(Clone, Copy)]
 enum More<'m> {
-    /// What each consumer's own list keeps from the proxy before, by its most usual client.
+    /// What each consumer's own list keeps from the proxy before, by its most usual client, where the change turns it.
     OwnLists,
     /// These, by every client.
     These(&'m [Target]),
@@ -97,6 +98,12 @@ impl Row {
         self.readers.iter().filter_map(door).collect::<BTreeSet<_>>().into_iter().map(Door::as_str)
     }
 
+    /// Each of its readers.
+    #[cfg(test)]
+    pub(crate) fn readers(&self) -> impl Iterator<Item = String> + '_ {
+        self.readers.iter().map(|reader| format!("{reader:?}"))
+    }
+
     fn is_of(&self, pair: &Pair<'_>) -> bool {
         self.who == pair.who && pair.readers.first().is_some_and(|first| self.readers.contains(first))
     }
@@ -106,14 +113,13 @@ impl Routes {
     /// Those of a run without a plan.
     pub(crate) const NONE: Self = Self { rows: Vec::new(), more: Vec::new() };
 
-    /// The ways by what consumers get before and after. `more`: what is asked for beside the catalogue; `curl`: that of the host,
-    /// where it is known.
+    /// The ways by what consumers get before and after. `more`: what is asked for beside the catalogue; `curl`: that of the host.
     fn between(
         before: &ConsumersFacts,
         after: &ConsumersFacts,
         asked: &[asks::Asked],
         more: More<'_>,
-        curl: Option<&'static Client>,
+        curl: &'static Client,
     ) -> Self {
         let mut routes = Self::default();
         for pair in pairs::pairs(before, after) {
@@ -134,19 +140,25 @@ impl Routes {
                 readers: readers.clone(),
             };
             let sides = [pair.before, pair.after];
-            let mut own_rules: Vec<Target> = sides.into_iter().flatten().flat_map(way::hosts_of_rules).collect();
-            own_rules.dedup();
+            let of_pair: Vec<&asks::Asked> =
+                asked.iter().filter(|own| asks::is_asked(pair.who, &own.endpoint)).collect();
+            let mut own_rules: Vec<Target> = Vec::new();
+            for target in sides.into_iter().flatten().flat_map(way::hosts_of_rules) {
+                if !own_rules.contains(&target) && !of_pair.iter().any(|own| own.target == target) {
+                    own_rules.push(target);
+                }
+            }
             let clients = clients_of(consumer, curl);
             for client in &clients {
-                let asked = asked.iter().filter(|own| asks::is_asked(pair.who, &own.endpoint));
-                routes.rows.extend(asked.map(|own| row(client, &own.target, Some(&own.endpoint))));
+                routes.rows.extend(of_pair.iter().map(|own| row(client, &own.target, Some(&own.endpoint))));
                 routes.rows.extend(own_rules.iter().map(|target| row(client, target, None)));
                 if let More::These(targets) = more {
                     routes.more.extend(targets.iter().map(|target| row(client, target, None)));
                 }
             }
             if let (More::OwnLists, Some(before), Some(first)) = (more, pair.before, clients.first()) {
-                routes.more.extend(site::internal(before).iter().map(|target| row(first, target, None)));
+                let internal = site::internal(before);
+                routes.rows.extend(internal.iter().map(|target| row(first, target, None)).filter(Row::changes));
             }
         }
         // What is there neither before nor after asks for nothing.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{More, Routes, asks};
-use crate::clients::{self, Target};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts};
+use crate::clients::Target;
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, programs};
 use crate::host::View;
 use crate::net::Time;
 use crate::network::catalogue::{Catalogue, Endpoint, EndpointNeeds, Needs, required_endpoints};
@@ -17,6 +17,7 @@ use crate::platform::Platform;
 use crate::sandbox::File;
 use crate::settings::{Layers, NoProxy};
 use crate::system::cloud::Direct;
+use crate::vendor::Vendor;
 
 /// No more hosts of a list are looked at.
 const MOST: usize = 300;
@@ -62,14 +63,14 @@ impl Site<'_> {
 
     /// The ways by what consumers get before and after.
     pub(crate) fn ways(&self, before: &ConsumersFacts, after: &ConsumersFacts) -> Routes {
-        let curl = clients::curl_of(self.host.host);
+        let curl = programs::curl_of(self.host.host);
         Routes::between(before, after, &asks::urls(&self.endpoints()), More::OwnLists, curl)
     }
 
     /// The endpoints that this host asks for.
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
         let catalogue = Catalogue::get();
-        let mut endpoints = required_endpoints(catalogue, &EndpointNeeds::known(self.layers, catalogue));
+        let mut endpoints = required_endpoints(catalogue, &EndpointNeeds::known(self.layers, catalogue, self.host));
         // Where nobody answers, nobody asks.
         let is_answered =
             |host: &String| *host == Needs::get().metadata || self.direct.iter().any(|own| own.host == *host);
@@ -92,8 +93,14 @@ pub(super) fn internal(consumer: &Consumer) -> Vec<Target> {
             Ok(block) => block.hosts().next().map(|address| address.to_string()),
             Err(_) => Some(format!("{below}{plain}")),
         };
-        // Addresses of credentials are in the catalogue.
-        hosts.extend(host.filter(|host| *host != Needs::get().metadata));
+        // Those of the catalogue, and what the vendor's own list has, are no names of the site's.
+        let is_own = |host: &String| {
+            let vendors =
+                Needs::get().hosts.iter().any(|own| own.host == *host || own.host.ends_with(&format!(".{plain}")));
+            let base = Vendor::get().no_proxy.base.iter().any(|own| own == host);
+            !vendors && !base && *host != Needs::get().metadata
+        };
+        hosts.extend(host.filter(is_own));
     }
     let both = hosts.iter().take(MOST).flat_map(|host| [false, true].map(|tls| Target::to_host(tls, host)));
     both.flatten().collect()

@@ -94,7 +94,13 @@ fn readers_that_come_to_differ_are_told_apart() {
     after.put("/etc/ssh/sshd_config", b"UsePAM yes\nSetEnv https_proxy=http://p:1\n");
     let (old, new) = (observe(&before), observe(&after));
     let target = Target::parse("https://a.example/").unwrap();
-    let routes = Routes::between(&old, &new, &[], More::These(std::slice::from_ref(&target)), None);
+    let routes = Routes::between(
+        &old,
+        &new,
+        &[],
+        More::These(std::slice::from_ref(&target)),
+        clients::by_id("curl-7.88").unwrap(),
+    );
     let logins: Vec<&Row> =
         routes.more.iter().filter(|row| row.who == Who::Login && row.client.id == "curl-7.88").collect();
     let turned: Vec<Vec<&str>> = logins.iter().filter(|row| row.changes()).map(|row| row.doors().collect()).collect();
@@ -107,5 +113,10 @@ fn readers_that_come_to_differ_are_told_apart() {
     doors.sort_unstable();
     doors.dedup();
     assert_eq!(doors.len(), all);
-    assert_eq!(Routes::between(&new, &new, &[], More::These(&[target]), None).changed().count(), 0);
+    assert_eq!(
+        Routes::between(&new, &new, &[], More::These(&[target]), clients::by_id("curl-7.88").unwrap())
+            .changed()
+            .count(),
+        0
+    );
 }

@@ -2,9 +2,8 @@
 
 use super::Way;
 use crate::clients::{By, Client, Environment, Host, Route, Target};
-use crate::consumers::{Consumer, Decided, OwnRule, ProxyValue, State, Who};
+use crate::consumers::{self, Consumer, OwnRule, State, Who};
 use crate::redact;
-use crate::settings::ProxyUrl;
 use crate::text::host_port;
 
 /// The way of one request.
@@ -39,6 +38,11 @@ impl Taken {
         self.way == other.way && self.via == other.via && self.spoken == other.spoken
     }
 
+    /// What is spoken to the proxy: `http`, `socks5`.
+    pub(crate) fn spoken(&self) -> Option<&str> {
+        self.spoken.as_deref().filter(|_| self.via.is_some())
+    }
+
     /// `FILE:LINE`, or the rule where no line decides.
     pub(crate) fn cause(&self) -> &str {
         self.at.as_deref().unwrap_or(&self.rule)
@@ -63,7 +67,7 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
     // Names are asked one after the other, so what comes behind the one that counts does not matter.
     let unknown = |names: &[String], counts: Option<&str>| {
         let before = names.iter().take_while(|name| Some(name.as_str()) != counts);
-        before.into_iter().find(|name| consumer.unknown.contains_key(*name)).cloned()
+        before.into_iter().find(|name| consumer.is_untold(name)).cloned()
     };
     let proxy = unknown(client.proxy_names(target.tls), asked.proxy.map(|(name, _)| name));
     // Without a proxy it does not matter what the list says.
@@ -94,22 +98,19 @@ pub(crate) fn taken(consumer: &Consumer, client: &Client, target: &Target) -> Ta
 
 /// Through the proxy of this URL.
 fn through(client: &Client, url: &str, taken: Taken) -> Taken {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-    let scheme = scheme.to_ascii_lowercase();
-    let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let by_http = ProxyUrl::parse(&format!("http://{rest}")).ok();
-    let via = by_http.map(|url| {
-        let host = url.host.to_string();
-        url.port.or_else(|| client.usual_port(&scheme)).map_or(host.clone(), |port| host_port(&host, port))
-    });
-    // What is no URL for us is another proxy where it is another text.
-    let spoken = if via.is_some() { scheme } else { url.to_owned() };
-    Taken { via, spoken: Some(spoken), ..taken }
+    match consumers::place(Some(client), url) {
+        Some((scheme, host, port)) => {
+            let via = port.map_or(host.clone(), |port| host_port(&host, port));
+            Taken { via: Some(via), spoken: Some(scheme), ..taken }
+        }
+        // What is no URL for us is another proxy where it is another text.
+        None => Taken { via: None, spoken: Some(url.to_owned()), ..taken },
+    }
 }
 
 /// Package managers have settings without lists; some requests have a rule of their own.
 fn of_manager(consumer: &Consumer, client: &Client, target: &Target) -> Taken {
-    let names = if target.tls { ["https_proxy", "http_proxy"] } else { ["http_proxy", "https_proxy"] };
+    let name = if target.tls { "https_proxy" } else { "http_proxy" };
     if let Some(rule) = own_rule(consumer, target) {
         let whom = match &rule.host {
             Some(host) => format!("a rule of its own for {host}"),
@@ -124,13 +125,13 @@ fn of_manager(consumer: &Consumer, client: &Client, target: &Target) -> Taken {
             _ => Taken::by_rule(Way::Unknown, Some(rule.at.clone()), whom),
         };
     }
-    if let Some(name) = names.into_iter().find(|name| consumer.unknown.contains_key(*name)) {
+    if consumer.is_untold(name) {
         return Taken::by_rule(Way::Unknown, place(consumer, name), format!("what {name} is cannot be told"));
     }
     match consumer.proxy(target.tls) {
         Some(value) => match client.refuses(&value.shown) {
-            Some(why) => Taken::by_rule(Way::None, place(consumer, names[0]), why),
-            None => through(client, &value.shown, Taken::by_rule(Way::Proxy, place(consumer, names[0]), "")),
+            Some(why) => Taken::by_rule(Way::None, place(consumer, name), why),
+            None => through(client, &value.shown, Taken::by_rule(Way::Proxy, place(consumer, name), "")),
         },
         None => Taken::by_rule(Way::Direct, None, "its configuration names no proxy"),
     }
@@ -147,51 +148,13 @@ pub(super) fn own_rule<'c>(consumer: &'c Consumer, target: &Target) -> Option<&'
     by_host.or_else(|| consumer.rules.iter().find(|rule| rule.host.is_none()))
 }
 
-/// The line that decides a variable, in whichever spelling it is told.
-pub(super) fn decided<'c>(consumer: &'c Consumer, name: &str) -> Option<&'c Decided> {
-    consumer
-        .decided
-        .get(name)
-        .or_else(|| consumer.decided.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, decided)| decided))
-}
-
 fn place(consumer: &Consumer, name: &str) -> Option<String> {
-    match decided(consumer, name) {
-        Some(decided) => Some(decided.shown.clone()),
-        None => {
-            let said = |own: &&crate::consumers::Exception| own.variable.as_deref() == Some(name);
-            consumer.exceptions.iter().find(said).map(|own| own.at.clone())
-        }
-    }
-}
-
-/// The value of a variable, its password masked.
-pub(super) fn value(consumer: &Consumer, name: &str) -> Option<String> {
-    let of_name = |(own, _): &(String, String)| own.eq_ignore_ascii_case(name);
-    let all: Vec<(String, String)> = variables(consumer).collect();
-    all.iter()
-        .find(|(own, _)| own == name)
-        .or_else(|| all.iter().find(|own| of_name(own)))
-        .map(|(_, value)| value.clone())
+    consumer.line_of(name).map(|line| line.shown.to_owned())
 }
 
 /// The variables of a consumer. Passwords are masked, which changes no way.
 pub(super) fn environment(consumer: &Consumer) -> Environment {
-    variables(consumer).collect()
-}
-
-fn variables(consumer: &Consumer) -> impl Iterator<Item = (String, String)> {
-    let url = |value: &Option<ProxyValue>| value.as_ref().map(|value| value.shown.clone());
-    let all = [
-        ("http_proxy", url(&consumer.http)),
-        ("HTTP_PROXY", url(&consumer.http_upper)),
-        ("https_proxy", url(&consumer.https)),
-        ("HTTPS_PROXY", url(&consumer.https_upper)),
-        ("no_proxy", consumer.no_proxy.clone()),
-        ("NO_PROXY", consumer.no_proxy_upper.clone()),
-    ];
-    let of_others = consumer.exceptions.iter().filter_map(move |own| Some((own.variable.as_deref()?, url(&own.value))));
-    all.into_iter().chain(of_others).filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    consumer.variables().collect()
 }
 
 /// The hosts of a package manager's rules.

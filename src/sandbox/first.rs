@@ -112,7 +112,7 @@ fn name<'a>(recorder: &Recorder, names: impl IntoIterator<Item = &'a str>) -> io
 
 /// A proxy that some program is told of.
 fn know(recorder: &Recorder, url: &ProxyUrl) -> io::Result<()> {
-    recorder.listen(url.port.unwrap_or_else(|| url.scheme.usual_port()));
+    recorder.listen(url.asked_port());
     name(recorder, [url.host.to_string().as_str()])
 }
 

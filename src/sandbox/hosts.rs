@@ -33,7 +33,12 @@ impl Names {
         let mut lines = String::new();
         for name in wanted {
             let name = name.to_ascii_lowercase();
-            if name.is_empty() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+            if let Ok(address) = name.trim_matches(['[', ']']).parse::<IpAddr>() {
+                // Who is told of an address asks for it, whatever the file calls it.
+                self.called.insert(address, address.to_string());
+                continue;
+            }
+            if name.is_empty() {
                 continue;
             }
             let address = self.addresses.get(&name).copied().unwrap_or_else(|| {
@@ -68,5 +73,8 @@ mod tests {
         assert_eq!(names.name("10.1.2.3".parse().unwrap()), "proxy.corp.example");
         assert_eq!(names.name("198.18.0.1".parse().unwrap()), "a.example");
         assert_eq!(names.name("10.0.0.1".parse().unwrap()), "10.0.0.1");
+        assert_eq!(names.name("127.0.0.1".parse().unwrap()), "localhost");
+        assert_eq!(names.wanted(["127.0.0.1"]), "");
+        assert_eq!(names.name("127.0.0.1".parse().unwrap()), "127.0.0.1");
     }
 }

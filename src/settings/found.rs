@@ -205,6 +205,21 @@ impl Found {
         self.by_file.iter().find(|(own, file, _)| *own == key && file == path).map(|(_, _, value)| value.as_str())
     }
 
+    /// Where the host has a proxy already, also one that only its reader can tell.
+    pub(crate) fn a_proxy(&self) -> Option<&Path> {
+        self.known_proxy().or_else(|| self.unknown_proxy().map(|(path, _)| path))
+    }
+
+    /// The first file that names a proxy for certain.
+    pub(crate) fn known_proxy(&self) -> Option<&Path> {
+        self.by_file.iter().find(|(key, ..)| *key != Key::ProxyNoProxy).map(|(_, path, _)| path.as_path())
+    }
+
+    /// Does the host name a back end?
+    pub(crate) fn has_back_end(&self) -> bool {
+        self.databases.is_some() || [Key::MysqlHost, Key::RedisHost].iter().any(|key| self.values.contains_key(key))
+    }
+
     /// Does any file of the host have this proxy?
     pub fn has_proxy(&self, url: &str) -> bool {
         self.by_file.iter().any(|(key, _, value)| *key != Key::ProxyNoProxy && value == url)

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::ProxyUrl;
-use super::layers::{Layer, Layers, Origin};
+use super::layers::{Layer, Layers, Origin, URLS, parse_switch};
 use super::table::{Key, Spec, TABLE, by_key};
 use crate::finding::{Finding, ids};
 use crate::problem::{Problem, ProblemId, id};
@@ -22,8 +22,6 @@ pub const STATE_FILE: &str = "/var/lib/ics-setup/state.json";
 const LISTS: [Key; 2] = [Key::ProxyNoProxy, Key::ProxyNoProxyOnly];
 
 const AUTHORITY: [Key; 2] = [Key::ProxyCa, Key::ProxyCaSha256];
-
-const URLS: [Key; 3] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps];
 
 /// Version of the format. A file of a later version is refused, never guessed at.
 const VERSION: u32 = 1;
@@ -125,7 +123,7 @@ fn wrong(id: ProblemId, shown: &Path, because: Text) -> Problem {
 /// What is worth remembering for the next run: what people said in this one or in those before it. The host's own settings
 /// file is read again by the next run, so nothing of it is remembered.
 /// `secret`: name and region of the one that the databases are to come from.
-pub(super) fn told(layers: &Layers, remove_proxy: bool, secret: Option<(&str, &str)>) -> Told {
+pub(super) fn told(layers: &Layers, without_proxy: bool, secret: Option<(&str, &str)>) -> Told {
     let worth = |spec: &Spec| {
         let setting = layers.get(spec.key).filter(|_| spec.saved)?;
         let stays = layers.file_stays && matches!(setting.origin, Origin::File { .. });
@@ -138,13 +136,15 @@ pub(super) fn told(layers: &Layers, remove_proxy: bool, secret: Option<(&str, &s
             Key::ProxyUrl => URLS[1..].iter().all(stronger),
             Key::ProxyUser => url_has_its_own_user(layers, rank),
             Key::ProxyCaSha256 => stronger(&Key::ProxyCa),
+            Key::ProxyDirect => URLS.iter().any(stronger) || parse_switch(&setting.value) != Some(true),
             // Databases stand in a secret or in lines.
             key if key.is_in("aws") => secret.is_none(),
             key if key.is_in("mysql") => secret.is_some(),
             _ => false,
         };
         // Whom to trust does not go with the way out.
-        let gone = remove_proxy && spec.key.is_in("proxy") && !AUTHORITY.contains(&spec.key);
+        let stays_without = AUTHORITY.contains(&spec.key) || spec.key == Key::ProxyDirect;
+        let gone = without_proxy && spec.key.is_in("proxy") && !stays_without;
         let value = if spec.value_name == "URL" { url(&setting.value) } else { setting.value.clone() };
         (!stays && !beaten && !gone && !value.is_empty()).then_some((spec.key, value))
     };
@@ -168,6 +168,7 @@ pub(super) fn outlived(layers: &Layers, remove_proxy: bool) -> Option<Finding> {
         let said = match by_hand(&spec.key) {
             Some(said) => (said.value != stays.value).then_some(said),
             None if remove_proxy && URLS.contains(&spec.key) => by_hand(&Key::ProxyRemove),
+            None if layers.is_direct() && URLS.contains(&spec.key) => by_hand(&Key::ProxyDirect),
             None if layers.removes_secret() && spec.key.is_in("aws") => by_hand(&Key::NoSecretsProvider),
             None => same_matter.iter().find_map(by_hand),
         };

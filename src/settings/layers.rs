@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::table::{Key, Shape, Spec, TABLE};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own, shown_by_display};
+use crate::text::{Text, nearest, own, shown_by_display};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +114,8 @@ impl Layer {
     /// # Errors
     /// When the text is not what the setting needs; the message names the origin.
     pub fn insert(&mut self, spec: &'static Spec, value: String, origin: Origin) -> Result<(), Problem> {
-        let of_origin = |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", origin, wrong)).hint(spec.help);
-        Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(of_origin(wrong)))?;
+        let of_origin = |wrong| Problem::settings(id::SETTING_INVALID, text!("{}: {}", origin, wrong));
+        Self::wrong(spec, &value).map_or(Ok(()), |wrong| Err(Self::hinted(of_origin(wrong), spec, &value)))?;
         if !value.is_empty() {
             self.0.insert(spec.key, Setting::new(value, origin));
         }
@@ -135,6 +135,17 @@ impl Layer {
     pub fn wrong(spec: &'static Spec, value: &str) -> Option<Text> {
         let expected = if value.is_empty() { None } else { wrong_shape(spec.shape, value) };
         expected.map(|expected| text!("{} must be {}", spec.key, expected))
+    }
+
+    /// With what helps where the shape of a value is wrong.
+    pub(super) fn hinted(problem: Problem, spec: &'static Spec, value: &str) -> Problem {
+        let near = match spec.shape {
+            Shape::Words(words) => no_word(words, value).and_then(|wrong| nearest(wrong, words.iter().copied())),
+            Shape::Choice(words) => nearest(value, words.iter().copied()),
+            _ => None,
+        };
+        let problem = near.iter().fold(problem, |problem, near| problem.hint(text!("did you mean {}?", own(*near))));
+        problem.hint(spec.help)
     }
 
     /// Says it nothing?
@@ -170,14 +181,15 @@ fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
     let expected = match shape {
         Shape::Text | Shape::List | Shape::Path => return value.contains('\0').then(|| "text without NUL".into()),
         Shape::Duration => parse_duration(value).is_none().then_some("a time such as 90s, 10m or 2h"),
+        Shape::Release => (!is_release(value))
+            .then_some("a number such as 22.3.9; an image by another tag is named by --image <REPOSITORY:TAG>"),
         Shape::Switch => parse_switch(value).is_none().then_some("true or false"),
         Shape::Port => value.parse::<u16>().map_or(true, |port| port == 0).then_some("a port from 1 to 65535"),
         Shape::Number => {
             value.parse::<u16>().map_or(true, |number| !(1..1000).contains(&number)).then_some("a number from 1 to 999")
         }
         Shape::Words(words) => {
-            let is_word = |member: &str| words.contains(&member) || member.is_empty();
-            let wrong = value.split(',').map(str::trim).find(|member| !is_word(member));
+            let wrong = no_word(words, value);
             let wrong = wrong.or_else(|| Some(value).filter(|value| value.trim_matches([',', ' ']).is_empty()))?;
             return Some(text!("some of {}, separated by commas, and not {:?}", own(words.join(", ")), wrong));
         }
@@ -186,6 +198,17 @@ fn wrong_shape(shape: Shape, value: &str) -> Option<Text> {
         }
     };
     expected.map(Into::into)
+}
+
+/// The first member of a list that is none of these words.
+fn no_word<'a>(words: &[&str], list: &'a str) -> Option<&'a str> {
+    list.split(',').map(str::trim).find(|member| !member.is_empty() && !words.contains(member))
+}
+
+/// Is it a release by its number? A word such as `latest` says nothing about what it asks for.
+fn is_release(value: &str) -> bool {
+    let number = value.strip_prefix(['v', 'V']).unwrap_or(value);
+    number.split('.').all(|part| !part.is_empty() && part.len() < 9 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `true`, `yes`, `on`, `1` and their opposites.
@@ -202,6 +225,9 @@ pub(crate) fn parse_duration(value: &str) -> Option<Duration> {
     let parsed = value.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(value));
     parsed.ok().filter(|duration| !duration.is_zero())
 }
+
+/// The settings that name a proxy.
+pub(crate) const URLS: [Key; 3] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps];
 
 /// All layers that people write, strongest first.
 #[derive(Clone, Default)]
@@ -232,6 +258,35 @@ impl Layers {
     /// Is the secret with the databases to go?
     pub(crate) fn removes_secret(&self) -> bool {
         self.switch(Key::NoSecretsProvider) == Some(true)
+    }
+
+    /// Is the site said to have no proxy, by somebody whom no URL outranks?
+    pub(crate) fn is_direct(&self) -> bool {
+        let url = self.first_of(&URLS).map_or(0, |(_, url)| url.origin.rank());
+        self.get(Key::ProxyDirect).is_some_and(|own| parse_switch(&own.value) == Some(true) && own.origin.rank() >= url)
+    }
+
+    /// Does somebody say what a run is to do? Not how and where it is to be done, how long it may take, nor what only checks ask.
+    pub(crate) fn say_what(&self) -> bool {
+        const HOW: [Key; 16] = [
+            Key::Deployment,
+            Key::Os,
+            Key::Home,
+            Key::MendOthers,
+            Key::CheckFirst,
+            Key::ProxyBothCases,
+            Key::ProxyCaSha256,
+            Key::Target,
+            Key::Restart,
+            Key::Release,
+            Key::Clouds,
+            Key::AgentRegion,
+            Key::AgentCollector,
+            Key::HealthyWithin,
+            Key::MigrateWithin,
+            Key::BackupTaken,
+        ];
+        self.in_order().iter().any(|layer| layer.0.keys().any(|key| !HOW.contains(key)))
     }
 
     /// The value that counted before this run was told anything: that of the host's own settings file, else the last run's.

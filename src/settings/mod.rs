@@ -20,14 +20,16 @@ pub(crate) use found::Brought;
 pub use found::{First, Found, Line};
 pub(crate) use host_name::{NoHost, host_alone, host_shown};
 pub use last_run::{LastRun, STATE, STATE_FILE, Told};
+pub(crate) use layers::URLS;
 pub(crate) use layers::parse_duration;
 pub use layers::{Layer, Layers, Origin, Setting, parse_switch};
 pub(crate) use no_proxy::is_stranger;
 pub use no_proxy::{NoProxy, NoProxyError};
 pub use proxy_url::{Credentials, ProxyHost, ProxyUrl, ProxyUrlError, Scheme};
+pub(crate) use resolve::faces;
 pub use resolve::{
     BackEnd, Deployment, Effective, Exclusions, MysqlAdmin, Proxies, SecretSources, SecretsProvider, Settings,
-    TargetName, Unresolved, home, strategy,
+    TargetName, Unresolved, home, strategy, unusual_home,
 };
 pub use role::Role;
 pub use schema::schema;

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode;
 
 use super::{Secret, encode};
 use crate::text::words::words;
-use crate::text::{Marked, SECRET, Shown};
+use crate::text::{Marked, SECRET, Shown, host_port};
 
 words! {
     /// How to speak to the proxy itself.
@@ -86,6 +86,18 @@ pub enum ProxyUrlError {
     /// No `://`.
     #[error("a proxy URL begins with http:// or https://, and this one has no scheme")]
     NoScheme,
+    /// `http:/h`, `http:h`, `http//h`.
+    #[error("a proxy URL has a colon and two slashes behind {}, and this one has not", .0.as_str())]
+    Slashes(Scheme),
+    /// Quotes around it, which a shell would have taken away.
+    #[error("the quotes around the proxy URL have come along as a part of it; leave them out")]
+    Quotes,
+    /// Several URLs.
+    #[error("one proxy URL is wanted, and this is a list of several")]
+    Several,
+    /// The address of a script for browsers.
+    #[error("this is the address of a browser's script (PAC); wanted is the proxy that stands in it, behind PROXY")]
+    Pac,
     /// Some other scheme.
     #[error("a proxy URL begins with http:// or https://, not with {0}://")]
     Scheme(String),
@@ -122,18 +134,29 @@ impl ProxyUrl {
         if text.chars().any(char::is_control) {
             return Err(ProxyUrlError::Control);
         }
-        let (scheme, rest) = text.split_once("://").ok_or(ProxyUrlError::NoScheme)?;
+        if text.starts_with(QUOTES) || (text.ends_with(QUOTES) && !text.contains('@')) {
+            return Err(ProxyUrlError::Quotes);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or_else(|| without_scheme(text))?;
         let scheme = scheme.to_ascii_lowercase();
         let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
         let scheme = Scheme::parse(&scheme).ok_or_else(|| match scheme.bytes().all(of_scheme) {
             true => ProxyUrlError::Scheme(scheme),
             false => ProxyUrlError::NoScheme,
         })?;
+        let follows =
+            |separator: char| ["http://", "https://"].iter().any(|next| rest.contains(&format!("{separator}{next}")));
+        if [',', ';', ' ', '|'].into_iter().any(follows) {
+            return Err(ProxyUrlError::Several);
+        }
         let (userinfo, authority) =
             rest.rsplit_once('@').map_or((None, rest), |(userinfo, authority)| (Some(userinfo), authority));
         let authority = authority.strip_suffix('/').unwrap_or(authority);
-        if authority.contains(['/', '?', '#']) {
-            return Err(ProxyUrlError::Path);
+        if let Some((_, path)) = authority.split_once(['/', '?', '#']) {
+            let path = path.to_ascii_lowercase();
+            let is_pac =
+                [".pac", ".dat"].iter().any(|end| path.split('?').next().is_some_and(|path| path.ends_with(end)));
+            return Err(if is_pac { ProxyUrlError::Pac } else { ProxyUrlError::Path });
         }
         let (host, port) = split_port(authority)?;
         let credentials = userinfo.filter(|text| !text.is_empty()).map(credentials);
@@ -175,6 +198,16 @@ impl ProxyUrl {
         format!("{}://{userinfo}{}{port}", self.scheme.as_str(), self.host)
     }
 
+    /// The port that is asked, named or not.
+    pub fn asked_port(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.scheme.usual_port())
+    }
+
+    /// Where it is: `host:port`.
+    pub fn place(&self) -> String {
+        host_port(&self.host.to_string(), self.asked_port())
+    }
+
     /// Is it the same proxy, whoever logs in?
     pub fn same_place(&self, other: &Self) -> bool {
         (self.scheme, &self.host, self.port) == (other.scheme, &other.host, other.port)
@@ -204,6 +237,21 @@ impl Shown for ProxyUrlError {
             other => fmt::Display::fmt(other, f),
         }
     }
+}
+
+/// Quotes of keyboards, and those that word processors make of them.
+const QUOTES: [char; 7] = ['"', '\'', '`', '\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}'];
+
+/// What is missing of a text without `://`: its slashes, or all of the scheme.
+fn without_scheme(text: &str) -> ProxyUrlError {
+    let begins = |scheme: &Scheme| {
+        let rest = text.get(..scheme.as_str().len()).filter(|head| head.eq_ignore_ascii_case(scheme.as_str()));
+        let rest = rest.and_then(|head| text.get(head.len()..)).unwrap_or_default();
+        // `http:3128` is a host of that name, with its port.
+        let is_port = rest.strip_prefix(':').is_some_and(|port| parse_port(port).is_ok());
+        rest.starts_with([':', '/']) && !is_port
+    };
+    [Scheme::Https, Scheme::Http].into_iter().find(begins).map_or(ProxyUrlError::NoScheme, ProxyUrlError::Slashes)
 }
 
 fn credentials(userinfo: &str) -> Credentials {
@@ -309,6 +357,24 @@ mod tests {
     fn each_wrong_url_says_what_is_wrong_with_it() {
         let error = |text: &str| ProxyUrl::parse(text).unwrap_err();
         assert_eq!(error("proxy:3128"), ProxyUrlError::NoScheme);
+        for (text, scheme) in [
+            ("http:/p:3128", Scheme::Http),
+            ("http:p:3128", Scheme::Http),
+            ("HTTP//p:3128", Scheme::Http),
+            ("https:/p", Scheme::Https),
+        ] {
+            assert_eq!(error(text), ProxyUrlError::Slashes(scheme), "{text}");
+        }
+        assert_eq!(error("http:3128"), ProxyUrlError::NoScheme);
+        for text in ["\"http://h:1\"", "'http://h:1'", "http://h:1'", "\u{201c}http://h:1\u{201d}"] {
+            assert_eq!(error(text), ProxyUrlError::Quotes, "{text}");
+        }
+        assert_eq!(password("http://u:'p'@h:1"), b"'p'");
+        for text in ["http://a:1,http://b:1", "http://a:1; https://b:1", "http://u:p@a:1 http://u:p@b:1"] {
+            assert_eq!(error(text), ProxyUrlError::Several, "{text}");
+        }
+        assert_eq!(error("http://h/proxy.pac"), ProxyUrlError::Pac);
+        assert_eq!(error("http://wpad.corp.example/wpad.dat?x"), ProxyUrlError::Pac);
         assert_eq!(error("socks5://h:1"), ProxyUrlError::Scheme("socks5".into()));
         assert_eq!(error("http://:3128"), ProxyUrlError::NoHost);
         assert_eq!(error("http://::1:3128"), ProxyUrlError::Brackets);

@@ -29,6 +29,7 @@ pub fn schema() -> Value {
 fn property(spec: &Spec) -> Value {
     let mut value = match spec.shape {
         Shape::Text | Shape::Path | Shape::Duration => json!({"type": "string"}),
+        Shape::Release => json!({"type": "string", "pattern": "^[vV]?[0-9]{1,8}([.][0-9]{1,8})*$"}),
         Shape::Switch => json!({"type": "boolean"}),
         Shape::List => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
         Shape::Port => json!({"type": "integer", "minimum": 1, "maximum": 65535}),

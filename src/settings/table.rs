@@ -2,13 +2,14 @@
 //! remembers, the example, the JSON Schema and `settings show` are all made from this table.
 //!
 //! A new setting is an entry here and a line in its reader, which asks [`super::Settings::text`] or
-//! [`super::Settings::switch`]; `UPDATE_README=1 cargo test --test readme` writes the table of the README.
+//! [`super::Settings::switch`]; `UPDATE_README=1 cargo test --test readme` writes the table of the reference.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::role::Role;
 use crate::platform::Strategy;
+use crate::system::cloud::Cloud;
 use crate::text::shown_by_display;
 
 /// Declares every setting in the order in which they are shown: [`Key`] names them, [`TABLE`] describes them.
@@ -38,21 +39,21 @@ settings! {
     Deployment = "deployment": choice("deployment", "ICS_SETUP_DEPLOYMENT", &["production", "test-drive"])
         .help("Test Drive runs MySQL and Redis on this host and adds the local addresses to no_proxy")
         .default("production").asks("Which deployment is this host for?");
-    Release = "release": text("release", "ICS_SETUP_RELEASE", "VERSION")
+    Release = "release": release("release", "ICS_SETUP_RELEASE")
         .help("Product release, such as 22.3.9; decides which requirements hold");
     ProxyUrl = "proxy.url": text("proxy", "ICS_SETUP_PROXY", "URL")
         .help("Proxy for http and https requests, as http://HOST:PORT")
-        .asks("Proxy URL for http and https?");
+        .asks("Proxy URL for http and https");
     ProxyHttp = "proxy.http": text("http-proxy", "ICS_SETUP_HTTP_PROXY", "URL")
         .help("Proxy for http requests only, where it differs");
     ProxyHttps = "proxy.https": text("https-proxy", "ICS_SETUP_HTTPS_PROXY", "URL")
         .help("Proxy for https requests only [default: the http proxy]");
     ProxyUser = "proxy.user": text("proxy-user", "ICS_SETUP_PROXY_USER", "USER")
         .help("User name at the proxy, as it is (it is encoded where needed)")
-        .asks("User at the proxy?");
+        .asks("User at the proxy");
     ProxyPassword = "proxy.password": secret("ICS_SETUP_PROXY_PASSWORD")
         .help("Password at the proxy, as it is; best given as a file or by an otherwise named variable")
-        .asks("Password at the proxy?");
+        .asks("Password at the proxy");
     ProxyPasswordFile = "proxy.password_file": password_file("proxy-password-file", "ICS_SETUP_PROXY_PASSWORD_FILE")
         .help("File whose content, without the final newline, is the proxy password");
     ProxyPasswordEnv = "proxy.password_env": text("proxy-password-env", "ICS_SETUP_PROXY_PASSWORD_ENV", "VARIABLE")
@@ -60,12 +61,15 @@ settings! {
         .unsaved();
     ProxyNoProxy = "proxy.no_proxy": list("no-proxy", "ICS_SETUP_NO_PROXY", "LIST")
         .help("Hosts reached without the proxy, added to the built-in members and to those found on the host")
-        .asks("Hosts that are reached without the proxy?");
+        .asks("Hosts that are reached without the proxy");
     ProxyNoProxyOnly = "proxy.no_proxy_only": list("no-proxy-only", "ICS_SETUP_NO_PROXY_ONLY", "LIST")
         .help("Exactly these hosts are reached without the proxy; nothing is added or kept");
     ProxyRemove = "proxy.remove": switch("remove-proxy", "ICS_SETUP_REMOVE_PROXY")
         .help("Take the proxy variables out again (in prod.env: comment them)")
         .default("false").unsaved();
+    ProxyDirect = "proxy.direct": switch("direct", "ICS_SETUP_DIRECT")
+        .help("This site has no proxy: requests go out directly, and no run asks for one")
+        .default("false");
     ProxyCa = "proxy.ca": path("proxy-ca", "ICS_SETUP_PROXY_CA", "FILE")
         .help("CA certificate (PEM) of a proxy that inspects TLS: host and containers are made to trust it");
     ProxyCaSha256 = "proxy.ca_sha256": text("", "ICS_SETUP_PROXY_CA_SHA256", "HEX").unflagged()
@@ -75,36 +79,36 @@ settings! {
         .default("false");
     MysqlHost = "mysql.host": text("mysql-host", "ICS_SETUP_MYSQL_HOST", "HOST")
         .help("MySQL host of both databases")
-        .asks("MySQL host?");
+        .asks("MySQL host");
     MysqlPort = "mysql.port": port("mysql-port", "ICS_SETUP_MYSQL_PORT")
         .help("MySQL port")
-        .asks("MySQL port?");
+        .asks("MySQL port");
     MysqlUser = "mysql.user": text("mysql-user", "ICS_SETUP_MYSQL_USER", "USER")
         .help("MySQL user")
-        .asks("MySQL user?");
+        .asks("MySQL user");
     MysqlPassword = "mysql.password": secret("ICS_SETUP_MYSQL_PASSWORD")
         .help("MySQL password, as it is")
-        .asks("MySQL password?");
+        .asks("MySQL password");
     MysqlPasswordFile = "mysql.password_file": password_file("mysql-password-file", "ICS_SETUP_MYSQL_PASSWORD_FILE")
         .help("File whose content, without the final newline, is the MySQL password");
     MysqlDatabase = "mysql.database": text("mysql-database", "ICS_SETUP_MYSQL_DATABASE", "NAME")
         .help("Main database")
-        .asks("Name of the main database?");
+        .asks("Name of the main database");
     MysqlSecretDatabase = "mysql.secret_database":
         text("mysql-secret-database", "ICS_SETUP_MYSQL_SECRET_DATABASE", "NAME")
         .help("Database of the encryption keys")
-        .asks("Name of the key database?");
+        .asks("Name of the key database");
     MysqlTls = "mysql.tls": switch("mysql-tls", "ICS_SETUP_MYSQL_TLS")
         .help("Connect to MySQL with TLS");
     RedisHost = "redis.host": text("redis-host", "ICS_SETUP_REDIS_HOST", "HOST")
         .help("Redis host")
-        .asks("Redis host?");
+        .asks("Redis host");
     RedisPort = "redis.port": port("redis-port", "ICS_SETUP_REDIS_PORT")
         .help("Redis port")
-        .asks("Redis port?");
+        .asks("Redis port");
     RedisPassword = "redis.password": secret("ICS_SETUP_REDIS_PASSWORD")
         .help("Redis password, as it is")
-        .asks("Redis password?");
+        .asks("Redis password");
     RedisPasswordFile = "redis.password_file": password_file("redis-password-file", "ICS_SETUP_REDIS_PASSWORD_FILE")
         .help("File whose content, without the final newline, is the Redis password");
     RedisTls = "redis.tls": switch("redis-tls", "ICS_SETUP_REDIS_TLS")
@@ -121,13 +125,15 @@ settings! {
     // Which regions there are, the catalogue of endpoints knows; a user's file can add one.
     AgentRegion = "agent.region": text("agent-region", "ICS_SETUP_AGENT_REGION", "REGION")
         .help("Data region of the Insight Agent: us, us2, us3, ca, eu, ap, au")
-        .asks("Insight platform region?");
+        .asks("Insight platform region");
     AgentCollector = "agent.collector": list("collector", "ICS_SETUP_COLLECTOR", "HOST")
         .help("Collector that agents on this host talk to; may be repeated")
-        .asks("Collector hosts?");
+        .asks("Collector hosts");
+    Clouds = "clouds": words("clouds", "ICS_SETUP_CLOUDS", Cloud::NAMES)
+        .help("Clouds that the product will connect to: their endpoints are required, those of the others left out [default: all of them optional; on an EC2 instance AWS is required]");
     Home = "home": path("home", "ICS_SETUP_HOME", "DIR")
         .help("Folder of the product, where prod.env is")
-        .default("/divvycloud").asks("Folder of the product?");
+        .default("/divvycloud");
     Target = "target": list("target", "ICS_SETUP_TARGET", "NAME")
         .help("Limit the run to these targets, or add one: trust, system-proxy, docker-daemon, package-manager, prod-env, compose-file, boot")
         .unsaved();
@@ -156,10 +162,10 @@ settings! {
         .help("Create both databases and the product's user, as --mysql-admin-user").unsaved().of_product();
     MysqlAdminUser = "mysql.admin_user": text("mysql-admin-user", "ICS_SETUP_MYSQL_ADMIN_USER", "USER")
         .help("MySQL user who may create databases and users").unsaved().of_product()
-        .asks("MySQL administrator?");
+        .asks("MySQL administrator");
     MysqlAdminPassword = "mysql.admin_password": secret("ICS_SETUP_MYSQL_ADMIN_PASSWORD")
         .help("Password of that user, as it is").of_product()
-        .asks("Password of the administrator?");
+        .asks("Password of the administrator");
     MysqlAdminPasswordFile = "mysql.admin_password_file":
         password_file("mysql-admin-password-file", "ICS_SETUP_MYSQL_ADMIN_PASSWORD_FILE")
         .help("File whose content, without the final newline, is that password").of_product();
@@ -235,6 +241,8 @@ pub enum Shape {
     Switch,
     /// Members separated by commas; the flag may be repeated.
     List,
+    /// Numbers with dots between them, a `v` in front at most: a release of the product.
+    Release,
     /// A number from 1 to 65535.
     Port,
     /// A number from 1 to 999.
@@ -344,6 +352,10 @@ const fn switch(key: Key, flag: &'static str, variable: &'static str) -> Spec {
 
 const fn port(key: Key, flag: &'static str, variable: &'static str) -> Spec {
     Spec { shape: Shape::Port, ..text(key, flag, variable, "PORT") }
+}
+
+const fn release(key: Key, flag: &'static str, variable: &'static str) -> Spec {
+    Spec { shape: Shape::Release, ..text(key, flag, variable, "VERSION") }
 }
 
 const fn number(key: Key, flag: &'static str, variable: &'static str) -> Spec {

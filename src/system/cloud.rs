@@ -8,9 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::assets;
 use crate::host::HostRead;
+use crate::text::words::words;
 
 /// What `assets/clouds.toml` calls the service.
 pub(crate) const ECS: &str = "Amazon ECS";
+
+words! {
+    /// A cloud that the product can be connected to; the words are those of `--clouds`.
+    pub(crate) enum Cloud {
+        /// Amazon Web Services.
+        Aws = "aws",
+        /// Microsoft Azure.
+        Azure = "azure",
+        /// Google Cloud.
+        Gcp = "gcp",
+        /// Alibaba Cloud.
+        Alibaba = "alibaba",
+    }
+}
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +48,9 @@ struct Sign {
     /// A host beside the usual metadata address that clients ask there.
     #[serde(default)]
     direct: Option<String>,
+    /// The cloud that the product connects to there, whoever says nothing of it.
+    #[serde(default)]
+    connects: Option<Cloud>,
 }
 
 /// A host that only this host, or one beside it, can answer for. Part of saved facts.
@@ -69,6 +87,11 @@ pub(crate) fn cloud(host: &dyn HostRead) -> Option<String> {
     signs().cloud.iter().find(|sign| sign.fits(host)).map(|sign| sign.name.clone())
 }
 
+/// The cloud that the product connects to on this host. Whether it connects to others besides, nothing tells.
+pub(crate) fn connected(host: &dyn HostRead) -> Option<Cloud> {
+    signs().cloud.iter().filter(|sign| sign.fits(host)).find_map(|sign| sign.connects)
+}
+
 /// Hosts that clients ask here beside the usual metadata address, each once.
 pub(crate) fn direct(host: &dyn HostRead) -> Vec<Direct> {
     let mut found: Vec<Direct> = Vec::new();
@@ -103,10 +126,14 @@ mod tests {
         let host = MemoryHost::new();
         assert_eq!(cloud(&host), None);
         host.put("/sys/class/dmi/id/sys_vendor", b"QEMU\n");
-        assert_eq!((cloud(&host), direct(&host)), (None, Vec::new()));
+        assert_eq!((cloud(&host), direct(&host), connected(&host)), (None, Vec::new(), None));
         host.put("/sys/class/dmi/id/sys_vendor", b"Amazon EC2\n");
         assert_eq!(cloud(&host).as_deref(), Some("Amazon EC2"));
         assert_eq!(direct(&host), []);
+        assert_eq!(connected(&host), Some(Cloud::Aws));
+        // Whoever has a machine in one of the others says by that nothing of what is connected.
+        host.put("/sys/class/dmi/id/sys_vendor", b"Alibaba Cloud\n");
+        assert_eq!(connected(&host), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, exists, unread};
 use crate::host::{HostRead, Space};
+use crate::text::Text;
 use crate::vendor::prod_env;
 
 #[derive(Serialize, Deserialize)]
@@ -16,11 +17,17 @@ pub(crate) struct DiskFacts {
     /// Where Docker keeps images and the containers' own files.
     #[serde(default = "usual")]
     pub(crate) docker: PathBuf,
+    /// Why that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) docker_unknown: Option<Text>,
 }
 
-/// Unless it is told otherwise.
+/// Where Docker keeps images and containers unless it is told otherwise.
+pub(crate) const DATA_ROOT: &str = "/var/lib/docker";
+
+/// That, for facts which do not tell.
 fn usual() -> PathBuf {
-    "/var/lib/docker".into()
+    DATA_ROOT.into()
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -33,12 +40,14 @@ pub(crate) struct Place {
 }
 
 /// Looks at the file systems that the system, the product and Docker lie on, or would lie on; `home` is the product's folder,
-/// `docker` that of the engine's data.
-pub(crate) fn observe(host: &dyn HostRead, home: &Path, docker: PathBuf) -> DiskFacts {
+/// `docker` that of the engine's data, or why it is not known.
+pub(crate) fn observe(host: &dyn HostRead, home: &Path, docker: Result<PathBuf, Text>) -> DiskFacts {
+    let known = [Path::new("/"), home].into_iter().chain(docker.as_deref().ok());
     DiskFacts {
         installed: exists(host, &prod_env(home)),
-        places: [Path::new("/"), home, &docker].into_iter().map(|path| place(host, path)).collect(),
-        docker,
+        places: known.map(|path| place(host, path)).collect(),
+        docker_unknown: docker.as_ref().err().cloned(),
+        docker: docker.unwrap_or_else(|_| usual()),
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `owner` | whose a file is: nobody's, a package's, a tool's, a user's |
 //! | `pools` | the addresses of Docker's networks |
 //! | `ports` | listening sockets and who holds them |
+//! | `profile_d` | the scripts that login shells source |
 //! | `selinux` | SELinux's mode, the label of a folder |
 //! | `sockets` | TCP sockets of every network namespace, and the processes that hold them |
 //! | `sudo` | what sudo sets for everybody |
@@ -42,6 +43,7 @@ pub(crate) mod names;
 pub(crate) mod owner;
 pub(crate) mod pools;
 pub(crate) mod ports;
+pub(crate) mod profile_d;
 pub(crate) mod selinux;
 pub(crate) mod sockets;
 pub(crate) mod sudo;

@@ -1,6 +1,7 @@
 //! The host's own name, and whether the host can resolve it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -8,10 +9,31 @@ use serde::{Deserialize, Serialize};
 use super::Seen;
 use crate::host::HostRead;
 use crate::net::{NetError, Time, resolve};
-use crate::text::{clean, millis};
+use crate::text::{clean, first_line, millis};
 
 /// Where the kernel tells it.
 pub(crate) const HOSTNAME: &str = "/proc/sys/kernel/hostname";
+
+/// How the host calls itself; an image has it in a file.
+pub(crate) fn own_name(host: &dyn HostRead) -> Option<String> {
+    let path = if host.is_live() { HOSTNAME } else { "/etc/hostname" };
+    let bytes = host.read(Path::new(path)).ok().flatten()?;
+    Some(first_line(&bytes, 64)).filter(|name| !name.is_empty())
+}
+
+/// The address that this host has towards the world; `None`: it is an image, or there is no way out. Nothing is sent.
+pub(crate) fn own_address(host: &dyn HostRead) -> Option<IpAddr> {
+    // Addresses for documentation (RFC 5737, RFC 3849): the kernel only looks for a way.
+    let toward = |own: IpAddr, far: IpAddr| -> std::io::Result<IpAddr> {
+        let socket = UdpSocket::bind((own, 0))?;
+        socket.connect((far, 9))?;
+        Ok(socket.local_addr()?.ip())
+    };
+    let far = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    let of_4 = || toward(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+    let of_6 = || toward(Ipv6Addr::UNSPECIFIED.into(), far.into());
+    if host.is_live() { of_4().or_else(|_| of_6()).ok() } else { None }
+}
 
 /// How long the resolver is waited for.
 const LIMIT: Duration = Duration::from_secs(3);

@@ -25,7 +25,7 @@ use crate::product::{Known, Place, templates};
 use crate::settings::{Brought, Deployment, Found, Key, Role, Settings};
 use crate::system::hardware;
 use crate::text;
-use crate::text::{Foreign, Text, own};
+use crate::text::{Foreign, Text, counted, own};
 use crate::version::Version;
 
 /// What a worker wants of the memory: the vendor's templates of 2019, one worker for each GB.
@@ -139,10 +139,6 @@ pub(crate) fn asked_of_compose(
             .expected(text!("{} config -q that ends with 0", own(compose.join(" "))))
             .advise(text!("mend {} by hand, then run the same again", shown)),
     )
-}
-
-fn counted(workers: u32) -> String {
-    if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") }
 }
 
 /// A file that is not edited.
@@ -341,18 +337,18 @@ impl Wishes<'_> {
     fn workers(&self) -> Result<Option<(u32, Text)>, Problem> {
         if let Some(count) = self.said(Key::Workers) {
             let count = count.parse().map_err(|_| Problem::bug("--workers is a number by its shape"))?;
-            return Ok(Some((count, text!("{}", own(counted(count))))));
+            return Ok(Some((count, text!("{}", own(counted(count, "worker"))))));
         }
         let Some(host) = self.host.filter(|_| self.fresh) else { return Ok(None) };
         Ok(Some(match hardware::memory_available_kib(host) {
             Some(kib) => {
                 let count = (kib / WORKER_KIB).clamp(1, MOST_WORKERS);
                 let count = u32::try_from(count).unwrap_or(1);
-                (count, text!("{}: {} MiB of memory are available", own(counted(count)), own(kib >> 10)))
+                (count, text!("{}: {} MiB of memory are available", own(counted(count, "worker")), own(kib >> 10)))
             }
             None => {
                 let count = WORKERS_OF_AN_IMAGE;
-                (count, text!("{}: the memory is not known here (--workers)", own(counted(count))))
+                (count, text!("{}: the memory is not known here (--workers)", own(counted(count, "worker"))))
             }
         }))
     }

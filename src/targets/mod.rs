@@ -16,10 +16,13 @@ mod system_proxy;
 mod tests;
 mod trust;
 mod unused;
+
+pub(crate) use unused::is_read_by;
 mod vars;
 
 use std::path::{Path, PathBuf};
 
+use crate::consumers::line_ends;
 use crate::consumers::sight::Place;
 use crate::environment::LoginUser;
 use crate::finding::{Finding, ids};
@@ -28,6 +31,7 @@ use crate::plan::{Draft, FileMeta, Memory, Plan, holds};
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::settings::{Found, Key, NoProxy, Settings, TargetName};
+use crate::system::accounts;
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, of_host, own, quoted};
 
@@ -154,6 +158,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
     let asks_nothing = draft.plan.authority.is_none()
         && !settings.proxies.any()
         && !settings.remove_proxy
+        && !settings.goes_directly
         && settings.back_ends.is_empty()
         && settings.secrets_provider.is_none();
     // An installation goes directly then.
@@ -163,14 +168,22 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
                 let at = Place::new(path, line).shown(context.view.host);
                 text!("no proxy was asked for, and whether one is set cannot be told from {}", own(at))
             }
+            None if !context.view.unread().is_empty() => {
+                "no proxy was asked for, and whether one is set is not known: not every file could be read".into()
+            }
             None => "no proxy was asked for and none is set on this host".into(),
         };
         draft.note(
             Finding::warn(ids::PROXY_NOT_SET, title)
-                .observed("no setting and no file of this host names one")
+                .observed("no setting and no file that could be read names one")
                 .cause("without a proxy there is nothing to write")
                 .advise(ics_setup(text!("{} --proxy http://<HOST>:<PORT>", own(context.phase.verb())))),
         );
+    }
+    let planned = draft.plan.changes.iter().filter_map(|change| Some((&change.path, change.after.as_ref()?)));
+    let from_windows: Vec<_> = planned.filter_map(|(path, after)| line_ends::of(path, &after.bytes)).collect();
+    for file in from_windows {
+        draft.note(file.finding(&context.view.host.shown(&file.path)));
     }
     say_what_differs(context, &vars, &mut draft);
     unused::say(context, &mut draft);
@@ -257,17 +270,11 @@ fn mode(meta: &FileMeta) -> u32 {
 
 /// A user's own group, by the host's files.
 fn group_of(view: &View<'_>, user: &str) -> Option<(u32, String)> {
-    let row = |path: &str, find: &dyn Fn(&[&str]) -> bool| {
-        // Where it cannot be read nobody's group is known.
-        let Ok(Some(bytes)) = HostRead::read(view, Path::new(path)) else { return None };
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let rows = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
-        let fits = |row: &Vec<String>| find(&row.iter().map(String::as_str).collect::<Vec<_>>());
-        rows.into_iter().find(fits)
-    };
-    let gid = row("/etc/passwd", &|row| row.first() == Some(&user))?.get(3)?.clone();
-    let group = row("/etc/group", &|row| row.get(2) == Some(&gid.as_str()))?.into_iter().next()?;
-    Some((gid.parse().ok()?, group))
+    // Where they cannot be read nobody's group is known.
+    let read = |path: &str| HostRead::read(view, Path::new(path)).ok().flatten();
+    let gid = accounts::users(&read(accounts::PASSWD)?).into_iter().find(|own| own.name == user)?.gid;
+    let group = accounts::groups(&read(accounts::GROUP)?).into_iter().find(|own| own.gid == gid)?;
+    Some((gid, group.name))
 }
 
 /// Files that will hold a password and can be read by everybody, from the change of this number on.

@@ -13,7 +13,7 @@ use crate::finding::{Finding, Status, ids};
 use crate::host::HostRead;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
-use crate::product::{Place, leads_nowhere, templates};
+use crate::product::{Place, bring_back, leads_nowhere, templates};
 use crate::settings::{BackEnd, Deployment, Effective, Key, NoProxy, Origin, Settings, by_key};
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own};
@@ -40,7 +40,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
                 let message = text!("{} leads to {}, where nothing is", shown, target);
                 return Err(Problem::host(id::PROD_ENV_MISSING, message)
                     .because("a link to what is not mounted, or has gone: a secret store, another volume")
-                    .hint(text!("bring back what it leads to; look: ls -ld {} {}", shown, target)));
+                    .hint(bring_back(&shown, &target)));
             }
             if !installs {
                 let message = text!("{} is not there: the product is not installed in this folder", shown);

@@ -4,6 +4,7 @@ use super::Context;
 use super::vars::{NAMES, ProxyVars, reasons, upper};
 use crate::consumers::Who;
 use crate::envfile::{Dialect, Edit, PamLimit, Seen, Syntax, edit};
+use crate::environment::LoginUser;
 use crate::finding::{Finding, ids};
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
@@ -51,6 +52,9 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
     }
     if draft.plan.changes.len() > before {
         draft.next(LOG_IN_AGAIN);
+        if !vars.remove {
+            draft.next(text!("see what a login gets: {}", LoginUser::of(context.view).proof()));
+        }
     }
     Ok(())
 }

@@ -38,6 +38,7 @@ fn use_of(key: Key) -> Use {
         | Key::ProxyNoProxy
         | Key::ProxyNoProxyOnly
         | Key::ProxyRemove
+        | Key::ProxyDirect
         | Key::Os
         | Key::Home
         | Key::Target
@@ -78,7 +79,7 @@ fn use_of(key: Key) -> Use {
         Key::ProxyCa | Key::ProxyCaSha256 => Use::Targets(&[Trust]),
         Key::MysqlTls | Key::RedisTls => Use::Questions("check backends"),
         Key::Release => Use::Others("check"),
-        Key::AgentRegion | Key::AgentCollector => Use::Others("check and network"),
+        Key::AgentRegion | Key::AgentCollector | Key::Clouds => Use::Others("check and network"),
     }
 }
 
@@ -89,6 +90,17 @@ fn is_used(key: Key, phase: Phase, targets: &[TargetName]) -> bool {
         Use::Targets(own) => own.iter().any(|target| targets.contains(target)),
         Use::Install => phase == Phase::Install,
         Use::Others(_) | Use::Questions(_) => false,
+    }
+}
+
+/// Does some run of the verb read this setting?
+pub(crate) fn is_read_by(phase: Phase, key: Key) -> bool {
+    let targets = [phase.targets(), &[TargetName::PackageManager]].concat();
+    match use_of(key) {
+        Use::Questions(_) => targets.contains(&TargetName::ProdEnv),
+        // The image of an installation is that of its release.
+        Use::Others(_) => key == Key::Release && phase == Phase::Install,
+        _ => is_used(key, phase, &targets),
     }
 }
 
@@ -105,6 +117,22 @@ fn is_asked_with(key: Key, context: &Context<'_>, targets: &[TargetName]) -> boo
 
 /// Why a run does nothing with a setting that is one of its targets'.
 fn in_vain(key: Key, context: &Context<'_>, targets: &[TargetName]) -> Option<&'static str> {
+    let is_of_proxy = matches!(
+        key,
+        Key::ProxyUser
+            | Key::ProxyPassword
+            | Key::ProxyPasswordFile
+            | Key::ProxyPasswordEnv
+            | Key::ProxyNoProxy
+            | Key::ProxyNoProxyOnly
+            | Key::ProxyBothCases
+    );
+    if is_of_proxy && !context.settings.proxies.any() {
+        return Some(match context.settings.remove_proxy {
+            true => "the proxy is taken away, and all that belongs to it",
+            false => "no proxy is named, by a setting or by a file of this host",
+        });
+    }
     if context.phase != Phase::Reconfigure {
         return None;
     }
@@ -146,7 +174,7 @@ fn finding(context: &Context<'_>, spec: &'static Spec, origin: &Origin) -> Findi
     let remembered: Text = if spec.saved { "; it is remembered for them".into() } else { Text::default() };
     let title = text!("nothing that this {} does uses {}", verb, origin);
     match use_of(spec.key) {
-        Use::Others(who) if matches!(spec.key, Key::Release | Key::AgentRegion | Key::AgentCollector) => {
+        Use::Others(who) if matches!(spec.key, Key::Release | Key::AgentRegion | Key::AgentCollector | Key::Clouds) => {
             Finding::pass(ids::SETTING_UNUSED, title).cause(text!("{} use it{}", own(who), remembered))
         }
         Use::Others(who) | Use::Questions(who) => {

@@ -6,6 +6,7 @@ use super::Context;
 use crate::envfile::{Note, PortableValue, Syntax};
 use crate::finding::{Finding, Status, ids};
 use crate::lists::{self, Local};
+use crate::network::catalogue::Needs;
 use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::redact;
@@ -198,7 +199,9 @@ impl ProxyVars {
         let wanted: Vec<String> = list.shown().members().map(str::to_owned).collect();
         let cloud = cloud(context.view.host);
         let (local, verb) = (local(self.test_drive), context.phase.verb());
+        let required = Needs::get().hosts_of(context.settings.clouds().as_deref());
         let judged_by = lists::Context {
+            required: &required,
             whole: matches!(self.exclusions, Exclusions::Only(_)),
             wanted: &wanted,
             ..lists::Context::of_environment(local, cloud.as_deref(), &context.settings.direct, verb)

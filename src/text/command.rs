@@ -22,6 +22,35 @@ pub struct Person {
     /// Has called a verb that writes the product's settings, which has not written them: a line that would write them is that
     /// call again, with other flags.
     pub again: bool,
+    /// `--home`, where it was given and is not the usual folder: the product that lines are about.
+    pub home: Option<PathBuf>,
+    /// `--settings`, where it was given and can be read again.
+    pub settings: Option<PathBuf>,
+}
+
+/// Verbs that look at the product's folder.
+const WITH_HOME: &[&str] = &["prepare", "install", "reconfigure", "check", "prove", "trace"];
+
+/// Verbs that read a settings file, and judge or write by it.
+const WITH_SETTINGS: &[&str] = &["prepare", "install", "reconfigure", "check", "prove", "trace", "status"];
+
+/// The same with this flag in each of our lines of these verbs that does not have it.
+fn with_flag(part: &str, verbs: &[&str], flag: &str, value: &str) -> String {
+    let mut named = String::new();
+    let mut lines = part.split(ROOT).peekable();
+    while let Some(line) = lines.next() {
+        named.push_str(line);
+        if lines.peek().is_none() {
+            break;
+        }
+        let words = line.rsplit_once("ics-setup ").map_or("", |(_, words)| words);
+        let takes = words.split(' ').next().is_some_and(|verb| verbs.contains(&verb));
+        if takes && !words.contains(&format!(" {flag} ")) {
+            named.push_str(&format!(" {flag} {value}"));
+        }
+        named.push(ROOT);
+    }
+    named
 }
 
 /// Is it a verb of ours that changes the host?
@@ -94,9 +123,15 @@ impl Text {
     #[must_use]
     pub fn pasted_by(&self, person: &Person) -> Self {
         let root = person.image.as_ref().map(|root| quoted(&root.to_string_lossy()));
-        let of_image = |part: &str| match &root {
-            Some(root) => part.replace(ROOT, &format!(" --root {root}{ROOT}")).replace(BELOW, root),
-            None => part.to_owned(),
+        let [home, settings] =
+            [&person.home, &person.settings].map(|path| path.as_ref().map(|path| quoted(&path.to_string_lossy())));
+        let named = |part: &str| {
+            let part = home.as_ref().map_or_else(|| part.to_owned(), |home| with_flag(part, WITH_HOME, "--home", home));
+            settings.as_ref().map_or_else(|| part.clone(), |file| with_flag(&part, WITH_SETTINGS, "--settings", file))
+        };
+        let of_image = |part: &str| match (&root, named(part)) {
+            (Some(root), part) => part.replace(ROOT, &format!(" --root {root}{ROOT}")).replace(BELOW, root),
+            (None, part) => part,
         };
         let mut pasted = String::new();
         let mut rest = self.marked();
@@ -179,7 +214,7 @@ mod tests {
     use crate::text::own;
 
     fn image() -> Person {
-        Person { image: Some("/mnt/a b".into()), privileged: true, again: false }
+        Person { image: Some("/mnt/a b".into()), privileged: true, ..Person::default() }
     }
 
     #[test]
@@ -192,6 +227,30 @@ mod tests {
         assert_eq!(noted.pasted_by(&image()), "ics-setup reconfigure --redis-tls --root '/mnt/a b'   # a TLS port?");
         assert_eq!(noted.pasted_by(&shut), "sudo ics-setup reconfigure --redis-tls --root '/mnt/a b'   # a TLS port?");
         assert_eq!(text!("{}", own("redis-cli ping")).pasted_by(&image()), "redis-cli ping");
+    }
+
+    #[test]
+    fn commands_of_ours_name_the_product_that_they_are_about() {
+        let person = Person { settings: Some("/root/s.toml".into()), privileged: true, ..Person::default() };
+        for (line, pasted) in [
+            ("reconfigure --mysql-host h", "ics-setup reconfigure --mysql-host h --settings /root/s.toml"),
+            ("revert", "ics-setup revert"),
+        ] {
+            assert_eq!(Text::from(ics_setup(line)).pasted_by(&person), pasted);
+        }
+        let person = Person { home: Some("/opt/x".into()), privileged: true, ..Person::default() };
+        for (line, pasted) in [
+            ("reconfigure --mysql-host h", "ics-setup reconfigure --mysql-host h --home /opt/x"),
+            ("reconfigure --home /y --mysql-host h", "ics-setup reconfigure --home /y --mysql-host h"),
+            ("revert", "ics-setup revert"),
+            ("network list --all", "ics-setup network list --all"),
+        ] {
+            assert_eq!(text!("do: {}", ics_setup(line)).pasted_by(&person), format!("do: {pasted}"));
+        }
+        let both = text!("{}, then {}", ics_setup("prepare"), ics_setup("check"));
+        let image = Person { image: Some("/mnt".into()), ..person };
+        let pasted = "ics-setup prepare --home /opt/x --root /mnt, then ics-setup check --home /opt/x --root /mnt";
+        assert_eq!(both.pasted_by(&image), pasted);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub enum Fix {
 }
 
 impl Fix {
+    /// The label of what is to be pasted whole.
+    pub const COMMAND: &'static str = "fix";
+
     /// The command or the sentence.
     pub fn text(&self) -> &Text {
         match self {
@@ -27,7 +30,7 @@ impl Fix {
     /// The word that introduces it where it is shown.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Command(_) => "fix",
+            Self::Command(_) => Self::COMMAND,
             Self::Advice(_) | Self::Look(_) => "advice",
         }
     }

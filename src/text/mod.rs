@@ -10,6 +10,7 @@ mod plain;
 mod template;
 pub(crate) mod words;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 pub use command::as_anybody;
@@ -90,6 +91,30 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>
         .filter(|(near, _)| *near > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// `1 run`, `2 runs`.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(number: N, what: &str) -> String {
+    format!("{number} {what}{}", if number == N::from(1) { "" } else { "s" })
+}
+
+/// An age as people say it: `40 s`, `12 min`, `5 h`, `3 days`.
+pub(crate) fn long(seconds: u64) -> Text {
+    match seconds {
+        0..=119 => crate::text!("{} s", seconds),
+        120..=7199 => crate::text!("{} min", seconds / 60),
+        7200..=172_799 => crate::text!("{} h", seconds / 3600),
+        _ => crate::text!("{} days", seconds / 86_400),
+    }
+}
+
+/// How long something lasts so far: `38 s`, `3 min 05 s`, `1 h 02 min`.
+pub(crate) fn elapsed(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..=59 => format!("{seconds} s"),
+        seconds @ 60..=3599 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
 }
 
 /// A duration in whole milliseconds, as facts keep it.

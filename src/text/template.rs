@@ -76,7 +76,7 @@ mod tests {
         let filled = template.fill(&[("compose", "docker compose".into()), ("home", "/divvy".into())]);
         assert_eq!(filled, "in /divvy: docker compose up; {x} ics-setup check proxy");
         assert_eq!(
-            filled.pasted_by(&Person { image: Some("/mnt".into()), privileged: true, again: false }),
+            filled.pasted_by(&Person { image: Some("/mnt".into()), privileged: true, ..Person::default() }),
             "in /divvy: docker compose up; {x} ics-setup check proxy --root /mnt"
         );
         for wrong in ["{x}", "{home", "a } b"] {

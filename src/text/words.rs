@@ -29,6 +29,17 @@ macro_rules! words {
                 Self::ALL.into_iter().find(|value| value.as_str() == word)
             }
 
+            /// Those of a list, each once, in their order; words that are none are left out.
+            $visible fn of_list(list: &str) -> Vec<Self> {
+                let words: Vec<&str> = list.split(',').map(str::trim).collect();
+                Self::ALL.into_iter().filter(|value| words.contains(&value.as_str())).collect()
+            }
+
+            /// As flags take them.
+            $visible fn list(values: &[Self]) -> String {
+                values.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(",")
+            }
+
             /// The words of `ALL`.
             $visible const NAMES: &'static [&'static str] = &[$($word),*];
         }

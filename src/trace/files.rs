@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::names::Names;
 use super::origin::Origin;
+use crate::clients::Client;
 use crate::consumers::judge::{decided_by, judge, shown, wrong};
-use crate::consumers::{self, Ask, Consumer, ConsumersFacts, ProxySpec, State, Wanted, Who, units};
+use crate::consumers::sight::Sight;
+use crate::consumers::{self, Ask, Consumer, ConsumersFacts, NAMES, ProxySpec, State, Wanted, Who, place, units};
 use crate::docker::{self, Container};
 use crate::envfile::unit::Release;
 use crate::finding::Finding;
@@ -14,7 +17,7 @@ use crate::host::{HostRead, View};
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::product::{Found, own_containers, service_of};
-use crate::settings::{ProxyUrl, Settings};
+use crate::settings::Settings;
 use crate::vendor::prod_env;
 
 /// Reading all files may take so long, and Docker's answer.
@@ -39,9 +42,10 @@ pub(super) enum Today {
     /// Something else: what a check says of it.
     Else(Box<Finding>),
     /// Another value, in this file, which no check of ours is about.
-    Other { file: PathBuf },
-    /// Nothing, and no check of ours is about it: this file would say it.
-    Nothing { file: Option<PathBuf> },
+    Other { file: PathBuf, last: Option<String> },
+    /// Nothing, and no check of ours is about it: this file would say it. `last`: a line of a file that comes after whatever a unit's
+    /// own files say.
+    Nothing { file: Option<PathBuf>, last: Option<String> },
     /// That cannot be told.
     Unknown,
 }
@@ -92,11 +96,11 @@ impl<'a> Files<'a> {
     }
 
     /// What is said today to whoever started this process. `user`: whose it is.
-    pub(super) fn today(&self, origin: &Origin, user: Option<&str>, tls: bool) -> Today {
+    pub(super) fn today(&self, origin: &Origin, user: Option<&str>, tls: bool, names: &Names) -> Today {
         match (origin.consumer, &origin.container, &origin.unit) {
             (Some(Who::Container), Some(id), _) if self.service(id).is_some() => self.of_product(tls),
-            (Some(Who::Container), ..) => Today::Nothing { file: None },
-            (Some(Who::Systemd), _, Some(unit)) => self.of_unit(unit, tls),
+            (Some(Who::Container), ..) => Today::Nothing { file: None, last: None },
+            (Some(Who::Systemd), _, Some(unit)) => self.of_unit(unit, tls, names),
             (Some(who), ..) => self.of_consumer(who, user, tls),
             // Nobody knows what it reads; where not even a login has a proxy, that comes first.
             (None, ..) => match self.of_consumer(Who::Login, user, tls) {
@@ -109,6 +113,7 @@ impl<'a> Files<'a> {
     fn of_product(&self, tls: bool) -> Today {
         let all = || self.facts.consumers.iter().filter(|own| own.consumer == Who::ProdEnv && own.state == State::Seen);
         match all().find(|own| self.is_wrong(own, tls)).or_else(|| all().next()) {
+            Some(own) if !own.unknown.is_empty() => Today::Unknown,
             Some(own) if self.is_wrong(own, tls) => self.judged(own),
             Some(_) => self.wanted_in(&prod_env(self.home)),
             None => Today::Unknown,
@@ -131,24 +136,27 @@ impl<'a> Files<'a> {
     }
 
     /// A service that no consumer is about, by its own files.
-    fn of_unit(&self, unit: &str, tls: bool) -> Today {
+    fn of_unit(&self, unit: &str, tls: bool, names: &Names) -> Today {
         let view = View::new(self.host);
         let release = self.platform.map_or(Release::UNKNOWN, Platform::systemd);
         let service = units::service(&view, unit, release);
-        let names = if tls { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
-        let set = names.iter().find_map(|name| service.sight(name).filter(|sight| sight.value().is_some()));
-        match set {
-            Some(sight) if service.refused.is_none() => {
-                let file = sight.at().path.clone();
+        let variables = if tls { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
+        let sights: Vec<Sight> = variables.iter().filter_map(|name| service.sight(name)).collect();
+        if service.refused.is_some() || sights.iter().any(|sight| matches!(sight, Sight::Unknown { .. })) {
+            return Today::Unknown;
+        }
+        let last = NAMES.iter().filter_map(|name| service.sight(name)).find(|sight| is_of_file(&sight.at().path));
+        let last = last.map(|sight| sight.at().shown(self.host));
+        match sights.iter().find_map(|sight| Some((sight.value()?, sight.at()))) {
+            Some((value, at)) => {
+                let file = at.path.clone();
                 let spec = if tls { &self.wanted.https } else { &self.wanted.http };
-                let value = sight.value().unwrap_or_default();
-                match spec.as_ref().is_some_and(|spec| is_proxy(value, spec, |_| false)) {
+                match spec.as_ref().is_some_and(|spec| is_proxy(None, value, spec, names)) {
                     true => Today::Wanted { edited: self.edited(&file), file },
-                    false => Today::Other { file },
+                    false => Today::Other { file, last },
                 }
             }
-            _ if service.refused.is_some() => Today::Unknown,
-            _ => Today::Nothing { file: service.fragment },
+            None => Today::Nothing { file: service.fragment, last },
         }
     }
 
@@ -186,11 +194,19 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Does a value lead to this proxy? `is_address`: is that an address of its host?
-pub(super) fn is_proxy(value: &str, spec: &ProxySpec, is_address: impl Fn(IpAddr) -> bool) -> bool {
-    let Ok(url) = ProxyUrl::parse(value) else { return false };
-    let host = url.host.to_string();
-    let port = url.port.unwrap_or_else(|| url.scheme.usual_port());
+/// Is it a file of `EnvironmentFile=`, and none of systemd's own, whose `Environment=` comes before it?
+fn is_of_file(path: &Path) -> bool {
+    let of_systemd = path.components().any(|part| part.as_os_str() == "systemd");
+    !(of_systemd && path.extension().is_some_and(|extension| extension == "conf" || extension == "service"))
+}
+
+/// Does a value lead to this proxy, as this client reads it: by its name, or by an address that it is known to have?
+pub(super) fn is_proxy(client: Option<&Client>, value: &str, spec: &ProxySpec, names: &Names) -> bool {
+    let Some((_, host, Some(port))) = place(client, value) else { return false };
+    let is_address = |address: IpAddr| names.all(&spec.host).any(|own| own == address.to_canonical());
     let by_address = || host.trim_matches(['[', ']']).parse().is_ok_and(is_address);
     port == spec.port && (host.eq_ignore_ascii_case(&spec.host) || by_address())
 }
+
+#[cfg(test)]
+pub(super) mod tests;

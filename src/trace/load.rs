@@ -8,6 +8,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 /// last.
 const SHARE: f64 = 0.03;
 
+/// Nor more than this where the next look takes as long as the last; so one that does not fit any more is none.
+const BOUND: f64 = 0.045;
+
 /// Between the beginnings of two looks there is at least this.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -15,6 +18,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Load {
     began: Instant,
     before: Duration,
+}
+
+/// A look that has begun.
+pub(super) struct Begun {
+    at: Duration,
+    used: Duration,
 }
 
 impl Load {
@@ -26,20 +35,30 @@ impl Load {
         self.began.elapsed()
     }
 
-    /// When the next look may begin, after one that began then.
-    pub(super) fn next(&self, last: Duration) -> Duration {
-        next(last, used().saturating_sub(self.before))
+    /// A look begins.
+    pub(super) fn look(&self) -> Begun {
+        Begun { at: self.elapsed(), used: self.used() }
+    }
+
+    /// When the next look may begin, after this one.
+    pub(super) fn next(&self, last: &Begun) -> Duration {
+        let used = self.used();
+        next(last.at, used.saturating_sub(last.used), used)
+    }
+
+    fn used(&self) -> Duration {
+        used().saturating_sub(self.before)
     }
 
     /// Of one processor.
     pub(super) fn percent(&self) -> f64 {
-        let share = used().saturating_sub(self.before).as_secs_f64() / self.elapsed().as_secs_f64().max(0.001);
+        let share = self.used().as_secs_f64() / self.elapsed().as_secs_f64().max(0.001);
         (share * 1000.0).round() / 10.0
     }
 }
 
-fn next(last: Duration, used: Duration) -> Duration {
-    (last + PAUSE).max(used.div_f64(SHARE))
+fn next(last: Duration, cost: Duration, used: Duration) -> Duration {
+    (last + PAUSE).max(used.div_f64(SHARE)).max((used + cost).div_f64(BOUND))
 }
 
 /// What this process has used of processors so far.
@@ -61,15 +80,20 @@ mod tests {
     #[test]
     fn what_costs_more_rests_longer() {
         let millis = Duration::from_millis;
-        assert_eq!(next(millis(1000), millis(3)), millis(1200));
-        assert_eq!(next(millis(1000), millis(300)), millis(10_000));
+        assert_eq!(next(millis(1000), millis(1), millis(3)), millis(1200));
+        assert_eq!(next(millis(1000), millis(9), millis(300)), millis(10_000));
         // However long one look takes, all of them together stay below the bound.
         let (mut now, mut used) = (Duration::ZERO, Duration::ZERO);
         for cost in [5, 5, 80, 400, 2, 2, 30] {
             let began = now;
             used += millis(cost);
-            now = next(began, used);
+            now = next(began, millis(cost), used);
             assert!(used.as_secs_f64() / now.as_secs_f64() <= 0.0301, "{used:?} of {now:?}");
         }
+        // A look that takes as long as all before fits into the bound as well, whenever it is the last one.
+        let (cost, used) = (millis(500), millis(500));
+        let began = next(millis(0), cost, used);
+        assert!((used + cost).as_secs_f64() / began.as_secs_f64() < 0.05, "{began:?}");
+        assert!(began > millis(20_000), "in twenty seconds it has no place any more: {began:?}");
     }
 }

@@ -36,6 +36,7 @@ use crate::net::Time;
 use crate::network::catalogue::Endpoint;
 use crate::platform::Platform;
 use crate::settings::{NoProxy, Settings};
+use crate::system::accounts;
 use crate::text::words::words;
 use crate::text::{Fix, Text, host_port};
 use files::Files;
@@ -130,6 +131,8 @@ pub(crate) struct Summary {
     pub(crate) sockets: usize,
     /// Connections that went around the proxy from where a proxy calls out itself: it cannot be told whose they were.
     pub(crate) unowned: u64,
+    /// The most connections around the proxy at one look that were too many to be told apart: whose they were is not known.
+    pub(crate) beyond: u64,
     /// Connections beyond the lines that are kept.
     pub(crate) more: u64,
     /// How much of one processor it took.
@@ -156,7 +159,11 @@ pub(crate) fn trace(look: &mut Look<'_>, wanted: Wanted) -> Traced {
         thread::sleep(NAP);
         watch.names.hear();
     }
-    published(host, &mut watch);
+    // Without an answer Docker's forwarders tell the same.
+    let containers = docker::containers(host, Time::new(FIRST, FIRST)).map(|found| found.read).unwrap_or_default();
+    for container in &containers {
+        container.published.iter().for_each(|port| watch.publishes(*port, &container.addresses));
+    }
     let load = Load::begin();
     let interrupted = watched(look, &mut watch, &load);
     let (took, load_percent) = (load.elapsed(), load.percent());
@@ -168,6 +175,7 @@ pub(crate) fn trace(look: &mut Look<'_>, wanted: Wanted) -> Traced {
         unread: watch.unread,
         sockets: watch.sockets,
         unowned: watch.unowned,
+        beyond: watch.beyond,
         more: watch.more,
         load_percent,
         unresolved,
@@ -180,9 +188,9 @@ pub(crate) fn trace(look: &mut Look<'_>, wanted: Wanted) -> Traced {
 /// Looks until the time is over; or until somebody ends it, which is told.
 fn watched(look: &mut Look<'_>, watch: &mut Watch<'_>, load: &Load) -> bool {
     loop {
-        let began = load.elapsed();
+        let began = load.look();
         watch.look();
-        let next = load.next(began);
+        let next = load.next(&began);
         (look.tell)(look.duration.saturating_sub(load.elapsed()), watch.rows.len());
         while load.elapsed() < next.min(look.duration) {
             if (look.stop)() {
@@ -199,20 +207,6 @@ fn watched(look: &mut Look<'_>, watch: &mut Watch<'_>, load: &Load) -> bool {
     }
 }
 
-/// Containers at which a port of this host arrives where a proxy is reached.
-fn published(host: &dyn HostRead, watch: &mut Watch<'_>) {
-    // Without an answer Docker's forwarders tell the same.
-    let containers = docker::containers(host, Time::new(FIRST, FIRST)).map(|found| found.read).unwrap_or_default();
-    for container in &containers {
-        for published in &container.published {
-            if watch.is_port_of_proxy(published.outside) {
-                let places = container.addresses.iter().map(|address| SocketAddr::new(*address, published.inside));
-                places.for_each(|place| watch.forwards_to(place));
-            }
-        }
-    }
-}
-
 /// Every line with its reason.
 fn told(look: &Look<'_>, watch: &Watch<'_>, wanted: Wanted) -> Vec<Bypass> {
     if watch.rows.is_empty() {
@@ -225,7 +219,7 @@ fn told(look: &Look<'_>, watch: &Watch<'_>, wanted: Wanted) -> Vec<Bypass> {
     let files = Files::look(look.host, look.platform, look.settings, wanted, &whos);
     let one = |(line, row): (&Line, &Row)| {
         let user = line.uid.map(|uid| user(uid, line.container.is_none()));
-        let (why, fix) = why::judge(row.origin.as_ref(), user.as_deref(), line.destination, &watch.names, &files);
+        let (why, fix) = why::judge(row.origin.as_deref(), user.as_deref(), line.destination, &watch.names, &files);
         let container = line.container.as_ref();
         Bypass {
             program: line.program.clone(),
@@ -253,8 +247,7 @@ fn proxies(wanted: &Wanted) -> BTreeSet<(String, u16)> {
 
 /// What this host calls a user; the users of a container are its own, but for root.
 fn user(uid: u32, of_host: bool) -> String {
-    let name = || nix::unistd::User::from_uid(uid.into()).ok().flatten().map(|user| user.name);
-    Some(uid).filter(|uid| of_host || *uid == 0).and_then(|_| name()).unwrap_or_else(|| uid.to_string())
+    Some(uid).filter(|uid| of_host || *uid == 0).and_then(accounts::user).unwrap_or_else(|| uid.to_string())
 }
 
 /// Is it a whole name that can be asked for?
@@ -268,6 +261,16 @@ fn is_name(member: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn users_are_called_as_this_host_calls_them() {
+        let nobody = nix::unistd::User::from_name("nobody").ok().flatten();
+        if let Some(uid) = nobody.map(|user| user.uid.as_raw()) {
+            assert_eq!((user(uid, true).as_str(), user(uid, false)), ("nobody", uid.to_string()));
+        }
+        assert_eq!((user(0, true).as_str(), user(0, false).as_str()), ("root", "root"));
+        assert_eq!(user(3_999_999_999, true), "3999999999");
+    }
 
     #[test]
     fn names_are_asked_for_and_patterns_are_not() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
@@ -39,6 +39,8 @@ pub(super) struct Names {
     sender: Sender<(String, Vec<IpAddr>)>,
     answers: Receiver<(String, Vec<IpAddr>)>,
     asked: Instant,
+    /// What is left to be asked for; whoever asks holds it.
+    round: Weak<Mutex<VecDeque<String>>>,
     /// Of these something is known, if only that they have no address.
     answered: BTreeSet<String>,
 }
@@ -60,6 +62,7 @@ impl Names {
             sender,
             answers,
             asked: Instant::now(),
+            round: Weak::new(),
             answered: BTreeSet::new(),
         };
         // One that cannot be read names nobody; the resolver tells what is in it.
@@ -75,6 +78,7 @@ impl Names {
     fn ask(&mut self) {
         self.asked = Instant::now();
         let names = Arc::new(Mutex::new(self.wanted.iter().cloned().collect::<VecDeque<_>>()));
+        self.round = Arc::downgrade(&names);
         for _ in 0..ASKERS.min(self.wanted.len()) {
             let (names, sender) = (Arc::clone(&names), self.sender.clone());
             let ask = move || {
@@ -96,7 +100,7 @@ impl Names {
 
     /// Takes what the resolver has said since; is there anything new?
     pub(super) fn hear(&mut self) -> bool {
-        if self.asked.elapsed() >= AGAIN {
+        if is_due(self.asked.elapsed(), &self.round) {
             self.ask();
         }
         let answers: Vec<(String, Vec<IpAddr>)> = self.answers.try_iter().collect();
@@ -134,5 +138,42 @@ impl Names {
         let asked = self.wanted.iter().map(String::as_str).find(|wanted| self.of(address).any(|own| own == *wanted));
         let promised = || self.promised.iter().find(|(net, _)| net.contains(&address)).map(|(_, name)| name.as_str());
         asked.or_else(|| self.of(address).next()).or_else(promised)
+    }
+}
+
+/// May all be asked for again? Not where those before still wait: a resolver that does not answer would get ever more of them.
+fn is_due<T>(since: Duration, round: &Weak<T>) -> bool {
+    since >= AGAIN && round.strong_count() == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::MemoryHost;
+    use crate::network::catalogue::Catalogue;
+
+    #[test]
+    fn an_address_that_the_vendor_has_promised_has_the_name_of_its_endpoint() {
+        let all = Catalogue::shipped().endpoints;
+        let (endpoint, block) = all
+            .iter()
+            .find_map(|own| Some((own, own.static_ips.blocks().first()?)))
+            .expect("the vendor promises blocks");
+        let address = block.address;
+        let names = Names::new(&MemoryHost::new(), &all, Vec::new());
+        assert_eq!(names.best(address), Some(endpoint.shown()));
+        assert_eq!(names.best("192.0.2.1".parse().unwrap()), None);
+        // What this host calls it comes first.
+        let host = MemoryHost::new().with("/etc/hosts", format!("{address} own.example\n"));
+        assert_eq!(Names::new(&host, &all, Vec::new()).best(address), Some("own.example"));
+    }
+
+    #[test]
+    fn nobody_is_asked_again_while_somebody_is_waited_for() {
+        let waits = Arc::new(());
+        let round = Arc::downgrade(&waits);
+        assert!(!is_due(AGAIN, &round) && !is_due(AGAIN * 10, &round));
+        drop(waits);
+        assert!(is_due(AGAIN, &round) && !is_due(AGAIN / 2, &round));
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::consumers::{ALL_NAMES, Who};
+use crate::consumers::{ALL_NAMES, Who, programs};
 use crate::environment::{self, Variables};
 use crate::host::HostRead;
-use crate::system::sockets::{Process, parent, process};
+use crate::system::sockets::{self, Process, parent, process};
 use crate::text::clean;
 
 /// So many processes are gone up to the first.
@@ -16,24 +16,6 @@ const KEPT: usize = 15;
 
 /// Names that clients read beside those of the proxies.
 const BESIDE: [&str; 2] = ["REQUEST_METHOD", "NODE_USE_ENV_PROXY"];
-
-/// Programs of the package managers.
-const MANAGERS: [&str; 7] = ["apt", "apt-get", "aptitude", "dnf", "yum", "unattended-upgr", "packagekitd"];
-
-/// Programs that begin a session, each with whom they start.
-const DOORS: [(&str, Who); 11] = [
-    ("sudo", Who::Sudo),
-    ("cron", Who::Cron),
-    ("crond", Who::Cron),
-    ("CRON", Who::Cron),
-    ("atd", Who::Cron),
-    ("sshd", Who::Login),
-    ("sshd-session", Who::Login),
-    ("login", Who::Login),
-    ("su", Who::Login),
-    ("agetty", Who::Login),
-    ("gdm-session-wor", Who::Login),
-];
 
 /// A process that has a connection.
 #[derive(Clone, Debug)]
@@ -60,7 +42,7 @@ impl Origin {
     /// Looks at a process while it is there.
     pub(super) fn look(host: &dyn HostRead, pid: u32) -> Self {
         let own = process(host, pid);
-        let above: Vec<String> = ancestors(host, pid).map(|pid| process(host, pid).name).collect();
+        let above: Vec<String> = ancestors(host, pid).map(|pid| sockets::name(host, pid)).collect();
         let decides =
             |name: &str| BESIDE.contains(&name) || ALL_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
         let environment = environment::of_process(host, pid).ok().flatten();
@@ -91,7 +73,7 @@ pub(super) fn ancestors(host: &dyn HostRead, pid: u32) -> impl Iterator<Item = u
 }
 
 /// The name that the kernel keeps; where that is cut off, the name of the file.
-fn program(host: &dyn HostRead, own: &Process) -> String {
+pub(super) fn program(host: &dyn HostRead, own: &Process) -> String {
     let file = || {
         let link = host.read_link(Path::new(&format!("/proc/{}/exe", own.pid))).ok()?;
         let name = link.file_name()?.to_str()?.trim_end_matches(" (deleted)").to_owned();
@@ -102,18 +84,16 @@ fn program(host: &dyn HostRead, own: &Process) -> String {
 
 /// Through whom it got its environment.
 fn consumer(host: &dyn HostRead, own: &Process, above: &[String]) -> Option<Who> {
-    let is = |name: &str| own.name == name || above.iter().any(|above| above == name);
     if own.container.is_some() {
         return Some(Who::Container);
     }
-    if MANAGERS.into_iter().any(is) {
+    if programs::is_manager(&own.name, above.first().map(String::as_str)) {
         return Some(Who::PackageManager);
     }
-    if own.name == "dockerd" {
+    if own.name == programs::ENGINE {
         return Some(Who::Docker);
     }
-    let door = |name: &String| DOORS.iter().find(|(door, _)| door == name).map(|(_, who)| *who);
-    if let Some(who) = above.iter().find_map(door) {
+    if let Some(who) = above.iter().find_map(|name| programs::starts(name)) {
         return Some(who);
     }
     let groups = host.read(Path::new(&format!("/proc/{}/cgroup", own.pid))).ok().flatten().unwrap_or_default();
@@ -150,6 +130,8 @@ mod tests {
         put(&host, 30, 1, "python3", &format!("/docker/{id}"));
         put(&host, 40, 11, "apt-get", "/user.slice/user-0.slice/session-1.scope");
         put(&host, 41, 40, "https", "/user.slice/user-0.slice/session-1.scope");
+        // A script of a package's is none of the manager's own.
+        put(&host, 42, 40, "curl", "/user.slice/user-0.slice/session-1.scope");
         put(&host, 50, 1, "dockerd", "/system.slice/docker.service");
         put(&host, 60, 0, "sh", "/");
         for (pid, who) in [
@@ -158,7 +140,9 @@ mod tests {
             (15, Some(Who::Login)),
             (20, Some(Who::Systemd)),
             (30, Some(Who::Container)),
+            (40, Some(Who::PackageManager)),
             (41, Some(Who::PackageManager)),
+            (42, Some(Who::Login)),
             (50, Some(Who::Docker)),
             (60, None),
         ] {

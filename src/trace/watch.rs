@@ -1,28 +1,30 @@
 //! One look at all sockets after the other, and what they come to.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `owners` | whose connections are, and which of those are a proxy's own |
+
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime};
+use std::rc::Rc;
+use std::time::SystemTime;
 
 use super::names::Names;
-use super::origin::{Origin, ancestors};
+use super::origin::Origin;
 use super::ways::{Listening, Ways, canonical};
+use crate::docker::Published;
 use crate::host::HostRead;
-use crate::net::Time;
-use crate::settings::ProxyUrl;
-use crate::system::sockets::{self, Process, Socket, Space, State, holders, process};
-
-/// The search for the processes of new connections ends after this long; those that are left are looked for again.
-const SEARCH: Duration = Duration::from_secs(2);
+use crate::system::pools::own_addresses;
+use crate::system::sockets::{self, Socket, Space, State, process};
+use owners::{Owners, Search};
 
 /// More connections that go around the proxy are not told apart at a time.
 const MOST_SOCKETS: usize = 100_000;
 
 /// More lines than this are counted, and not kept.
 const MOST_ROWS: usize = 1000;
-
-/// It holds published ports of containers, as the first process holds those of services that are not started yet.
-const ENGINE: &str = "dockerd";
 
 /// A connection, in its namespace.
 type Key = (u64, SocketAddr, SocketAddr);
@@ -46,7 +48,7 @@ pub(super) struct Row {
     pub(super) tries: u64,
     pub(super) since: SystemTime,
     /// The newest process.
-    pub(super) origin: Option<Origin>,
+    pub(super) origin: Option<Rc<Origin>>,
     space: u64,
 }
 
@@ -69,12 +71,6 @@ struct Tracked {
     seen: u64,
 }
 
-/// A place where a proxy of this host may listen.
-struct Site {
-    address: IpAddr,
-    port: u16,
-}
-
 /// Looks, and keeps the books.
 pub(super) struct Watch<'a> {
     host: &'a dyn HostRead,
@@ -82,8 +78,14 @@ pub(super) struct Watch<'a> {
     ways: Ways,
     /// Host and port of each proxy, as the settings name them.
     proxies: Vec<(String, u16)>,
+    /// Addresses of the host.
+    own: Vec<IpAddr>,
+    /// Ports of the host that lead into containers, each with the addresses of its own.
+    published: Vec<(Published, Vec<IpAddr>)>,
     /// Where forwarders of Docker's lead.
     forwarded: BTreeSet<SocketAddr>,
+    /// How far the search for processes has come.
+    search: Search,
     listening: HashMap<u64, Listening>,
     tracked: HashMap<Key, Tracked>,
     pub(super) rows: BTreeMap<Line, Row>,
@@ -91,8 +93,12 @@ pub(super) struct Watch<'a> {
     containers: HashMap<u64, Option<String>>,
     /// Namespaces that a proxy calls out from.
     of_proxies: BTreeSet<u64>,
+    /// Where somebody of a namespace was seen to ask a proxy by its name.
+    at_proxies: BTreeSet<(u64, SocketAddr)>,
     /// Connections of which nobody can tell whose they were.
     pub(super) unowned: u64,
+    /// The most connections at one look beyond those that are told apart.
+    pub(super) beyond: u64,
     /// Lines beyond the most that are kept.
     pub(super) more: u64,
     /// Looks so far.
@@ -119,13 +125,18 @@ impl<'a> Watch<'a> {
             names,
             ways: Ways::new(list, hosts, schemes),
             proxies,
+            own: Vec::new(),
+            published: Vec::new(),
             forwarded: BTreeSet::new(),
+            search: Search::default(),
             listening: HashMap::new(),
             tracked: HashMap::new(),
             rows: BTreeMap::new(),
             containers: HashMap::new(),
             of_proxies: BTreeSet::new(),
+            at_proxies: BTreeSet::new(),
             unowned: 0,
+            beyond: 0,
             more: 0,
             looks: 0,
             spaces: 0,
@@ -134,27 +145,24 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// A container listens there for a port of this host on which a proxy is reached.
-    pub(super) fn forwards_to(&mut self, place: SocketAddr) {
-        self.forwarded.insert(canonical(place));
-    }
-
-    /// Every place where the host reaches a proxy by this port.
-    pub(super) fn is_port_of_proxy(&self, port: u16) -> bool {
-        self.proxies.iter().any(|(_, own)| *own == port)
+    /// A port of this host may be where a proxy is reached, that is in this container then.
+    pub(super) fn publishes(&mut self, port: Published, addresses: &[IpAddr]) {
+        self.published.push((port, addresses.to_vec()));
     }
 
     /// One look at all sockets.
     pub(super) fn look(&mut self) {
         self.looks += 1;
-        if self.names.hear() {
-            self.ways.forget();
+        if self.names.hear() || self.looks == 1 {
+            self.own = own_addresses(self.host, true);
+            self.ways.forget(&self.own);
         }
         let spaces = sockets::spaces(self.host);
-        let (mut suspects, mut listeners, mut all, mut unread) = (Vec::new(), Vec::new(), 0, 0);
+        let (mut suspects, mut listeners, mut all, mut unread, mut beyond) = (Vec::new(), Vec::new(), 0, 0, 0);
         for (at, space) in spaces.iter().enumerate() {
             let Some(found) = sockets::of_space(self.host, space) else {
-                unread += 1;
+                // Whose processes have all ended has nothing that could be read.
+                unread += usize::from(sockets::is_there(self.host, space));
                 continue;
             };
             all += found.len();
@@ -169,17 +177,24 @@ impl<'a> Watch<'a> {
                         let is_own = socket.local.ip().to_canonical() == remote.ip();
                         let around =
                             !is_own && self.ways.is_around(remote, &self.names) && !listening.has_accepted(socket);
-                        if around && suspects.len() < MOST_SOCKETS {
-                            suspects.push((at, *socket));
+                        match around {
+                            true if suspects.len() < MOST_SOCKETS => suspects.push((at, *socket)),
+                            true => beyond += 1,
+                            false => {}
                         }
                     }
                 }
             }
         }
         (self.spaces, self.unread, self.sockets) = (spaces.len(), unread, self.sockets.max(all));
+        self.beyond = self.beyond.max(beyond);
+        self.book(&spaces, &listeners, &suspects);
+        // The kernel gives the number of one that has gone to another one.
         let there: BTreeSet<u64> = spaces.iter().map(|space| space.id).collect();
         self.listening.retain(|id, _| there.contains(id));
-        self.book(&spaces, &listeners, &suspects);
+        self.containers.retain(|id, _| there.contains(id));
+        self.of_proxies.retain(|id| there.contains(id));
+        self.at_proxies.retain(|(id, _)| there.contains(id));
     }
 
     fn book(&mut self, spaces: &[Space], listeners: &[(usize, Socket)], suspects: &[(usize, Socket)]) {
@@ -190,8 +205,7 @@ impl<'a> Watch<'a> {
         };
         let wanted: BTreeSet<u64> =
             suspects.iter().filter(is_open).map(|(_, socket)| socket.inode).filter(|inode| *inode != 0).collect();
-        let (owners, exempt) =
-            if wanted.is_empty() { Default::default() } else { self.owners(spaces, listeners, wanted) };
+        let owners = if wanted.is_empty() { Owners::default() } else { self.owners(spaces, listeners, &wanted) };
         let now = self.host.now();
         for suspect in suspects {
             let (at, socket) = suspect;
@@ -225,28 +239,30 @@ impl<'a> Watch<'a> {
                     }
                 }
                 Owner::Unknown { since } => {
-                    let Some(origin) = owners.get(&socket.inode).filter(|_| socket.inode != 0) else { continue };
-                    if is_at_proxy(origin, canonical(socket.remote), &self.proxies, &self.names) {
+                    let Some((origin, exempt)) = owners.of(socket.inode) else { continue };
+                    let (space, destination) = (spaces[*at].id, canonical(socket.remote));
+                    if owners::is_at_proxy(origin, destination, &self.proxies, &self.names) {
                         tracked.owner = Owner::Exempt;
+                        self.is_asked(space, destination);
                         continue;
                     }
-                    if exempt.contains(&origin.pid) {
+                    if exempt {
                         tracked.owner = Owner::Exempt;
-                        self.of_proxies.insert(spaces[*at].id);
+                        self.calls_out(space);
                         continue;
                     }
                     let line = Line {
                         program: Some(origin.program.clone()),
                         uid: Some(socket.uid),
                         container: origin.container.clone(),
-                        destination: canonical(socket.remote),
+                        destination,
                     };
                     let new = Row {
                         open: tracked.open,
                         tries: 1 + u64::from(tracked.resent),
                         since: *since,
-                        origin: Some(origin.clone()),
-                        space: spaces[*at].id,
+                        origin: Some(Rc::clone(origin)),
+                        space,
                     };
                     tracked.owner = Owner::Line(line.clone());
                     enter(&mut self.rows, &mut self.more, line, new);
@@ -257,7 +273,7 @@ impl<'a> Watch<'a> {
             // A namespace where a proxy listens is one that it calls out from, however short its calls are.
             let at_proxies = self.of_proxies(spaces, listeners);
             let there = listeners.iter().filter(|(_, socket)| at_proxies.contains(&socket.inode));
-            self.of_proxies.extend(there.map(|(at, _)| spaces[*at].id));
+            there.for_each(|(at, _)| self.calls_out(spaces[*at].id));
         }
         let looks = self.looks;
         let gone: Vec<Key> = self.tracked.iter().filter(|(_, own)| own.seen != looks).map(|(key, _)| *key).collect();
@@ -268,110 +284,33 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The process of each of these sockets, and the processes whose connections are a proxy's own.
-    fn owners(
-        &mut self,
-        spaces: &[Space],
-        listeners: &[(usize, Socket)],
-        wanted: BTreeSet<u64>,
-    ) -> (HashMap<u64, Origin>, BTreeSet<u32>) {
-        let time = Time::new(SEARCH, SEARCH);
-        let every: Vec<u32> = spaces.iter().flat_map(|space| space.pids.iter().copied()).collect();
-        let mut found: Vec<(u64, u32)> = Vec::new();
-        let mut proxies: BTreeMap<u32, Process> = BTreeMap::new();
-        let mut asked = wanted.clone();
-        // A forwarder of Docker's tells of one more place, which is looked at as well.
-        for _ in 0..3 {
-            let of_proxies: BTreeSet<u64> = self.of_proxies(spaces, listeners);
-            asked.extend(&of_proxies);
-            let complete;
-            (found, complete) = holders(self.host, &every, &asked, time);
-            if !complete && !of_proxies.is_empty() {
-                // Whoever is found may be a proxy: the next look tells.
-                return Default::default();
-            }
-            let before = self.forwarded.len();
-            for (_, pid) in found.iter().filter(|(inode, _)| of_proxies.contains(inode)) {
-                let own = proxies.entry(*pid).or_insert_with(|| process(self.host, *pid));
-                let place = own.forwards_to.as_ref().and_then(|place| place.parse::<SocketAddr>().ok());
-                self.forwarded.extend(place.map(canonical));
-            }
-            if self.forwarded.len() == before {
-                break;
-            }
+    /// A proxy calls out from this namespace, so that what is nobody's there may be its own.
+    fn calls_out(&mut self, space: u64) {
+        if self.of_proxies.insert(space) {
+            let unowned = &mut self.unowned;
+            self.rows.retain(|line, row| {
+                let is_told = line.program.is_some() || row.space != space;
+                *unowned += if is_told { 0 } else { row.tries };
+                is_told
+            });
         }
-        // What listens for others is not the proxy, and what it starts is not of the proxy's.
-        proxies.retain(|pid, own| *pid != 1 && own.forwards_to.is_none() && own.name != ENGINE);
-        let mut origins: HashMap<u64, Origin> = HashMap::new();
-        let mut known: HashMap<u32, Origin> = HashMap::new();
-        let mut exempt = BTreeSet::new();
-        // Of several that share one, the first has opened it, as a rule.
-        for (inode, pid) in found.iter().filter(|(inode, _)| wanted.contains(inode)) {
-            let origin = known.entry(*pid).or_insert_with(|| Origin::look(self.host, *pid));
-            if self.is_exempt(origin, &proxies) {
-                exempt.insert(*pid);
-                origins.insert(*inode, origin.clone());
-            } else {
-                origins.entry(*inode).or_insert_with(|| origin.clone());
-            }
-        }
-        (origins, exempt)
     }
 
-    /// The sockets at which proxies of this host listen.
-    fn of_proxies(&self, spaces: &[Space], listeners: &[(usize, Socket)]) -> BTreeSet<u64> {
-        let sites = self.sites();
-        let mut own: HashMap<usize, BTreeSet<IpAddr>> = HashMap::new();
-        let mut is_proxy = |(at, socket): &(usize, Socket)| {
-            let (address, space) = (socket.local.ip().to_canonical(), &spaces[*at]);
-            sites.iter().filter(|site| site.port == socket.local.port()).any(|site| {
-                // This host's loopback is no other namespace's.
-                if site.address.is_loopback() {
-                    return space.own && (address.is_unspecified() || address.is_loopback());
-                }
-                let mut has = || {
-                    let first = space.pids.first().copied().unwrap_or_default();
-                    own.entry(*at).or_insert_with(|| sockets::addresses(self.host, first)).contains(&site.address)
-                };
-                address == site.address || (address.is_unspecified() && has())
-            })
-        };
-        listeners
-            .iter()
-            .filter(|own| is_proxy(own))
-            .map(|(_, socket)| socket.inode)
-            .filter(|inode| *inode != 0)
-            .collect()
-    }
-
-    fn sites(&self) -> Vec<Site> {
-        let mut sites: Vec<Site> =
-            self.forwarded.iter().map(|place| Site { address: place.ip(), port: place.port() }).collect();
-        for (host, port) in &self.proxies {
-            let literal = host.parse::<IpAddr>().ok();
-            let named = self.names.all(host);
-            sites.extend(
-                literal.into_iter().chain(named).map(|address| Site { address: address.to_canonical(), port: *port }),
-            );
+    /// A proxy was asked there by its name, so that nobody's connections to it are to a proxy as well.
+    fn is_asked(&mut self, space: u64, destination: SocketAddr) {
+        if self.at_proxies.insert((space, destination)) {
+            let same = |line: &Line, row: &Row| (row.space, line.destination) == (space, destination);
+            self.rows.retain(|line, row| line.program.is_some() || !same(line, row));
         }
-        sites
-    }
-
-    /// Does it listen where a proxy does, or belong to what does?
-    fn is_exempt(&self, origin: &Origin, proxies: &BTreeMap<u32, Process>) -> bool {
-        let own = std::process::id();
-        let is = |pid: u32| pid == own || proxies.contains_key(&pid);
-        let same = |proxy: &Process| {
-            let of_one = proxy.container.is_some() || proxy.unit.is_some();
-            of_one && proxy.container == origin.container && proxy.unit == origin.unit
-        };
-        is(origin.pid) || ancestors(self.host, origin.pid).any(is) || proxies.values().any(same)
     }
 
     /// A connection has gone. One of nobody's stands on a line of its own, unless somebody is known to go there from the same
-    /// namespace, or a proxy calls out from it.
+    /// namespace, a proxy is asked there, or one calls out from it.
     fn close(&mut self, (space, _, destination): Key, tracked: &Tracked) {
         let Owner::Unknown { since } = tracked.owner else { return };
+        if self.at_proxies.contains(&(space, destination)) {
+            return;
+        }
         if self.of_proxies.contains(&space) {
             self.unowned += 1;
             return;
@@ -391,46 +330,22 @@ impl<'a> Watch<'a> {
     /// Ends: what nobody was found for is nobody's, and what is known by now to be in order goes.
     pub(super) fn end(&mut self) {
         self.names.hear();
-        self.ways.forget();
+        self.ways.forget(&self.own);
         for (key, tracked) in std::mem::take(&mut self.tracked) {
             self.close(key, &tracked);
         }
-        let of_proxies = self.of_proxies.clone();
         let known: BTreeSet<(u64, SocketAddr)> = self
             .rows
             .iter()
             .filter(|(line, _)| line.program.is_some())
             .map(|(line, row)| (row.space, line.destination))
             .collect();
-        let (ways, names, unowned) = (&mut self.ways, &self.names, &mut self.unowned);
+        let (ways, names) = (&mut self.ways, &self.names);
         self.rows.retain(|line, row| {
-            if !ways.is_around(line.destination, names) {
-                return false;
-            }
-            let is_nobodys = line.program.is_none();
-            if is_nobodys && of_proxies.contains(&row.space) {
-                *unowned += row.tries;
-                return false;
-            }
-            !(is_nobodys && known.contains(&(row.space, line.destination)))
+            let is_known = line.program.is_none() && known.contains(&(row.space, line.destination));
+            !is_known && ways.is_around(line.destination, names)
         });
     }
-}
-
-/// A name may lead to more addresses than the resolver tells, or to others in a container: whoever has a proxy by its name, and asks
-/// at its port, asks the proxy. Where servers use that port as well, or the address is known by another name, that is known only as
-/// long as the name has no address here.
-fn is_at_proxy(origin: &Origin, destination: SocketAddr, proxies: &[(String, u16)], names: &Names) -> bool {
-    let set = [origin.value(&["https_proxy", "all_proxy"]), origin.value(&["http_proxy"])];
-    let places = set.into_iter().flatten().filter_map(|(_, value)| {
-        let url = ProxyUrl::parse(&value).ok()?;
-        Some((url.host.to_string().to_ascii_lowercase(), url.port.unwrap_or_else(|| url.scheme.usual_port())))
-    });
-    let may_be_server = [80, 443].contains(&destination.port()) || names.of(destination.ip()).next().is_some();
-    let is_told = |host: &String| !may_be_server || names.all(host).next().is_none();
-    places
-        .filter(|(host, port)| host.parse::<IpAddr>().is_err() && *port == destination.port() && is_told(host))
-        .any(|place| proxies.contains(&place))
 }
 
 /// Adds connections to their line.

@@ -22,16 +22,19 @@ pub(super) struct Ways {
     proxies: BTreeSet<String>,
     /// Is one wanted for http, and for https?
     schemes: [bool; 2],
+    /// Addresses of the host.
+    own: BTreeSet<IpAddr>,
     judged: HashMap<SocketAddr, bool>,
 }
 
 impl Ways {
     pub(super) fn new(list: String, proxies: BTreeSet<String>, schemes: [bool; 2]) -> Self {
-        Self { list, proxies, schemes, judged: HashMap::new() }
+        Self { list, proxies, schemes, own: BTreeSet::new(), judged: HashMap::new() }
     }
 
-    /// More is known of names, so that more is known of places.
-    pub(super) fn forget(&mut self) {
+    /// More is known of names, so that more is known of places. These addresses are the host's.
+    pub(super) fn forget(&mut self, own: &[IpAddr]) {
+        self.own = own.iter().copied().collect();
         self.judged.clear();
     }
 
@@ -46,8 +49,8 @@ impl Ways {
             443 => self.schemes[1],
             _ => true,
         };
-        let around =
-            wanted && !is_near(address) && !self.is_proxy(address, names) && self.member(place, names).is_none();
+        let is_near = is_near(address) || self.own.contains(&address);
+        let around = wanted && !is_near && !self.is_proxy(address, names) && self.member(place, names).is_none();
         if self.judged.len() >= MOST_PLACES {
             self.judged.clear();
         }

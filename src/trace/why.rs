@@ -9,36 +9,15 @@ use super::files::{Files, Today, is_proxy};
 use super::names::Names;
 use super::origin::Origin;
 use super::ways::{member, targets};
-use crate::clients::{self, By, Client, Environment, Route};
+use crate::clients::{self, Asked, By, Client, Environment, Route, Target};
 use crate::consumers::judge::{home_flag, restart_command};
-use crate::consumers::{ProxySpec, ProxyValue, Who};
+use crate::consumers::{ProxySpec, ProxyValue, Who, programs};
+use crate::environment;
 use crate::redact::{self, list_text};
 use crate::settings::NoProxy;
 use crate::stamp::rfc3339;
 use crate::text;
 use crate::text::{Fix, Text, as_root, host_port, ics_setup, own, quoted};
-
-/// The client that a program is, as a rule; by its name, behind which a version may stand.
-const CLIENTS: [(&str, &str); 15] = [
-    ("curl", "curl-7.88"),
-    ("git", "curl-7.88"),
-    ("wget", "wget-1.21"),
-    ("python", "python-urllib-3.11"),
-    ("pip", "python-requests-2.33"),
-    ("aws", "botocore-1.44"),
-    ("java", "java-17"),
-    ("node", "node-built-in"),
-    ("ruby", "ruby-net-http-3.1"),
-    ("gem", "ruby-net-http-3.1"),
-    ("docker", "go-net-http"),
-    ("dockerd", "go-net-http"),
-    ("containerd", "go-net-http"),
-    ("terraform", "go-net-http"),
-    ("kubectl", "go-net-http"),
-];
-
-/// Programs that speak a protocol for which proxies of HTTP are not asked.
-const NO_HTTP: [&str; 8] = ["ssh", "sshd", "scp", "sftp", "nc", "mysql", "psql", "redis-cli"];
 
 /// A drop-in that nobody else has, and that comes last.
 const DROP_IN: &str = "zz-ics-setup-proxy.conf";
@@ -47,8 +26,8 @@ const DROP_IN: &str = "zz-ics-setup-proxy.conf";
 enum Has {
     /// Nothing could be read: it had ended, or is closed even to root.
     Unread,
-    /// No variable that names a proxy for such a request.
-    Nothing,
+    /// No variable that names a proxy for such a request; one that its client, of this name, does not read.
+    Nothing(Option<(String, String)>),
     /// Another proxy: the variable and its value as it may be shown.
     Other(String, Text),
     /// Its own list names the destination.
@@ -74,12 +53,19 @@ pub(super) fn judge(
     };
     let tls = place.port() != 80;
     if origin.consumer == Some(Who::PackageManager) {
-        return because("it goes by the package manager's own configuration".into(), origin, user, tls, files);
+        return because(
+            "it goes by the package manager's own configuration".into(),
+            false,
+            origin,
+            user,
+            tls,
+            (names, files),
+        );
     }
-    let client = client(&origin.program);
+    let clients = programs::clients_of(&origin.program, origin.environment.as_deref().unwrap_or_default());
     let spec = if tls { &files.wanted.https } else { &files.wanted.http };
     let name = if tls { "https_proxy" } else { "http_proxy" };
-    let has = has(origin, client, place, names, spec.as_ref(), name);
+    let has = has(origin, &clients, place, names, spec.as_ref(), name);
     let advice = |text: Text| vec![Fix::Advice(text)];
     match has {
         Has::Unread => {
@@ -88,7 +74,7 @@ pub(super) fn judge(
         }
         Has::Unused(rule) => (rule.clone(), advice(text!("give {} its proxy in its own way", &origin.program))),
         Has::Proxy(name, value) => {
-            let reads = match client {
+            let reads = match clients.first() {
                 Some(client) => text!("which {} reads", own(&client.name)),
                 None => "which it may not read".into(),
             };
@@ -111,14 +97,18 @@ pub(super) fn judge(
             );
             (why, advice(text!("look at how {} is called and configured (ps -fp {})", &origin.program, origin.pid)))
         }
-        Has::Nothing => because(text!("it has no {}", own(name)), origin, user, tls, files),
+        Has::Nothing(None) => because(text!("it has no {}", own(name)), true, origin, user, tls, (names, files)),
+        Has::Nothing(Some((other, client))) => {
+            let has = text!("it has no {} that {} reads, and {} is none", own(name), own(&client), own(&other));
+            because(has, true, origin, user, tls, (names, files))
+        }
         Has::Other(name, value) => {
-            because(text!("its {} is another proxy, {}", own(&name), value), origin, user, tls, files)
+            because(text!("its {} is another proxy, {}", own(&name), value), false, origin, user, tls, (names, files))
         }
         Has::Member(name, member) => {
             let has = text!("its own {} has the member {}", own(&name), member);
             match origin.consumer {
-                Some(_) => because(has, origin, user, tls, files),
+                Some(_) => because(has, false, origin, user, tls, (names, files)),
                 None => unknown(has, origin),
             }
         }
@@ -127,45 +117,83 @@ pub(super) fn judge(
 
 fn has(
     origin: &Origin,
-    client: Option<&Client>,
+    clients: &[&'static Client],
     place: SocketAddr,
     names: &Names,
     spec: Option<&ProxySpec>,
     name: &str,
 ) -> Has {
     let Some(environment) = &origin.environment else { return Has::Unread };
-    let set = origin.value(&[name, "all_proxy"]);
-    let route = client.and_then(|client| {
-        let variables: Environment = environment.iter().cloned().collect();
-        targets(place, names).map(|target| client.route_in(&target, &variables)).last()
-    });
-    if NO_HTTP.contains(&origin.program.as_str()) {
+    if programs::speaks_no_http(&origin.program) {
         return Has::Unused(text!("{} speaks no HTTP, and reads no proxy variables", &origin.program));
     }
-    let Some((variable, value)) = set else { return Has::Nothing };
-    if let (Some(client), Some(Route::Direct(By::Rule(rule)))) = (client, &route) {
-        return Has::Unused(text!("it has {}, and {}: {}", own(&variable), own(&client.name), own(rule)));
-    }
-    let is_wanted = |spec: &ProxySpec| {
-        is_proxy(&value, spec, |address| names.all(&spec.host).any(|own| own == address.to_canonical()))
+    // Nothing but blanks is nothing.
+    let blank = |value: &String| if value.trim().is_empty() { String::new() } else { value.clone() };
+    let variables: Environment = environment.iter().map(|(name, value)| (name.clone(), blank(value))).collect();
+    let targets: Vec<Target> = targets(place, names).collect();
+    let Some(target) = targets.last() else { return Has::Unread };
+    let set = origin.value(&[name, "all_proxy"]);
+    let unused = |client: &Client, rule: &str| match &set {
+        Some((variable, _)) => Has::Unused(text!("it has {}, and {}: {}", own(variable), own(&client.name), own(rule))),
+        None => Has::Unused(text!("{}: {}", own(&client.name), own(rule))),
     };
+    // Which of its clients has asked is not to be seen; the first to have a proxy speaks for them.
+    let asked: Vec<(&Client, Asked<'_>)> =
+        clients.iter().map(|client| (*client, client.asked_in(target, &variables))).collect();
+    let (client, variable, value) = match (asked.first(), asked.iter().find(|(_, own)| own.proxy.is_some())) {
+        (None, _) => match &set {
+            Some((variable, value)) => (None, variable.clone(), value.clone()),
+            None => return Has::Nothing(None),
+        },
+        (_, Some((client, Asked { proxy: Some((variable, value)), .. }))) => {
+            (Some(*client), (*variable).to_owned(), (*value).to_owned())
+        }
+        (Some((client, own)), _) if !client.reads_environment() => return unused(client, own.route.decided_by()),
+        (Some((client, own)), _) => {
+            let of_server = environment::value(environment, "REQUEST_METHOD").is_some() && set.is_some();
+            let unread = set.clone().map(|(variable, _)| (variable, client.name.clone()));
+            return if of_server { unused(client, own.route.decided_by()) } else { Has::Nothing(unread) };
+        }
+    };
+    let is_wanted = |spec: &ProxySpec| is_proxy(client, &value, spec, names);
     let shown = ProxyValue::alone(&value).map(|value| value.text()).unwrap_or_default();
     if !spec.is_some_and(is_wanted) {
         return Has::Other(variable, shown);
     }
-    if let Some((list, members)) = origin.value(&["no_proxy"]) {
-        let members = redact::list(&members);
-        let clients = client.map_or(clients::all(), std::slice::from_ref);
-        if let Some(member) = member(clients, &members, place, names) {
-            return Has::Member(list, list_text(&member, member.clone()));
+    let of_list = |clients: &mut dyn Iterator<Item = &'static Client>, list: &str| {
+        member(clients, &redact::list(list), place, names).map(|member| list_text(&member, member.clone()))
+    };
+    if client.is_none() {
+        let list = origin.value(&["no_proxy"]);
+        let found = list.and_then(|(name, list)| Some((name, of_list(&mut clients::all().iter(), &list)?)));
+        return found.map_or(Has::Proxy(variable, shown), |(name, member)| Has::Member(name, member));
+    }
+    for (at, (_, own)) in asked.iter().enumerate().filter(|(_, (_, own))| own.proxy.is_some()) {
+        if let Some((name, list)) = own.no_proxy
+            && let Some(member) = of_list(&mut clients[at..=at].iter().copied(), list)
+        {
+            return Has::Member(name.to_owned(), member);
         }
     }
-    Has::Proxy(variable, shown)
+    match client.map(|client| (client, client.route_in(target, &variables))) {
+        Some((client, Route::Direct(By::Rule(rule)) | Route::Error { why: rule })) => unused(client, &rule),
+        _ => Has::Proxy(variable, shown),
+    }
 }
 
-/// What it has, and what its files say today.
-fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Files<'_>) -> (Text, Vec<Fix>) {
-    match files.today(origin, user, tls) {
+/// What is known of names, and of files.
+type Known<'a> = (&'a Names, &'a Files<'a>);
+
+/// What it has, or `lacks`, and what its files say today.
+fn because(
+    has: Text,
+    lacks: bool,
+    origin: &Origin,
+    user: Option<&str>,
+    tls: bool,
+    (names, files): Known<'_>,
+) -> (Text, Vec<Fix>) {
+    match files.today(origin, user, tls, names) {
         Today::Wanted { file, edited } => {
             let created = origin.container.as_ref().and_then(|id| files.container(id)?.created);
             let (began, began_how) = match created {
@@ -183,11 +211,12 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
                         text!("{} at {}, before {} was edited at {}", own(began_how), at(began), file, at(edited));
                     (text!("{}: {}", has, how), again(origin, files))
                 }
-                None => {
+                None if lacks => {
                     let parent = origin.parent.as_deref().unwrap_or("what started it");
                     let why = text!("{}, although {} says it: {} has not handed it on", has, file, parent);
                     (why, again(origin, files))
                 }
+                None => (text!("{}, although {} says otherwise", has, file), again(origin, files)),
             }
         }
         Today::Else(finding) => {
@@ -198,11 +227,11 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
             };
             (why, finding.fix.clone())
         }
-        Today::Other { file } => (
+        Today::Other { file, last } => (
             text!("{}, and {} says so today", has, file.display().to_string()),
-            origin.unit.as_ref().map(|unit| give(unit, files)).unwrap_or_default(),
+            origin.unit.as_ref().map(|unit| give(unit, last, files)).unwrap_or_default(),
         ),
-        Today::Nothing { file } => match (&origin.container, &origin.unit) {
+        Today::Nothing { file, last } => match (&origin.container, &origin.unit) {
             (Some(id), _) => of_container(has, id, files),
             (None, Some(unit)) => (
                 text!(
@@ -210,7 +239,7 @@ fn because(has: Text, origin: &Origin, user: Option<&str>, tls: bool, files: &Fi
                     has,
                     own(file.map_or(unit.clone(), |file| file.display().to_string()))
                 ),
-                give(unit, files),
+                give(unit, last, files),
             ),
             (None, None) => (has, Vec::new()),
         },
@@ -249,8 +278,16 @@ fn again(origin: &Origin, files: &Files<'_>) -> Vec<Fix> {
     }
 }
 
-/// Gives a service the proxy, by a file of its own.
-fn give(unit: &str, files: &Files<'_>) -> Vec<Fix> {
+/// Gives a service the proxy, by a file of its own; but where a line that comes `last` would outdo that.
+fn give(unit: &str, last: Option<String>, files: &Files<'_>) -> Vec<Fix> {
+    if let Some(last) = last {
+        return vec![Fix::Advice(text!(
+            "set the proxy in {}, which comes after every Environment= of {}; then systemctl restart {}",
+            last,
+            own(unit),
+            own(unit)
+        ))];
+    }
     let wanted = &files.wanted;
     let login = [&wanted.http, &wanted.https].into_iter().flatten().any(|spec| spec.user.is_some());
     if login {
@@ -260,10 +297,16 @@ fn give(unit: &str, files: &Files<'_>) -> Vec<Fix> {
             own(unit)
         ))];
     }
-    let variable = |(name, spec): (&str, &Option<ProxySpec>)| spec.as_ref().map(|spec| format!("{name}={}", url(spec)));
-    let list = wanted.no_proxy.join(",");
-    let variables = [("http_proxy", &wanted.http), ("https_proxy", &wanted.https)].into_iter().filter_map(variable);
-    let variables = variables.chain((!list.is_empty()).then(|| format!("no_proxy={list}")));
+    let list = Some(wanted.no_proxy.join(",")).filter(|list| !list.is_empty());
+    let all = [
+        ("http_proxy", wanted.http.as_ref().map(url)),
+        ("https_proxy", wanted.https.as_ref().map(url)),
+        ("no_proxy", list),
+    ];
+    // Some clients read one spelling, some the other one first.
+    let variables = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let variables =
+        variables.flat_map(|(name, value)| [format!("{name}={value}"), format!("{}={value}", name.to_uppercase())]);
     // systemd's specifiers begin with a percent sign.
     let lines: String = variables.map(|own| format!("Environment=\"{}\"\\n", own.replace('%', "%%%%"))).collect();
     let folder = quoted(&format!("/etc/systemd/system/{unit}.d"));
@@ -292,12 +335,6 @@ fn of_container(has: Text, id: &str, files: &Files<'_>) -> (Text, Vec<Fix>) {
     let why =
         text!("{}: the container {} was created without one, and a container reads no file of the host", has, name);
     (why, vec![Fix::Advice(text!("give it the proxy: {}", by))])
-}
-
-fn client(program: &str) -> Option<&'static Client> {
-    let is_version = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let (_, id) = CLIENTS.iter().find(|(name, _)| program.strip_prefix(name).is_some_and(is_version))?;
-    clients::by_id(id)
 }
 
 /// RFC 3339 of seconds since 1970.

@@ -36,6 +36,24 @@ pub(crate) enum Proxy {
     Remove,
 }
 
+/// What questions are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topic {
+    Deployment,
+    Proxy,
+    Exclusions,
+    /// What is to be done.
+    Task,
+    PackageManager,
+    /// Are they named?
+    BackEnds,
+    Mysql,
+    /// Who makes what is missing on MySQL.
+    Administrator,
+    Redis,
+    Agent,
+}
+
 /// Everything that was answered. Values outlive a step back, so that they are offered again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answers {
@@ -73,6 +91,8 @@ pub(crate) struct Answers {
     pub redis_login: bool,
     /// The Insight Agent is wanted.
     pub agent: bool,
+    /// What the world said last, and whether that is good.
+    pub said: BTreeMap<Topic, (bool, String)>,
     values: BTreeMap<Key, String>,
 }
 
@@ -87,7 +107,10 @@ impl Answers {
             _ => Scope::System,
         };
         let creates = known.layers.switch(Key::CreateDatabases) == Some(true);
-        Self { scope, creates, ..Self::default() }
+        // What the last run or the settings have is offered; what was given now is not asked for.
+        let agent = [Key::AgentRegion, Key::AgentCollector];
+        let agent = known.layers.first_of(&agent).is_some() && !agent.into_iter().any(|key| known.given(key));
+        Self { scope, creates, agent, ..Self::default() }
     }
 
     /// An answer.
@@ -163,6 +186,7 @@ impl Answers {
             counting.extend(self.get(spec.key).filter(|_| counts).map(|value| (spec.key, value.to_owned())));
         }
         match self.proxy {
+            Proxy::None if self.proxy_chosen => counting.push((Key::ProxyDirect, "true".to_owned())),
             Proxy::None => {}
             Proxy::Remove => counting.push((Key::ProxyRemove, "true".to_owned())),
             Proxy::Keep => counting.extend(self.kept.iter().map(|(key, url)| (*key, url.without_password()))),

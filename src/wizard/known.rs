@@ -7,10 +7,12 @@ use crate::finding::Ignored;
 use crate::host::{HostRead, View};
 use crate::platform::Platform;
 use crate::problem::Problem;
+use crate::product::insight_agent;
 use crate::settings::{First, Found, Key, Layer, Layers, ProxyUrl, SecretSources, Setting, Settings, Unresolved};
 
 /// The settings that say whether there is a proxy, and which.
-pub(super) const PROXY_KEYS: [Key; 4] = [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove];
+pub(super) const PROXY_KEYS: [Key; 5] =
+    [Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps, Key::ProxyRemove, Key::ProxyDirect];
 
 /// The host and what people have said without being asked.
 pub(crate) struct KnownState<'a> {
@@ -41,6 +43,11 @@ impl KnownState<'_> {
     /// Is the product installed in this folder?
     pub(crate) fn has_product(&self, home: &Path) -> bool {
         has_product(self.host, home)
+    }
+
+    /// Is there something of an Insight Agent on the host, or what cannot be looked at?
+    pub(crate) fn has_agent(&self) -> bool {
+        !matches!(insight_agent::look(self.host).installed, insight_agent::Looked::Absent)
     }
 
     /// Was a value given with this very command? Then it is not asked for.

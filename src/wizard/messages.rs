@@ -10,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{self, Outcome, Paint, human_findings, visible};
+use crate::report::{self, Outcome, Paint, human_findings, visible, wrapped};
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::targets::Phase;
 use crate::text;
@@ -21,13 +21,15 @@ use crate::vendor::prod_env;
 ///
 /// # Errors
 /// A file that is there and cannot be read.
-pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Problem> {
+pub(crate) fn opening(known: &KnownState<'_>, paint: Paint, columns: usize) -> Result<String, Problem> {
     let home = home(known.layers)?;
     let found = known.found(&home, First::Product)?;
     let os = &known.platform.os;
-    let mut text = format!("{}\n\n", paint.bold("ics-setup wizard: nothing is changed before you have seen the plan"));
+    let broken = |text: &str, indent: usize| wrapped(text, indent, Some(columns)).join(&format!("\n{:indent$}", ""));
+    let title = broken("ics-setup wizard: nothing is changed before you have seen the plan", 0);
+    let mut text = format!("{}\n\n", paint.bold(&title));
     let mut row = |word: &str, what: &str| {
-        let _ = writeln!(text, "  {word:9} {}", visible(what));
+        let _ = writeln!(text, "  {word:9} {}", broken(&visible(what), 12));
     };
     row("system", &format!("{}, treated like {}", os.pretty, os.strategy));
     let file = known.host.shown(&prod_env(&home));
@@ -54,7 +56,8 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint) -> Result<String, Pr
     if let Some(told) = TABLE.iter().find_map(|spec| known.layers.last_run.get(spec.key)) {
         row("settings", &format!("what the {} was told is offered", told.origin));
     }
-    text.push_str("\nEnter takes what stands in brackets, < goes back, Ctrl-C leaves.");
+    let keys = "Enter takes the marked line or what is in brackets, < goes back, Ctrl-C leaves.";
+    let _ = write!(text, "\n{}", broken(keys, 0));
     Ok(text)
 }
 
@@ -83,7 +86,7 @@ pub(crate) fn closing(
     (phase, outcome): (Phase, Outcome),
     person: &Person,
     command: &str,
-    paint: Paint,
+    (paint, columns): (Paint, Option<usize>),
 ) -> String {
     let mut text = format!("{}\n", report::ended(phase.verb(), outcome, &context.stages));
     let mut part = |title: &str, body: &str| {
@@ -96,14 +99,14 @@ pub(crate) fn closing(
     let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     if outcome != Outcome::Changed {
         let others: Vec<_> = findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
-        part("Noticed", &human_findings(&others, false, &context.redactor, paint));
+        part("Noticed", &human_findings(&others, false, &context.redactor, paint, columns));
     }
     part("Who sees it", &proof_table(&findings, &context.redactor, paint));
     let ignorant = |finding: &Finding| {
         finding.status == Status::Warn && Who::of(finding.id).is_some_and(|who| !who.has_file_of_ours())
     };
     if context.findings.iter().any(ignorant) {
-        part("What to do for those that do not", &pasted(&ics_setup("check proxy").into()));
+        part("Who does not see it, and what to do", &pasted(&ics_setup("check proxy").into()));
     }
     part("Next", &context.plan.next_steps.iter().map(pasted).collect::<String>());
     if let Some(run) = &context.run {

@@ -52,6 +52,8 @@ use crate::problem::Problem;
 pub(crate) enum Ended {
     /// The person went away.
     Gone,
+    /// The host is the vendor's: nothing is changed on it.
+    Vendors,
     /// The host could not be looked at, or a value that was not asked for is wrong.
     Problem(Problem),
 }

@@ -1,7 +1,5 @@
 //! Answers read at once, by the parsers of the settings. An error is one sentence.
 
-use std::path::Path;
-
 use crate::redact::Redactor;
 use crate::settings::{Key, Layer, NoProxy, Origin, ProxyUrl, host_alone};
 
@@ -34,14 +32,6 @@ pub(super) fn no_proxy(text: &str) -> Result<(), String> {
     NoProxy::parse(text).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// A folder.
-pub(super) fn folder(text: &str) -> Result<(), String> {
-    if Path::new(text).is_absolute() {
-        return Ok(());
-    }
-    Err(format!("{text:?} is no absolute path such as /divvycloud"))
-}
-
 /// Hosts, separated by commas.
 pub(super) fn hosts(text: &str) -> Result<(), String> {
     text.split(',').map(str::trim).filter(|one| !one.is_empty()).try_for_each(host)
@@ -56,7 +46,6 @@ pub(super) fn of_key(key: Key, text: &str) -> Result<(), String> {
         Key::MysqlHost | Key::RedisHost => host(text),
         Key::MysqlPort | Key::RedisPort => port(text).map(|_| ()),
         Key::ProxyNoProxy => no_proxy(text),
-        Key::Home => folder(text),
         Key::AgentCollector => hosts(text),
         _ if text.chars().any(char::is_control) => Err("there is a control character in it".to_owned()),
         _ => {

@@ -5,25 +5,32 @@
 
 use std::io::{self, BufRead, Write};
 
-use dialoguer::console::Term;
+use dialoguer::console::{Term, measure_text_width};
 use nix::sys::termios::{FlushArg, LocalFlags, SetArg, tcflush, tcgetattr, tcsetattr};
 
 use super::Verdict;
-use super::prompt::{Ask, BACK, Gone, Prompter, Reply};
+use super::prompt::{Ask, BACK, Gone, PARTS, Prompter, Reply};
 use crate::report::{Paint, visible};
+
+/// On wider windows the number of a step stands no farther to the right: columns.
+const WIDE: usize = 80;
 
 /// Asks on standard error, reads from standard input; neither moves a cursor nor needs any escape but colours.
 pub(crate) struct Plain {
     paint: Paint,
     /// The terminal shows more than ASCII.
-    utf8: bool,
+    unicode: bool,
     /// The question was just asked, and the answer was none.
     again: bool,
+    /// So many rows of the terminal have been written since this was set to 0.
+    pub(super) rows: usize,
 }
 
 impl Prompter for Plain {
     fn say(&mut self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", self.fit(text));
+        let text = self.fit(text);
+        self.rows += rows_of(&text);
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     fn remark(&mut self, sentence: &str) {
@@ -40,28 +47,52 @@ impl Prompter for Plain {
         self.say(&folded(&visible(sentence), "    ", "    "));
     }
 
+    fn window(&self) -> (usize, usize) {
+        window()
+    }
+
+    fn page(&mut self, text: &str) -> Result<(), Gone> {
+        let pages = self.pages(text);
+        let mut at = Some(0);
+        while let Some((page, index)) = at.and_then(|at| Some((pages.get(at)?, at))) {
+            at = self.leaf(page, index, pages.len())?;
+        }
+        Ok(())
+    }
+
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
-        self.help(ask);
-        self.answer(ask)
+        self.head(ask);
+        let answer = self.answer(ask, self.pointer());
+        self.again = false;
+        answer
     }
 
     fn secret(&mut self, ask: &Ask<'_>) -> Result<Reply<Option<String>>, Gone> {
-        self.help(ask);
+        self.head(ask);
+        let on_enter = match ask.default {
+            Some("") => "[the known one] ".to_owned(),
+            Some(none) => format!("[{none}] "),
+            None => String::new(),
+        };
         loop {
             let typed = {
                 // Before the question: who is quick with the answer sees it no more than others.
                 let _hidden = Echo::off();
-                self.prompt(&format!("{}: ", secret_stem(ask)));
+                self.prompt(&format!("  {} {}", self.pointer(), self.paint.faint(&on_enter)));
                 read_line()
             };
             let shown = matches!(&typed, Ok(Some(typed)) if !typed.is_empty() && typed != BACK);
             self.say(if shown { "[hidden]" } else { "" });
-            match typed?.as_deref() {
-                None => self.complain("that is not text in UTF-8"),
-                Some(BACK) => return Ok(Reply::Back),
-                Some("") => return Ok(Reply::Given(None)),
-                Some(typed) => return Ok(Reply::Given(Some(typed.to_owned()))),
-            }
+            let Some(typed) = typed? else {
+                self.complain("that is not text in UTF-8");
+                continue;
+            };
+            self.again = false;
+            return Ok(match typed.as_str() {
+                BACK => Reply::Back,
+                "" => Reply::Given(None),
+                _ => Reply::Given(Some(typed)),
+            });
         }
     }
 
@@ -69,20 +100,23 @@ impl Prompter for Plain {
         if ask.careful {
             forget_typed();
         }
-        self.help(ask);
-        self.say(ask.question);
+        self.head(ask);
         for (index, option) in options.iter().enumerate() {
             self.say(&format!("  {}  {}", index + 1, visible(option)));
         }
         let number = (default + 1).to_string();
-        let ask = Ask { question: "Number", help: "", default: Some(&number), ..*ask };
+        let ask = Ask { default: Some(&number), nothing: None, ..*ask };
         loop {
-            match self.answer(&ask)? {
-                Reply::Back => return Ok(Reply::Back),
-                Reply::Given(typed) => match typed.parse::<usize>() {
-                    Ok(number) if (1..=options.len()).contains(&number) => return Ok(Reply::Given(number - 1)),
-                    _ => self.complain(&format!("that is no number from 1 to {}", options.len())),
-                },
+            let Reply::Given(typed) = self.answer(&ask, "Number")? else {
+                self.again = false;
+                return Ok(Reply::Back);
+            };
+            match typed.parse::<usize>() {
+                Ok(number) if (1..=options.len()).contains(&number) => {
+                    self.again = false;
+                    return Ok(Reply::Given(number - 1));
+                }
+                _ => self.complain(&format!("that is no number from 1 to {}", options.len())),
             }
         }
     }
@@ -100,14 +134,38 @@ impl Prompter for Plain {
 }
 
 impl Plain {
-    /// With or without colours.
-    pub(crate) fn new(paint: Paint) -> Self {
-        Self { paint, utf8: is_utf8(), again: false }
+    /// With or without colours, and signs beyond ASCII.
+    pub(crate) fn new(paint: Paint, unicode: bool) -> Self {
+        Self { paint, unicode, again: false, rows: 0 }
     }
 
     /// Text as this terminal can show it.
     pub(crate) fn fit(&self, text: &str) -> String {
-        text.chars().map(|c| if self.utf8 || c.is_ascii() { c } else { '?' }).collect()
+        let shown = |c: char| match c {
+            c if self.unicode || c.is_ascii() => c,
+            '·' => '-',
+            _ => '?',
+        };
+        let text = if self.unicode { text.to_owned() } else { text.replace('…', "...") };
+        text.chars().map(shown).collect()
+    }
+
+    /// The same within so many columns; what is left out is told by an ellipsis.
+    pub(super) fn cut(&self, text: &str, columns: usize) -> String {
+        let text = self.fit(text);
+        if measure_text_width(&text) <= columns {
+            return text;
+        }
+        let rest = self.fit("…");
+        let room = columns.saturating_sub(measure_text_width(&rest));
+        let mut cut = String::new();
+        for c in text.chars() {
+            if measure_text_width(&cut) + measure_text_width(c.encode_utf8(&mut [0; 4])) > room {
+                break;
+            }
+            cut.push(c);
+        }
+        cut + &rest
     }
 
     /// Colours.
@@ -115,37 +173,108 @@ impl Plain {
         self.paint
     }
 
-    /// Prompts until there is an answer.
-    fn answer(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
-        let default = ask.default.map(|default| format!(" [{}]", visible(default))).unwrap_or_default();
-        loop {
-            self.prompt(&format!("{}{default}: ", ask.stem()));
-            let Some(typed) = read_line()? else {
-                self.complain("that is not text in UTF-8");
-                continue;
-            };
-            match (typed.trim(), ask.default) {
-                (BACK, _) if ask.back => return Ok(Reply::Back),
-                (BACK, _) => self.complain("this is the first question"),
-                ("", Some(default)) => return Ok(Reply::Given(default.to_owned())),
-                (typed, _) => return Ok(Reply::Given(typed.to_owned())),
-            }
-        }
+    /// May signs beyond ASCII be used?
+    pub(super) fn unicode(&self) -> bool {
+        self.unicode
     }
 
-    /// The help of a question, on a line of its own.
-    pub(crate) fn help(&mut self, ask: &Ask<'_>) {
+    /// What stands where something is to be typed or taken.
+    pub(super) fn pointer(&self) -> &'static str {
+        if self.unicode { "›" } else { ">" }
+    }
+
+    /// The question, at which step it is, and what explains it.
+    pub(super) fn head(&mut self, ask: &Ask<'_>) {
         if std::mem::take(&mut self.again) && !ask.careful {
             return;
         }
         self.say("");
-        let says_more = !ask.stem().eq_ignore_ascii_case(ask.help);
-        if !ask.help.is_empty() && says_more {
-            for line in folded(&format!("{}.", ask.help), "", "").lines() {
+        let step = ask.part.map(|part| format!("step {part} of {PARTS}")).unwrap_or_default();
+        let room = width().min(WIDE).saturating_sub(measure_text_width(&step));
+        let question = visible(ask.question);
+        match room.checked_sub(measure_text_width(&question)).filter(|gap| *gap > 1) {
+            Some(gap) => {
+                let head = format!("{}{:gap$}{}", self.paint.bold(&question), "", self.paint.faint(&step));
+                self.say(head.trim_end());
+            }
+            None => {
+                for row in folded(&question, "", "").lines() {
+                    let row = self.paint.bold(row);
+                    self.say(&row);
+                }
+            }
+        }
+        if !ask.help.is_empty() && !ask.question.eq_ignore_ascii_case(ask.help) {
+            for line in folded(&format!("{}.", ask.help), "  ", "  ").lines() {
                 let line = self.paint.faint(line);
                 self.say(&line);
             }
         }
+    }
+
+    /// Prompts until there is an answer.
+    fn answer(&mut self, ask: &Ask<'_>, word: &str) -> Result<Reply<String>, Gone> {
+        let on_enter = ask.on_enter().map(|text| format!("[{}] ", visible(text))).unwrap_or_default();
+        let prompt = format!("  {word} {}", self.paint.faint(&on_enter));
+        loop {
+            match (self.typed(&prompt)?.as_deref(), ask.default) {
+                (None, _) => self.complain("that is not text in UTF-8"),
+                (Some(BACK), _) if ask.back => return Ok(Reply::Back),
+                (Some(BACK), _) => self.complain("this is the first question"),
+                (Some(""), Some(default)) => return Ok(Reply::Given(default.to_owned())),
+                (Some(typed), _) => return Ok(Reply::Given(typed.to_owned())),
+            }
+        }
+    }
+
+    /// A line without the blanks around it; `None`: not UTF-8.
+    fn typed(&mut self, prompt: &str) -> Result<Option<String>, Gone> {
+        self.prompt(prompt);
+        let (typed, is_ended) = read_to_end_of_line()?;
+        if !is_ended {
+            // Ctrl-D ended it: the terminal is still on its line.
+            let _ = writeln!(io::stderr().lock());
+        }
+        self.rows += rows_of(&format!("{prompt}{}", typed.as_deref().unwrap_or_default()));
+        Ok(typed.map(|typed| typed.trim().to_owned()))
+    }
+
+    /// A text in parts that fit the window, with room for the question what comes next.
+    pub(super) fn pages(&self, text: &str) -> Vec<String> {
+        let room = window().0 - 4;
+        let mut pages: Vec<String> = Vec::new();
+        let mut taken = 0;
+        for line in self.fit(text).trim_end().lines() {
+            let rows = rows_of(line);
+            match pages.last_mut().filter(|_| taken + rows <= room) {
+                Some(page) => {
+                    page.push('\n');
+                    page.push_str(line);
+                    taken += rows;
+                }
+                None if line.is_empty() => {}
+                None => {
+                    pages.push(line.to_owned());
+                    taken = rows;
+                }
+            }
+        }
+        pages
+    }
+
+    /// Shows a page of several and asks which one comes next; `None`: no other.
+    pub(super) fn leaf(&mut self, page: &str, at: usize, all: usize) -> Result<Option<usize>, Gone> {
+        self.say(page);
+        if all == 1 {
+            return Ok(None);
+        }
+        let keys = self.paint.faint("Enter goes on, < goes back, q ends it");
+        let prompt = self.fit(&format!("\nPage {} of {all} · {keys} {} ", at + 1, self.pointer()));
+        Ok(match self.typed(&prompt)?.as_deref() {
+            Some(BACK) => Some(at.saturating_sub(1)),
+            Some("q" | "Q") => None,
+            _ => Some(at + 1),
+        })
     }
 
     fn prompt(&self, text: &str) {
@@ -154,9 +283,25 @@ impl Plain {
     }
 }
 
+/// The window: rows and columns.
+pub(super) fn window() -> (usize, usize) {
+    let (rows, columns) = Term::stderr().size();
+    (usize::from(rows).max(10), usize::from(columns).max(20))
+}
+
+fn width() -> usize {
+    window().1
+}
+
+/// So many rows of the window a text takes.
+fn rows_of(text: &str) -> usize {
+    let width = width();
+    text.split('\n').map(|line| measure_text_width(line).div_ceil(width).max(1)).sum()
+}
+
 /// A sentence broken between words, so that no line is longer than the terminal is wide.
-fn folded(sentence: &str, first: &str, rest: &str) -> String {
-    let width = usize::from(Term::stderr().size().1).max(20);
+pub(super) fn folded(sentence: &str, first: &str, rest: &str) -> String {
+    let width = width();
     let mut text = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
@@ -176,33 +321,23 @@ fn folded(sentence: &str, first: &str, rest: &str) -> String {
     text + &line
 }
 
-/// What the locale says; without one it is C.
-fn is_utf8() -> bool {
-    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let locale = said.into_iter().find(|value| !value.is_empty()).unwrap_or_default().to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
-}
-
-/// The question for a secret; one that is known already can be kept.
-fn secret_stem(ask: &Ask<'_>) -> String {
-    match ask.default {
-        Some("") => format!("{} (Enter keeps the one that is known)", ask.stem()),
-        Some(none) => format!("{} (Enter: {none})", ask.stem()),
-        None => ask.stem().to_owned(),
-    }
-}
-
 /// A line without its end; `None`: not UTF-8.
 fn read_line() -> Result<Option<String>, Gone> {
+    read_to_end_of_line().map(|(line, _)| line)
+}
+
+/// The same, and whether it had an end.
+fn read_to_end_of_line() -> Result<(Option<String>, bool), Gone> {
     let mut bytes = Vec::new();
     match io::stdin().lock().read_until(b'\n', &mut bytes) {
         Ok(count) if count > 0 => {}
         _ => return Err(Gone),
     }
+    let is_ended = bytes.last() == Some(&b'\n');
     while bytes.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         bytes.pop();
     }
-    Ok(String::from_utf8(bytes).ok())
+    Ok((String::from_utf8(bytes).ok(), is_ended))
 }
 
 /// Throws away what was typed and not read.

@@ -7,10 +7,14 @@ use super::Verdict;
 pub(crate) struct Ask<'a> {
     /// The question, with or without its `?`.
     pub question: &'a str,
-    /// One sentence of help; may be empty.
+    /// Stands under the question and begins with its subject; may be empty.
     pub help: &'a str,
     /// What Enter alone means.
     pub default: Option<&'a str>,
+    /// What Enter alone means where it gives no text: the word that is shown for that.
+    pub nothing: Option<&'a str>,
+    /// The part of the wizard that it belongs to, of [`PARTS`]; `None`: it is about the answer before.
+    pub part: Option<usize>,
     /// Is there a question before this one to go back to?
     pub back: bool,
     /// What was typed before the question was seen is no answer to it.
@@ -20,7 +24,7 @@ pub(crate) struct Ask<'a> {
 impl<'a> Ask<'a> {
     /// A question of the settings table.
     pub(crate) fn of(question: &'a str, help: &'a str, back: bool) -> Self {
-        Self { question, help, default: None, back, careful: false }
+        Self { question, help, default: None, nothing: None, part: None, back, careful: false }
     }
 
     /// The same with a default.
@@ -29,10 +33,30 @@ impl<'a> Ask<'a> {
         Self { default, ..self }
     }
 
-    /// The question without its mark, as it stands before a colon.
-    pub(crate) fn stem(&self) -> &'a str {
-        self.question.trim_end_matches('?')
+    /// The same where Enter alone gives no text.
+    #[must_use]
+    pub(crate) fn or_nothing(self, word: &'a str) -> Self {
+        Self { nothing: Some(word), ..self }
     }
+
+    /// What stands in brackets: what Enter alone takes.
+    pub(crate) fn on_enter(&self) -> Option<&'a str> {
+        self.default.filter(|text| !text.is_empty()).or(self.nothing)
+    }
+}
+
+/// Deployment, proxy, exclusions, what is done, the plan: so many parts a run has, whatever is left out of it.
+pub(crate) const PARTS: usize = 5;
+
+/// What was answered, on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// What it is.
+    pub label: String,
+    /// The answer.
+    pub value: String,
+    /// What the world said to it, and whether that is good.
+    pub said: Option<(bool, String)>,
 }
 
 /// An answer, or the wish to see the question before.
@@ -55,6 +79,26 @@ pub(super) const BACK: &str = "<";
 pub(crate) trait Prompter {
     /// Says something; a line feed is added.
     fn say(&mut self, text: &str);
+
+    /// From here on screens are the wizard's; what stands above stays.
+    fn begin(&mut self) {}
+
+    /// Shows what was answered in the place of the questions; where lines stay as they were written, they tell it themselves.
+    fn answered(&mut self, _: &[Line]) {}
+
+    /// Rows and columns.
+    fn window(&self) -> (usize, usize) {
+        (24, 80)
+    }
+
+    /// Shows a long text a screen at a time, forth and back.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    fn page(&mut self, text: &str) -> Result<(), Gone> {
+        self.say(text);
+        Ok(())
+    }
 
     /// Says a sentence about the answer before.
     fn remark(&mut self, sentence: &str);

@@ -1,38 +1,125 @@
 //! Questions on a terminal that can move its cursor: lists to walk through, a line that moves while something takes a moment.
-//! Only ASCII, and few bytes for each key.
+//! Few bytes for each key.
 //!
 //! Lists are dialoguer's, which sees keys and no line: there Ctrl-C leaves and Ctrl-D, like every key that it has no use for,
 //! does nothing. Lines and passwords are the terminal's own, and end at both.
 
 use std::fmt;
-use std::time::Duration;
+use std::io::{self, Write};
 
 use dialoguer::Select;
-use dialoguer::console::Term;
+use dialoguer::console::measure_text_width;
 use dialoguer::theme::Theme;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Verdict;
-use super::plain::{Echo, Plain, forget_typed};
-use super::prompt::{Ask, BACK, Gone, Prompter, Reply};
+use super::plain::{Echo, Plain, folded, forget_typed, window};
+use super::prompt::{Ask, BACK, Gone, Line, Prompter, Reply};
+use crate::finding::Status;
+use crate::progress::Progress;
+use crate::report::check::mark;
 use crate::report::{Paint, visible};
+use crate::text::counted;
 
-/// Asks with dialoguer.
+/// Asks with dialoguer; what was answered takes the place of its question.
 pub(crate) struct Screen {
     plain: Plain,
+    /// The size of the window when what stands below was begun: another one breaks lines otherwise.
+    window: (usize, usize),
     progress: Option<ProgressBar>,
 }
 
 impl Screen {
-    /// With or without colours.
-    pub(crate) fn new(paint: Paint) -> Self {
-        Self { plain: Plain::new(paint), progress: None }
+    /// With or without colours, and signs beyond ASCII.
+    pub(crate) fn new(paint: Paint, unicode: bool) -> Self {
+        Self { plain: Plain::new(paint, unicode), window: window(), progress: None }
+    }
+
+    /// Takes away what was said since the beginning of this screen, as far as it is still in the window.
+    fn clear(&mut self) {
+        let now = window();
+        let rows = std::mem::take(&mut self.plain.rows).min(now.0 - 1);
+        if now == self.window {
+            if rows > 0 {
+                let _ = write!(io::stderr().lock(), "\r\u{1b}[{rows}A\u{1b}[J");
+            }
+        } else {
+            self.window = now;
+            self.plain.say("");
+        }
+    }
+
+    /// An answer as it is shown, with what was said to it beside or below.
+    fn shown(&self, line: &Line) -> String {
+        let paint = self.plain.paint();
+        let columns = self.window.1;
+        let label = paint.faint(&format!("  {:LABEL$}", visible(&line.label)));
+        let value = self.plain.cut(&visible(&line.value), columns.saturating_sub(LABEL + 2));
+        let Some((good, said)) = line.said.as_ref().filter(|(_, said)| !said.is_empty()) else {
+            return format!("{label}{value}");
+        };
+        let (mark, color) = mark(if *good { Status::Pass } else { Status::Warn }, self.plain.unicode());
+        let (mark, said) = (paint.with(color, mark), visible(said));
+        let beside = format!("{label}{value}   {mark} {said}");
+        if measure_text_width(&beside) < columns {
+            return beside;
+        }
+        let indent = " ".repeat(LABEL + 2);
+        let below = folded(&said, &format!("{indent}{mark} "), &format!("{indent}  "));
+        format!("{label}{value}\n{below}")
     }
 }
+
+/// The colour of what can be taken or typed: cyan.
+const ACCENT: &str = "36";
+
+/// Rows that are kept free for a question.
+const ROOM: usize = 14;
+
+/// Width of the names of answers, in columns.
+const LABEL: usize = 16;
 
 impl Prompter for Screen {
     fn say(&mut self, text: &str) {
         self.plain.say(text);
+    }
+
+    fn begin(&mut self) {
+        (self.plain.rows, self.window) = (0, window());
+    }
+
+    fn answered(&mut self, lines: &[Line]) {
+        self.clear();
+        if lines.is_empty() {
+            return;
+        }
+        self.plain.say("");
+        // The question below needs its rows: its help and the longest list.
+        let room = self.window.0.saturating_sub(ROOM).max(2);
+        let shown: Vec<String> = lines.iter().map(|line| self.shown(line)).collect();
+        let rows = |from: usize| shown.iter().skip(from).map(|line| line.lines().count()).sum::<usize>();
+        let before = (0..shown.len()).find(|from| rows(*from) <= room).unwrap_or(shown.len());
+        if before > 0 {
+            self.plain.say(&format!("  {} before these: < goes back to them", counted(before, "answer")));
+        }
+        shown.iter().skip(before).for_each(|line| self.plain.say(line));
+    }
+
+    fn window(&self) -> (usize, usize) {
+        window()
+    }
+
+    fn page(&mut self, text: &str) -> Result<(), Gone> {
+        let pages = self.plain.pages(text);
+        let mut at = Some(0);
+        while let Some((page, index)) = at.and_then(|at| Some((pages.get(at)?, at))) {
+            self.clear();
+            at = self.plain.leaf(page, index, pages.len())?;
+        }
+        if pages.len() > 1 {
+            self.clear();
+        }
+        Ok(())
     }
 
     fn remark(&mut self, sentence: &str) {
@@ -60,32 +147,28 @@ impl Prompter for Screen {
         if ask.careful {
             forget_typed();
         }
-        self.plain.help(ask);
+        self.plain.head(ask);
         // A list whose lines wrap cannot be drawn again in place.
-        let width = usize::from(Term::stderr().size().1).saturating_sub(3).max(10);
+        let width = window().1.saturating_sub(5).max(10);
         let back = format!("{BACK} back");
         let lines = options.iter().map(String::as_str).chain(ask.back.then_some(back.as_str()));
-        let lines: Vec<String> =
-            lines.map(|line| self.plain.fit(&visible(line)).chars().take(width).collect()).collect();
-        let look = Look(self.plain.paint());
+        let lines: Vec<String> = lines.map(|line| self.plain.cut(&visible(line), width)).collect();
+        let look = Look { paint: self.plain.paint(), pointer: self.plain.pointer() };
         // Between two keys the terminal is as it was: what is typed then must not show.
         let _hidden = Echo::off();
-        let select = Select::with_theme(&look).with_prompt(ask.question).items(&lines).default(default).report(true);
+        let select = Select::with_theme(&look).items(&lines).default(default).report(false);
         let chosen = select.interact().map_err(|_| Gone)?;
+        let words = lines.get(chosen).map(String::as_str).unwrap_or_default();
+        self.plain.say(&format!("  {} {}", look.pointer, look.paint.with(ACCENT, words)));
         Ok(if chosen < options.len() { Reply::Given(chosen) } else { Reply::Back })
     }
 
     fn during(&mut self, what: &str, work: &mut dyn FnMut() -> Verdict) -> Verdict {
         let _hidden = Echo::off();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {wide_msg}") {
-            bar.set_style(style.tick_chars("-\\|/ "));
-        }
-        bar.set_message(self.plain.fit(what));
-        // Four times a second: a serial line at 9600 bit/s is a third full of it.
-        bar.enable_steady_tick(Duration::from_millis(250));
+        let _asking = Progress::begin(what);
         let verdict = work();
-        bar.finish_and_clear();
+        // It was not shown, so nobody could see that it was to be the answer to the next question.
+        forget_typed();
         verdict
     }
 
@@ -107,18 +190,16 @@ impl Prompter for Screen {
 }
 
 /// How dialoguer's lists look.
-struct Look(Paint);
+struct Look {
+    paint: Paint,
+    pointer: &'static str,
+}
 
 impl Theme for Look {
-    fn format_prompt(&self, f: &mut dyn fmt::Write, prompt: &str) -> fmt::Result {
-        f.write_str(prompt)
-    }
-
-    fn format_select_prompt_selection(&self, f: &mut dyn fmt::Write, prompt: &str, chosen: &str) -> fmt::Result {
-        write!(f, "{prompt} {chosen}")
-    }
-
     fn format_select_prompt_item(&self, f: &mut dyn fmt::Write, text: &str, active: bool) -> fmt::Result {
-        if active { write!(f, "{}", self.0.bold(&format!("> {text}"))) } else { write!(f, "  {text}") }
+        match active {
+            true => write!(f, "  {}", self.paint.with(ACCENT, &format!("{} {text}", self.pointer))),
+            false => write!(f, "    {text}"),
+        }
     }
 }

@@ -54,6 +54,9 @@ fn host(files: &[(&str, &str)]) -> MemoryHost {
     host
 }
 
+/// A file in the folder of the Insight Agent.
+const AGENT: &str = "/opt/rapid7/ir_agent/ir_agent";
+
 fn layer(values: &[(Key, &str)]) -> Layer {
     let mut layer = Layer::default();
     for (key, value) in values {
@@ -84,7 +87,7 @@ fn asked_of(world: &dyn World, host: &MemoryHost, layers: &Layers, script: &[(&s
         lenient: false,
     };
     let mut person = Scripted::new(script);
-    let mut wizard = Wizard { known: &known, prompter: &mut person, world, answers: Answers::new(&known) };
+    let mut wizard = Wizard::new(&known, &mut person, world, Answers::new(&known));
     wizard.run(false)?;
     let answers = wizard.answers;
     assert!(person.is_at_its_end(), "not everything was asked");
@@ -100,8 +103,6 @@ fn pairs(values: &[(Key, &str)]) -> Vec<(Key, String)> {
 #[test]
 fn what_a_step_back_made_idle_is_not_said() {
     let script = [
-        ("Folder", ""),
-        ("to be done", "prepare"),
         ("deployment", "production"),
         ("internet", "through a proxy"),
         ("Proxy URL", "svc@p.corp:3128"),
@@ -113,6 +114,7 @@ fn what_a_step_back_made_idle_is_not_said() {
         ("User", "<"),
         ("login", "no login"),
         ("Hosts", ""),
+        ("What is to be set", "the system: logins"),
         ("apt", "yes"),
         ("MySQL and Redis", "yes"),
         ("MySQL host", "db.corp"),
@@ -123,14 +125,11 @@ fn what_a_step_back_made_idle_is_not_said() {
         ("MySQL and Redis", "no"),
         ("Agent", "no"),
     ];
-    let (phase, values, heard) = asked(&host(&[]), &Layers::default(), &script).unwrap();
+    let host = host(&[("/divvycloud/prod.env", "A=1\n"), (AGENT, "")]);
+    let (phase, values, heard) = asked(&host, &Layers::default(), &script).unwrap();
     assert_eq!(phase, Phase::Prepare);
-    let wanted = [
-        (Key::Deployment, "production"),
-        (Key::ProxyUrl, "http://p.corp:3128"),
-        (Key::Home, "/divvycloud"),
-        (Key::Target, "package-manager"),
-    ];
+    let wanted =
+        [(Key::Deployment, "production"), (Key::ProxyUrl, "http://p.corp:3128"), (Key::Target, "package-manager")];
     let mut wanted = pairs(&wanted);
     wanted.sort();
     let mut values = values;
@@ -146,7 +145,7 @@ fn what_was_given_is_not_asked_for() {
         flags: layer(&[(Key::ProxyUrl, "http://p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
-    let script = [("to be done", "prepare"), ("Hosts", "a.corp"), ("Agent", "no")];
+    let script = [("Hosts", "a.corp"), ("to be done", "prepare")];
     let (_, values, _) = asked(&host(&[]), &layers, &script).unwrap();
     assert!(values.contains(&(Key::ProxyUrl, "http://p:1".to_owned())), "{values:?}");
     assert!(values.contains(&(Key::ProxyNoProxy, "a.corp".to_owned())), "{values:?}");
@@ -158,7 +157,7 @@ fn a_user_given_without_a_password_is_asked_for_it() {
         flags: layer(&[(Key::ProxyUrl, "http://u@p:1"), (Key::Deployment, "test-drive"), (Key::Home, "/d")]),
         ..Layers::default()
     };
-    let script = [("to be done", "prepare"), ("Password", ""), ("Password", "pw"), ("Hosts", ""), ("Agent", "no")];
+    let script = [("Password", ""), ("Password", "pw"), ("Hosts", ""), ("to be done", "prepare")];
     let (_, values, heard) = asked(&host(&[]), &layers, &script).unwrap();
     assert!(values.contains(&(Key::ProxyPassword, "pw".to_owned())), "{values:?}");
     assert!(heard.contains(&"! an answer is needed here".to_owned()));
@@ -167,15 +166,8 @@ fn a_user_given_without_a_password_is_asked_for_it() {
 #[test]
 fn two_proxies_of_the_host_stay_two() {
     let host = host(&[("/etc/environment", "http_proxy=http://a:1\nhttps_proxy=http://b:2\n")]);
-    let script = [
-        ("Folder", ""),
-        ("to be done", ""),
-        ("deployment", "test-drive"),
-        ("Which proxy", "present"),
-        ("Hosts", ""),
-        ("apt", ""),
-        ("Agent", ""),
-    ];
+    let script =
+        [("deployment", "Test Drive"), ("Which proxy", "present"), ("Hosts", ""), ("to be done", ""), ("apt", "")];
     let (_, values, heard) = asked(&host, &Layers::default(), &script).unwrap();
     assert!(values.contains(&(Key::ProxyHttp, "http://a:1".to_owned())), "{values:?}");
     assert!(values.contains(&(Key::ProxyHttps, "http://b:2".to_owned())), "{values:?}");
@@ -192,14 +184,12 @@ fn a_saved_user_does_not_come_back_when_there_is_no_login() {
     let layers = Layers { file, ..Layers::default() };
     let host = host(&[("/etc/environment", "http_proxy=http://u:pw@p:1\n")]);
     let script = [
-        ("Folder", ""),
-        ("to be done", ""),
-        ("deployment", "test-drive"),
+        ("deployment", "Test Drive"),
         ("Which proxy", "another"),
         ("Proxy URL", "q:2"),
         ("Hosts", ""),
+        ("to be done", ""),
         ("apt", ""),
-        ("Agent", ""),
     ];
     let (_, values, heard) = asked(&host, &layers, &script).unwrap();
     assert!(values.contains(&(Key::ProxyUrl, "http://@q:2".to_owned())), "{values:?}");
@@ -207,30 +197,19 @@ fn a_saved_user_does_not_come_back_when_there_is_no_login() {
 }
 
 #[test]
-fn another_folder_takes_the_choice_about_the_product_with_it() {
-    let host = host(&[("/divvycloud/prod.env", "A=1\n")]);
-    let script = [
-        ("Folder", ""),
-        ("What is to be set", ""),
-        ("deployment", "<"),
-        ("What is to be set", "<"),
-        ("Folder", "/elsewhere"),
-        ("to be done", "prepare"),
-        ("deployment", "test-drive"),
-        ("internet", "through"),
-        ("Proxy URL", "p:1"),
-        ("Hosts", ""),
-        ("apt", ""),
-        ("Agent", ""),
-    ];
-    let (phase, values, _) = asked(&host, &Layers::default(), &script).unwrap();
-    assert_eq!(phase, Phase::Prepare);
-    assert!(!values.iter().any(|(key, _)| *key == Key::Target), "{values:?}");
+fn a_host_that_the_vendor_runs_is_asked_nothing_more() {
+    let ended = asked(&host(&[]), &Layers::default(), &[("deployment", "run by the vendor")]);
+    assert!(matches!(ended, Err(Ended::Vendors)));
+    // Where the product is, it is no such host.
+    let heard = std::panic::catch_unwind(|| {
+        asked(&host(&[("/divvycloud/prod.env", "A=1\n")]), &Layers::default(), &[("deployment", "run by the vendor")])
+    });
+    assert!(heard.is_err());
 }
 
 #[test]
 fn leaving_ends_it() {
-    assert!(matches!(asked(&host(&[]), &Layers::default(), &[("Folder", "^C")]), Err(Ended::Gone)));
+    assert!(matches!(asked(&host(&[]), &Layers::default(), &[("deployment", "^C")]), Err(Ended::Gone)));
 }
 
 #[test]
@@ -239,14 +218,12 @@ fn a_target_that_was_given_decides_the_verb() {
     for (targets, phase) in [("prod-env", Phase::Reconfigure), ("system-proxy", Phase::Prepare)] {
         let flags = layer(&[(Key::Target, targets), (Key::Deployment, "production"), (Key::ProxyUrl, "http://p:1")]);
         let layers = Layers { flags, ..Layers::default() };
-        let mut script =
-            vec![("Folder", ""), ("Hosts", ""), ("MySQL and Redis", "yes"), ("MySQL host", "db"), ("MySQL port", "")];
+        let mut script = vec![("Hosts", ""), ("MySQL and Redis", "yes"), ("MySQL host", "db"), ("MySQL port", "")];
         script.push(("MySQL user", "u"));
         // It is asked for where it is written.
         script.extend((phase == Phase::Reconfigure).then_some(("MySQL password", "pw")));
         script.extend([("main", "m"), ("key", "k"), ("Redis host", "r"), ("Redis port", "")]);
         script.extend((phase == Phase::Reconfigure).then_some(("Redis password", "")));
-        script.push(("Agent", "no"));
         assert_eq!(asked(&host, &layers, &script).unwrap().0, phase, "{targets}");
     }
 }
@@ -280,32 +257,34 @@ impl World for Empty {
     }
 }
 
-/// The question about the product, its answer, and the six questions of a Test Drive behind a plain proxy.
-const TEST_DRIVE: [(&str, &str); 6] = [
-    ("Folder", ""),
-    ("to be done", "product's files"),
-    ("deployment", "test-drive"),
+/// The questions of a Test Drive behind a plain proxy; the sixth is the plan's.
+const TEST_DRIVE: [(&str, &str); 5] = [
+    ("deployment", "Test Drive"),
     ("internet", "through"),
     ("Proxy URL", "p.corp:3128"),
     ("Hosts", ""),
+    ("to be done", "product's files"),
 ];
 
 #[test]
 fn a_test_drive_is_six_questions_away() {
     let (phase, values, heard) = asked(&host(&[]), &Layers::default(), &TEST_DRIVE).unwrap();
     assert_eq!(phase, Phase::Install);
-    let wanted = [(Key::Deployment, "test-drive"), (Key::ProxyUrl, "http://p.corp:3128"), (Key::Home, "/divvycloud")];
-    assert_eq!(values, pairs(&wanted));
+    assert_eq!(values, pairs(&[(Key::Deployment, "test-drive"), (Key::ProxyUrl, "http://p.corp:3128")]));
+    // Preparing the system alone takes one question more, about apt.
+    let mut script = TEST_DRIVE.to_vec();
+    script[4] = ("to be done", "prepare");
+    script.push(("apt", ""));
+    assert_eq!(asked(&host(&[]), &Layers::default(), &script).unwrap().0, Phase::Prepare);
     assert!(heard.contains(&"seen http://p.corp:3128".to_owned()), "{heard:?}");
 }
 
 #[test]
 fn production_is_asked_for_what_it_cannot_start_without() {
     let back_ends = [
-        ("Folder", ""),
-        ("to be done", "product's files"),
         ("deployment", "production"),
         ("internet", "without"),
+        ("to be done", "product's files"),
         ("MySQL host", "db.corp"),
         ("MySQL port", ""),
         ("MySQL user", ""),
@@ -346,14 +325,14 @@ fn production_is_asked_for_what_it_cannot_start_without() {
 fn a_proxy_that_says_what_it_wants_is_not_asked_about() {
     // A name in the URL says that there is a login.
     let mut script = TEST_DRIVE.to_vec();
-    script[4] = ("Proxy URL", "svc@p.corp:3128");
-    script.splice(5..5, [("login", ""), ("User", ""), ("Password", "pw")]);
+    script[2] = ("Proxy URL", "svc@p.corp:3128");
+    script.splice(3..3, [("login", ""), ("User", ""), ("Password", "pw")]);
     let (_, values, _) = asked(&host(&[]), &Layers::default(), &script).unwrap();
     assert!(values.contains(&(Key::ProxyPassword, "pw".to_owned())), "{values:?}");
     // The way back from the next question leads to the URL.
     let mut script = TEST_DRIVE.to_vec();
-    script[5] = ("Hosts", "<");
-    script.extend([("Proxy URL", "q.corp:3128"), ("Hosts", "")]);
+    script[3] = ("Hosts", "<");
+    script.splice(4..4, [("Proxy URL", "q.corp:3128"), ("Hosts", "")]);
     let (_, values, _) = asked(&host(&[]), &Layers::default(), &script).unwrap();
     assert!(values.contains(&(Key::ProxyUrl, "http://q.corp:3128".to_owned())), "{values:?}");
 }

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::root::{Ran, Root, run};
-use crate::terminal::at_a_terminal;
+use crate::terminal::{at_a_terminal, with_variables};
 
 /// The words of `--format`, as the help names them.
 pub fn formats() -> Vec<String> {
     let help = run(&["check", "--help"], &[], "").ok().stdout;
-    let line = help.lines().find(|line| line.contains("Form of the result: ")).unwrap();
-    let words = line.split("Form of the result: ").nth(1).unwrap();
-    let words: Vec<String> = words
-        .split([' ', ',', ';'])
+    let (_, rest) = help.split_once("Form of the result: ").unwrap();
+    let (line, _) = rest.split_once("[default").unwrap();
+    let words: Vec<String> = line
+        .split(|c: char| c.is_whitespace() || ",;".contains(c))
         .map(|word| word.trim_matches(|c: char| !c.is_ascii_lowercase()))
-        .filter(|word| !["", "or", "and", "check", "also", "has", "default", "human]"].contains(word))
+        .filter(|word| !["", "or", "and", "check", "also", "has", "default"].contains(word))
         .map(str::to_owned)
         .collect();
     assert_eq!(words[..2], ["human", "json"], "{line}");
@@ -213,6 +213,34 @@ fn at_a_terminal_lines_end_before_it_does() {
     assert!(
         screen.lines().count() > run(&["check", "--explain", "proxy-https-scheme"], &[], "").stdout.lines().count()
     );
+}
+
+/// What a person sees first who looks at several failures: of which host, the answer, the first of them, what to do.
+#[test]
+fn the_first_lines_at_a_terminal_hold_the_answer() {
+    let root = Root::ubuntu();
+    let mut facts: Value =
+        serde_json::from_str(include_str!("../data/facts/proxied.json")).expect("facts that are in the repository");
+    let names = [("facts.json", Some("web-1.corp.example")), ("earlier.json", None)];
+    for (file, name) in names {
+        match name {
+            Some(name) => {
+                facts["host"] = json!({"name": name, "address": "10.20.4.11", "system": null, "command": null})
+            }
+            // Those of an earlier version do not tell of which host they are.
+            None => drop(facts.as_object_mut().unwrap().remove("host")),
+        }
+        let path = root.at(file).display().to_string();
+        std::fs::write(&path, facts.to_string()).unwrap();
+        let (code, screen) = with_variables(&[("NO_COLOR", "1")], &["check", "--from", &path], &[]);
+        assert_eq!(code, 4, "{screen}");
+        let head: Vec<&str> = screen.lines().take(25).map(str::trim_end).collect();
+        let host = name.map_or_else(|| "host without a name".to_owned(), |name| format!("{name} (10.20.4.11)"));
+        assert!(head[0].starts_with(&host) && head[1].starts_with("Not ready: "), "{screen}");
+        let first = head.iter().position(|line| line.starts_with("For the ")).expect("whose it is");
+        assert!(head[first + 1].starts_with("  xx "), "{screen}");
+        assert!(head[first + 2..first + 4].iter().any(|line| line.starts_with("      -> ")), "{screen}");
+    }
 }
 
 #[test]

@@ -195,3 +195,50 @@ fn a_plain_port_behind_https_in_the_url_fails_with_the_right_value() {
     assert_eq!(language["fix"][0], fix);
     is_clean(&json.to_string());
 }
+
+/// The vendor's page has a person see it as the user divvy, whom an installation makes.
+#[test]
+fn the_proof_of_a_login_names_the_lines_of_the_vendors_page_and_for_whom_it_is_shown() {
+    let root = Root::ubuntu();
+    let (_, json) = root.json(&["prepare", "--proxy", "http://p.corp.example:3128"]);
+    let steps = json["next_steps"].to_string();
+    assert!(steps.contains("see what a login gets: sudo su - divvy, then env | grep proxy"), "{json:#}");
+    let (_, json) = root.json(&["prepare", "--remove-proxy"]);
+    assert!(!json["next_steps"].to_string().contains("grep proxy"), "{json:#}");
+    if !nix::unistd::geteuid().is_root() {
+        println!("skip the_proof_of_a_login: only root may start a login of another user");
+        return;
+    }
+    let arguments = ["check", "proxy", "--only", "proxy-login", "--proxy", "http://p.corp.example:3128"];
+    let json = crate::root::run(&[&arguments[..], &["--format", "json"]].concat(), &[], "").json();
+    let login = &json["findings"][0];
+    let (observed, evidence) = (login["observed"].as_str().unwrap(), &login["evidence"]);
+    assert_eq!(evidence["verify"][1], "env | grep proxy", "{json:#}");
+    let line = evidence["verify"][0].as_str().unwrap();
+    assert!(
+        line.starts_with("sudo su ") && observed.contains(&format!("look: {line}, then env | grep proxy")),
+        "{json:#}"
+    );
+    match nix::unistd::User::from_name("divvy").unwrap() {
+        Some(_) => assert!(line.ends_with(" - divvy") && evidence["shown_for"].is_null(), "{json:#}"),
+        None => {
+            let user = line.rsplit(' ').next().unwrap();
+            let why = format!("shown for {user}, because this host tells of no user divvy");
+            assert!(observed.contains(&why) && evidence["shown_for"] == why.as_str(), "{json:#}");
+        }
+    }
+}
+
+#[test]
+fn text_of_two_bytes_a_character_is_not_called_empty() {
+    let root = Root::ubuntu();
+    std::fs::remove_dir_all(root.at("divvycloud")).unwrap();
+    let text = "\u{feff}http_proxy=http://p.corp.example:3128\n".encode_utf16();
+    std::fs::create_dir_all(root.at("etc")).unwrap();
+    std::fs::write(root.at("etc/environment"), text.flat_map(u16::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let (_, json) = root.json(&["check", "proxy", "--fail-on", "never"]);
+    let login = finding(&json, "proxy-login");
+    assert!(login["status"] == "warn" && login.to_string().contains("UTF-16"), "{json:#}");
+    let status = root.run(&["status"]).ok().stdout;
+    assert!(!status.contains("none is set"), "{status}");
+}

@@ -1,8 +1,8 @@
-//! `prepare`, `reconfigure`, `revert`, `status`, `demo`: the main job.
+//! `prepare`, `reconfigure`, `revert`, `status`: the main job.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::root::{Root, STATE_FILE, run};
+use crate::root::{Root, STATE_FILE};
 
 const PROXY: &[&str] = &["--proxy", "http://proxy.corp.example:3128"];
 
@@ -368,22 +368,6 @@ fn links_are_followed_within_the_root_and_stay_links() {
     root.run(&reconfigure(&[])).ok();
     assert!(root.at("divvycloud/prod.env").symlink_metadata().unwrap().file_type().is_symlink());
     assert!(root.get("opt/real.env").contains("\nhttp_proxy=http://proxy.corp.example:3128\n"));
-}
-
-#[test]
-fn the_demo_runs_for_anyone_and_leaves_nothing() {
-    let ran = run(&["demo", "--format", "json"], &[], "");
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let json = ran.json();
-    for demo in json["demos"].as_array().unwrap() {
-        let outcomes: Vec<&str> =
-            demo["steps"].as_array().unwrap().iter().filter_map(|step| step["outcome"].as_str()).collect();
-        assert_eq!(outcomes, ["changed", "changed", "unchanged", "unchanged", "changed", "changed"]);
-        assert_eq!(demo["steps"][6]["restored"], true);
-    }
-    let text = run(&["demo", "--os", "centos"], &[], "").stdout;
-    assert!(text.contains("=== centos") && !text.contains("=== ubuntu"));
-    assert!(text.contains("+export http_proxy=\"http://svc-ics:***@proxy.corp.example:3128\""), "{text}");
 }
 
 #[test]

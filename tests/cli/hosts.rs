@@ -139,17 +139,6 @@ fn removal_says_where_a_proxy_is_left() {
 }
 
 #[test]
-fn the_demo_depends_on_nothing_around_it() {
-    let ran = run(
-        &["demo", "--os", "ubuntu"],
-        &[("ICS_SETUP_HOME", "/opt/x"), ("ICS_SETUP_REMOVE_PROXY", "true"), ("ICS_SETUP_OS", "centos")],
-        "",
-    );
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stdout.contains("/etc/environment") && !ran.stdout.contains("proxy.sh"));
-}
-
-#[test]
 fn settings_and_passwords_may_come_from_pipes() {
     let root = Root::ubuntu();
     let script = format!(

@@ -51,6 +51,69 @@ fn settings_of_every_origin_call_for_endpoints() {
 }
 
 #[test]
+fn named_clouds_are_required_and_the_others_left_out() {
+    let root = Root::ubuntu();
+    const OF_CLOUDS: [&str; 4] = ["amazonaws.com", "azure.com", "googleapis.com", "aliyuncs.com"];
+    let of_clouds = |arguments: &[&str]| -> Vec<String> {
+        let rows = listed(&root, &[&["--component", "product", "--needed-by", "server"], arguments].concat());
+        hosts(&rows).into_iter().filter(|host| OF_CLOUDS.iter().any(|cloud| host.contains(cloud))).collect()
+    };
+    assert_eq!(of_clouds(&[]).len(), 5, "as nobody names one");
+    assert!(of_clouds(&["--required"]).is_empty());
+    assert_eq!(of_clouds(&["--clouds", "azure"]), ["management.azure.com:443"]);
+    let two = ["sts.amazonaws.com:443", "ecs.aliyuncs.com:443"];
+    assert_eq!(of_clouds(&["--clouds", "alibaba", "--clouds", "aws", "--required"]), two);
+    let ran = root.run(&["network", "allowlist", "--format", "squid", "--clouds", "gcp"]).ok();
+    assert!(ran.stdout.contains("googleapis.com") && !ran.stdout.contains("azure.com"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("accounts are connected"), "{}", ran.stdout);
+    // Every face of the setting.
+    let ran = root.run_with(&["network", "list"], &[("ICS_SETUP_CLOUDS", "aws")], "").ok();
+    assert!(ran.stdout.contains("sts.amazonaws.com") && !ran.stdout.contains("aliyuncs"), "{}", ran.stdout);
+    root.put("etc/ics-setup/settings.toml", "clouds = [\"gcp\", \"azure\"]\n");
+    assert_eq!(of_clouds(&[]), ["management.azure.com:443", "www.googleapis.com:443", "oauth2.googleapis.com:443"]);
+    assert!(root.run(&["settings", "export"]).ok().stdout.contains("clouds = [\"gcp\", \"azure\"]"));
+    for (arguments, near) in [(&["--clouds", "aws,azur"][..], "did you mean azure?"), (&["--clouds", "gpc"], "gcp")] {
+        let (code, json) = root.json(&[&["network", "list"], arguments].concat());
+        assert_eq!((code, json["error"]["id"].as_str()), (3, Some("setting-invalid")), "{json}");
+        assert!(json["error"]["try"].to_string().contains(near), "{json}");
+    }
+    let plan = ["prepare", "--dry-run", "--proxy", "http://p.corp.example:3128", "--clouds", "azure"];
+    let (_, json) = root.json(&plan);
+    let goes = |host: &str| json["routes"].as_array().unwrap().iter().any(|row| row["url"].to_string().contains(host));
+    assert!(goes("management.azure.com") && !goes("sts.amazonaws.com") && !goes("googleapis"), "{json:#}");
+    let takes = |clouds: &str| {
+        let list = ["--no-proxy", "amazonaws.com", "--clouds", clouds];
+        let (_, json) = root.json(&[&plan[..4], &list].concat());
+        json["findings"].to_string().contains("*.amazonaws.com")
+    };
+    assert!(takes("aws") && !takes("azure"), "a host that nobody asks is missed by nobody");
+    root.put("etc/ics-setup/settings.toml", "clouds = [\"aws\", \"alibba\"]\n");
+    let (code, json) = root.json(&["check", "network"]);
+    assert_eq!(code, 3, "{json}");
+    assert!(json["error"]["try"].to_string().contains("did you mean alibaba?"), "{json}");
+}
+
+#[test]
+fn aws_is_found_on_its_own_instances() {
+    let root = Root::ubuntu();
+    root.put("sys/class/dmi/id/sys_vendor", "Amazon EC2\n");
+    let shown = |arguments: &[&str]| {
+        let (_, json) = root.json(&[&["settings", "show"], arguments].concat());
+        let row = json["settings"].as_array().unwrap().iter().find(|row| row["key"] == "clouds").unwrap().clone();
+        format!("{} {}", row["value"].as_str().unwrap_or("-"), row["origin"].as_str().unwrap())
+    };
+    assert_eq!(shown(&[]), "- default", "a list of one would leave the others out");
+    assert_eq!(shown(&["--clouds", "gcp"]), "gcp --clouds");
+    let required = listed(&root, &["--component", "product", "--required"]);
+    assert!(hosts(&required).contains(&"sts.amazonaws.com:443".to_owned()), "{required:?}");
+    // That accounts of others are connected too, nothing rules out.
+    assert!(hosts(&listed(&root, &[])).contains(&"management.azure.com:443".to_owned()));
+    let named = listed(&root, &["--clouds", "azure"]);
+    assert!(!hosts(&named).contains(&"sts.amazonaws.com:443".to_owned()), "what is named counts");
+    assert!(!root.run(&["settings", "export"]).ok().stdout.contains("clouds"), "a file of it would leave others out");
+}
+
+#[test]
 fn filters() {
     let root = Root::ubuntu();
     let all = listed(&root, &["--all"]);
@@ -93,11 +156,11 @@ fn forms_belong_to_their_verb() {
 }
 
 #[test]
-fn every_form_of_an_allow_list_stands_in_its_help_and_in_the_readme() {
+fn every_form_of_an_allow_list_stands_in_its_help_and_in_the_reference() {
     let root = Root::ubuntu();
     let refused = root.run(&["network", "allowlist"]).stderr;
     let (_, words) = refused.lines().next().unwrap().split_once("one of ").unwrap();
-    assert!(include_str!("../../README.md").contains(words), "README.md does not list {words}");
+    assert!(include_str!("../../.github/REFERENCE.md").contains(words), "REFERENCE.md does not list {words}");
     let help = root.run(&["network", "allowlist", "--help"]).ok().stdout;
     let (_, formats) = help.split_once("Formats:").unwrap();
     for word in words.split(", ") {
@@ -116,7 +179,8 @@ fn rules_go_to_standard_output_and_what_they_lack_to_standard_error() {
     }
     assert!(ran.stderr.starts_with("warning: "), "{}", ran.stderr);
     let ran = root.run(&["network", "allowlist", "--format", "squid", "--agent-region", "us"]).ok();
-    assert!(ran.stderr.is_empty(), "{}", ran.stderr);
+    let said: Vec<&str> = ran.stderr.lines().collect();
+    assert!(said.len() == 1 && said[0].contains("general knowledge") && !said[0].contains("169.254"), "{said:?}");
     assert!(ran.stdout.lines().any(|line| line.ends_with(" dstdomain .endpoint.ingress.rapid7.com")));
     let rules = ran.stdout.lines().filter(|line| !line.starts_with('#'));
     assert!(
@@ -134,6 +198,64 @@ fn rules_go_to_standard_output_and_what_they_lack_to_standard_error() {
     assert!(json["endpoints"].as_array().unwrap().iter().all(|row| row["must_not_be_decrypted"] == true));
     let none = root.run(&["network", "allowlist", "--format", "squid", "--decrypt-exclusions"]).ok();
     assert!(none.stderr.contains("--agent-region"), "{}", none.stderr);
+}
+
+#[test]
+fn what_is_pasted_has_no_comments_and_is_by_name_or_by_address() {
+    let root = Root::ubuntu();
+    let list = |more: &[&str]| {
+        let base = ["network", "allowlist", "--all", "--agent-region", "us", "--collector", "10.9.8.7"];
+        root.run(&[&base[..], more].concat())
+    };
+    for format in ["squid", "nftables", "iptables", "ufw", "aws-sg", "azure-firewall", "paloalto", "fortigate"] {
+        let text = list(&["--format", format, "--no-comments"]).ok().stdout;
+        let comment = text.lines().find(|line| line.trim_start().starts_with('#'));
+        assert!(comment.is_none() && !text.starts_with('\n') && text.lines().count() > 5, "{format}: {text}");
+    }
+    assert!(!list(&["--format", "firewalld", "--no-comments"]).ok().stdout.contains("<!--"));
+    assert_eq!(list(&["--format", "csv", "--no-comments"]).code, 2);
+    for format in ["squid", "aws-network-firewall", "azure-firewall", "paloalto", "fortigate"] {
+        let text = list(&["--format", format, "--by", "address", "--no-comments"]).ok().stdout;
+        assert!(text.contains("193.149.136.0/24") && !text.contains("divvycloud.com"), "{format}: {text}");
+        assert!(!list(&["--format", format, "--by", "name"]).ok().stdout.contains("193.149.136.0/24"), "{format}");
+    }
+    let ran = list(&["--format", "nftables", "--by", "name"]);
+    assert!(ran.code == 2 && ran.stderr.contains("squid, aws-network-firewall, azure-firewall"), "{}", ran.stderr);
+    let text = list(&["--format", "aws-network-firewall", "--by", "address"]).ok().stdout;
+    assert_eq!(text.matches("stateful_rule {").count(), text.matches("keyword  = \"sid\"").count());
+    assert!(text.contains("settings = [\"2\"]") && text.contains("10.9.8.7/32"), "{text}");
+    assert_eq!(list(&["--format", "squid", "--by", "address", "--decrypt-exclusions"]).code, 2);
+}
+
+#[test]
+fn names_that_nobody_has_verified_are_told_and_can_be_left_out() {
+    let root = Root::ubuntu();
+    let ran = root.run(&["network", "allowlist", "--format", "squid", "--all"]).ok();
+    assert!(ran.stdout.contains("cloudfront.net") && ran.stderr.contains("general knowledge"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("*.cloudfront.net:443"), "{}", ran.stderr);
+    let words = ["network", "allowlist", "--format", "squid", "--all", "--confidence", "verified"];
+    let strict = root.run(&words).ok();
+    assert!(!strict.stdout.contains("cloudfront.net") && !strict.stderr.contains("general knowledge"));
+    let json = root.json(&["network", "list", "--confidence", "verified"]).1;
+    assert!(json["endpoints"].as_array().unwrap().iter().all(|row| row["confidence"] == "verified"));
+}
+
+#[test]
+fn why_a_list_is_empty_is_said_beside_it() {
+    let root = Root::ubuntu();
+    let of = |arguments: &[&str]| root.run(&[&["network", "allowlist", "--format", "csv"], arguments].concat()).ok();
+    for (arguments, words) in [
+        (&["--port", "12345"][..], "no endpoint fits"),
+        (&["--component", "agent"], "nothing of --component agent is called for: add --agent-region <REGION>"),
+        (&["--region", "eu"], "nothing of --region eu is called for: add --agent-region eu"),
+    ] {
+        let ran = of(arguments);
+        assert!(ran.stdout.lines().count() == 1 && ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+        let ran = root.run(&[&["network", "list"], arguments].concat()).ok();
+        assert!(ran.stderr.contains(words), "{arguments:?}: {}", ran.stderr);
+    }
+    let ran = of(&["--component", "agent", "--agent-region", "eu", "--region", "eu"]);
+    assert!(ran.stdout.lines().count() > 1 && !ran.stderr.contains("called for"), "{}", ran.stderr);
 }
 
 #[test]

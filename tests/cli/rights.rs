@@ -2,6 +2,7 @@
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -183,6 +184,54 @@ fn a_link_is_as_good_as_the_folders_on_both_of_its_sides() {
     root.run_with(&["prepare", "--dry-run", "--settings", "-"], &[], SETTINGS).ok();
 }
 
+#[test]
+fn whoever_owns_a_folder_on_the_way_decides_what_stands_there() {
+    if !is_root("whoever_owns_a_folder_on_the_way_decides_what_stands_there") {
+        return;
+    }
+    let (stranger, group) = users()[0];
+    let root = Root::ubuntu();
+    let outside = tempfile::tempdir().unwrap();
+    let at = |name: &str| outside.path().join(name);
+    let dry =
+        |file: &Path| root.run(&["prepare", "--dry-run", "--format", "json", "--settings", file.to_str().unwrap()]);
+    std::fs::create_dir_all(at("theirs/mine")).unwrap();
+    std::fs::write(at("theirs/mine/s.toml"), SETTINGS).unwrap();
+    dry(&at("theirs/mine/s.toml")).ok();
+    chown(at("theirs"), Some(stranger), Some(group)).unwrap();
+    refused(&dry(&at("theirs/mine/s.toml")), "its folder ");
+    mode(at("theirs"), 0o1755);
+    refused(&dry(&at("theirs/mine/s.toml")), " belongs to ");
+    // A link that passes it, on the way to a file that does not stand there.
+    std::fs::write(at("s.toml"), SETTINGS).unwrap();
+    symlink(at("s.toml"), at("theirs/link.toml")).unwrap();
+    symlink(at("theirs/link.toml"), at("first.toml")).unwrap();
+    refused(&dry(&at("first.toml")), " belongs to ");
+    dry(&at("s.toml")).ok();
+    // The host's own.
+    root.put(OWN, SETTINGS);
+    root.run(&["prepare", "--dry-run"]).ok();
+    chown(root.at("etc/ics-setup"), Some(stranger), Some(group)).unwrap();
+    refused(&root.run(&["prepare", "--dry-run", "--format", "json"]), " belongs to ");
+}
+
+#[test]
+fn standard_input_opens_no_file_of_that_name() {
+    let root = Root::ubuntu();
+    let folder = tempfile::tempdir().unwrap();
+    // Whoever opens a pipe waits for who writes to it.
+    nix::unistd::mkfifo(&folder.path().join("-"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let line = format!(
+        "cd {} && echo '[proxy]' | timeout 60 {} prepare --dry-run --proxy http://h.example:1 --settings - --root {}",
+        folder.path().display(),
+        env!("CARGO_BIN_EXE_ics-setup"),
+        root.path().display()
+    );
+    let output =
+        std::process::Command::new("sh").args(["-c", &line]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// What is said of input files, by their names.
 fn warned(json: &Value, file: &str) -> Option<Value> {
     let is_it = |own: &&Value| {
@@ -241,6 +290,33 @@ fn input_files_with_secrets_that_others_can_read_are_warned_about() {
 }
 
 #[test]
+fn a_group_without_a_name_is_advised_by_its_number() {
+    if !is_root("a_group_without_a_name_is_advised_by_its_number") {
+        return;
+    }
+    let root = Root::ubuntu();
+    mode(root.path(), 0o755);
+    root.put("pw", "Hunter2x");
+    mode(root.at("pw"), 0o644);
+    let file = root.at("pw").display().to_string();
+    let nobody = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ics-setup"));
+        command.env_clear();
+        command.args(["check", "proxy", "--only", "proxy-url-port", "--proxy", "http://h.example:1"]);
+        command.args(["--proxy-user", "svc", "--proxy-password-file", &file, "--root"]).arg(root.path());
+        let output = command.uid(3_999_999).gid(3_999_998).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = nobody();
+    let fix = said.lines().find_map(|line| line.split_once("chgrp ")).unwrap_or_else(|| panic!("{said}")).1;
+    assert!(fix.starts_with("3999998 "), "{said}");
+    let fix = format!("chgrp {fix}").replace("sudo ", "");
+    assert!(std::process::Command::new("sh").args(["-c", &fix]).status().unwrap().success(), "{fix}");
+    let said = nobody();
+    assert!(!said.contains("holds a password") && !said.contains("could not be read"), "{said}");
+}
+
+#[test]
 fn what_editors_put_in_front_of_a_password_is_none_of_it() {
     let root = Root::ubuntu();
     let file = root.at("pw").display().to_string();
@@ -276,7 +352,11 @@ fn a_file_that_may_not_be_read_is_not_taken_for_absent() {
     for file in ["etc/environment", OWN] {
         mode(root.at(file), 0o600);
         let line = format!("exec {} settings show --root {}", env!("CARGO_BIN_EXE_ics-setup"), root.path().display());
-        let output = std::process::Command::new("su").args(["-s", "/bin/sh", "nobody", "-c", &line]).output().unwrap();
+        let output = std::process::Command::new("su")
+            .args(["-s", "/bin/sh", "nobody", "-c", &line])
+            .env_clear()
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(said.contains("root only") || said.contains("Permission denied"), "{file}: {said}");
         assert!(!said.contains("none is set"), "{said}");
@@ -314,4 +394,73 @@ fn a_run_is_never_called_done_while_another_file_stands_there() {
             && root.get("divvycloud/prod.env").contains("http_proxy=http://h.example:1");
         assert!(is_ours == (ran.code == 0), "{}{}", ran.stdout, ran.stderr);
     }
+}
+
+#[test]
+fn a_file_that_an_image_names_is_the_images_own() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let outside = folder.path().join("token");
+    std::fs::write(&outside, "of-the-machine").unwrap();
+    mode(&outside, 0o600);
+    let settings = format!("{SETTINGS}user = \"u\"\npassword_file = {outside:?}\n");
+    let image = || {
+        let root = Root::ubuntu();
+        root.put(OWN, &settings);
+        root
+    };
+    let inside = outside.strip_prefix("/").unwrap().to_str().unwrap();
+    let prepared = |root: &Root| root.run(&["prepare", "--yes", "--target", "system-proxy"]);
+    // Whoever builds the image may keep its secrets beside it; what lies in the image comes first.
+    let root = image();
+    prepared(&root).ok();
+    assert!(root.get("etc/environment").contains("u:of-the-machine@"));
+    let root = image();
+    root.put(inside, "of-the-image");
+    mode(root.at(inside), 0o600);
+    prepared(&root).ok();
+    assert!(root.get("etc/environment").contains("u:of-the-image@"));
+    // A link in it leads to no other place than one of the image.
+    let root = image();
+    std::fs::create_dir_all(root.at(inside).parent().unwrap()).unwrap();
+    symlink("/etc/hostname", root.at(inside)).unwrap();
+    root.put("etc/hostname", "name-of-the-image");
+    prepared(&root).ok();
+    assert!(root.get("etc/environment").contains("u:name-of-the-image@"));
+
+    if !is_root("a_file_that_an_image_names_is_the_images_own") {
+        return;
+    }
+    let root = image();
+    for path in ["", "etc", "etc/ics-setup", OWN, "etc/os-release"] {
+        chown(root.at(path), Some(4242), Some(4242)).unwrap();
+    }
+    let ran = prepared(&root);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.code != 0 && !said.contains("of-the-machine") && !root.get("etc/environment").contains("http"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_settings_file_that_is_not_there_where_its_name_leads_is_not_none() {
+    let told = |root: &Root, words: &str| {
+        root.put("etc/environment", "http_proxy=http://old.example:1\n");
+        let ran = root.run(&["prepare", "--yes", "--format", "json"]);
+        let json = ran.json();
+        assert!(ran.code == 3 && json["error"].to_string().contains(words), "{words}: {json:#}");
+        assert_eq!(root.get("etc/environment"), "http_proxy=http://old.example:1\n");
+        json
+    };
+    let root = Root::ubuntu();
+    std::fs::create_dir_all(root.at("etc/ics-setup")).unwrap();
+    symlink("/mnt/secrets/settings.toml", root.at(OWN)).unwrap();
+    let json = told(&root, "/mnt/secrets/settings.toml, where nothing is");
+    assert!(json["error"]["try"].to_string().contains("bring back what it leads to"), "{json:#}");
+    let root = Root::ubuntu();
+    root.put("etc/ics-setup", "");
+    told(&root, "is no folder");
+    let root = Root::ubuntu();
+    root.put(OWN, b"[proxy]\nurl = \"http://s.example:1\"\nuser = \"u\"\npassword = \"caf\xe9\"\n");
+    told(&root, "it is not UTF-8 text");
 }

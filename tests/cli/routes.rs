@@ -181,6 +181,63 @@ fn ways_that_break_are_findings_of_the_plan() {
     assert!(found.len() == 1 && found[0]["observed"].to_string().contains("rapid7.com"), "{json:#}");
 }
 
+/// A way back is judged as well, by what can be done after it.
+#[test]
+fn a_way_back_tells_the_ways_that_it_breaks() {
+    let both = format!("http_proxy={PROXY}\nhttps_proxy={PROXY}\n");
+    let root = Root::ubuntu();
+    root.put("etc/environment", format!("{both}no_proxy=localhost,divvycloud.com\n"));
+    root.run(&["prepare", "--no-proxy-only", "localhost,169.254.169.254,wiki.corp.example", "--yes"]).ok();
+    let (code, json) = root.json(&["revert", "--dry-run"]);
+    assert_eq!(code, 0, "{json:#}");
+    for (id, host) in [
+        ("way-around-proxy", "backoffice.divvycloud.com"),
+        ("way-metadata", "169.254.169.254"),
+        ("way-internal", "wiki.corp.example"),
+    ] {
+        let found = json["findings"].as_array().unwrap().iter().find(|own| own["id"] == id);
+        let found = found.unwrap_or_else(|| panic!("{id}: {json:#}"));
+        assert!(found["observed"].as_str().unwrap().contains(host), "{found:#}");
+        let advice = found["advice"][0].as_str().unwrap();
+        assert!(advice.starts_with("once it is taken back: ") && !advice.contains("--"), "{found:#}");
+    }
+    assert!(!json["findings"].to_string().contains("mysql"), "the vendor's own names are none of the site's: {json:#}");
+    // What was advised of a list is no internal name that is missed.
+    let root = Root::ubuntu();
+    root.put("etc/environment", format!("{both}no_proxy=localhost,amazonaws.com\n"));
+    let (_, json) = root.json(&["prepare", "--no-proxy-only", "localhost,169.254.169.254", "--dry-run"]);
+    assert!(!json["findings"].to_string().contains("way-internal"), "{json:#}");
+    // What it is spoken to is told where host and port are the same.
+    let root = Root::ubuntu();
+    root.put("etc/environment", "https_proxy=socks5://proxy.corp.example:3128\n");
+    let ran = root.run(&["prepare", "--proxy", PROXY, "--dry-run"]).ok().stdout;
+    assert!(ran.contains("socks5://proxy.corp.example:3128 -> proxy.corp.example:3128"), "{ran}");
+}
+
+/// Every plan: also one that changes nothing, and an installation's.
+#[test]
+fn every_plan_tells_its_ways_and_help_says_so() {
+    let root = Root::ubuntu();
+    let line = ["prepare", "--proxy", PROXY];
+    root.run(&[&line[..], &["--yes"]].concat()).ok();
+    let (_, json) = root.json(&line);
+    assert_eq!((json["outcome"].as_str(), json["ways_unknown"].as_u64()), (Some("unchanged"), Some(0)), "{json:#}");
+    assert!(json["ways"].as_u64().unwrap() > 100 && json["routes"].as_array().unwrap().is_empty(), "{json:#}");
+    let told = root.run(&[&line[..], &["-v"]].concat()).ok().stdout;
+    assert!(told.contains("0 of ") && told.contains("proxy.corp.example:3128, as before"), "{told}");
+    let root = Root::ubuntu();
+    std::fs::remove_dir_all(root.at("divvycloud")).unwrap();
+    let (code, json) =
+        root.json(&["install", "--deployment", "test-drive", "--release", "22.3.9", "--proxy", PROXY, "--dry-run"]);
+    let own =
+        json["routes"].as_array().unwrap().iter().any(|row| row["consumer"] == "prod-env" && row["before"] == "none");
+    assert!(code == 0 && own, "{json:#}");
+    for verb in ["prepare", "install", "reconfigure", "revert"] {
+        let help = crate::root::run(&[verb, "--help"], &[], "").stdout;
+        assert!(help.contains("which requests turn from direct to the proxy or back"), "{verb}: {help}");
+    }
+}
+
 /// The chain names file and line, the edit turns the way when it is made, and nothing of it shows a password.
 #[test]
 fn a_way_is_explained_and_the_edit_turns_it() {
@@ -214,6 +271,14 @@ fn a_way_is_explained_and_the_edit_turns_it() {
         let links = json["chain"].as_array().unwrap();
         let named = |link: &Value| format!("{}:{}", link["path"].as_str().unwrap_or("-"), link["line"]);
         assert!(links.iter().any(|link| named(link) == shown), "{consumer} {url}: {json:#}");
+        // Each link but the client's own rule has its place.
+        let (rule, lines) = links.split_last().unwrap();
+        assert!(rule["path"].is_null() && rule["text"].as_str().unwrap().starts_with(client), "{json:#}");
+        assert!(lines.iter().all(|link| link["path"].is_string() && link["line"].is_u64()), "{json:#}");
+        // Taking the proxy away would turn it as well, and much else.
+        let says = json["edit"]["says"].as_str().unwrap();
+        assert!(says.starts_with("no_proxy=") || says.starts_with("NO_PROXY="), "{json:#}");
+        assert!(json["edit"]["also_changes"].as_array().unwrap().len() < 25, "{json:#}");
         assert!(!json.to_string().contains("Tr0ub4dor7"), "{json:#}");
         let human = root.run(&["network", "explain", url, "--as", consumer]).ok().stdout;
         assert!(
@@ -221,7 +286,7 @@ fn a_way_is_explained_and_the_edit_turns_it() {
             "{human}"
         );
         // Made by hand.
-        let path = json["edit"]["path"].as_str().unwrap().trim_start_matches('/');
+        let path = json["edit"]["path"].as_str().unwrap().strip_prefix(&format!("{}/", root.path().display())).unwrap();
         let before = root.get(path);
         let number = usize::try_from(json["edit"]["line"].as_u64().unwrap()).unwrap();
         let diff = json["edit"]["diff"].as_str().unwrap();
@@ -244,6 +309,8 @@ fn who_is_not_there_is_not_explained() {
     let explain = |consumer: &str| root.run(&["network", "explain", "https://a.example/", "--as", consumer]);
     let ran = explain("lgin");
     assert!(ran.code == 2 && ran.stderr.contains("did you mean login?"), "{}{}", ran.code, ran.stderr);
+    let ran = explain("worker");
+    assert!(ran.code == 2 && ran.stderr.contains("--as prod-env:worker"), "{}{}", ran.code, ran.stderr);
     let ran = explain("cron");
     assert!(ran.code == 2 && ran.stderr.contains("cron is not installed"), "{}{}", ran.code, ran.stderr);
     let ran = explain("login:nobody-here");

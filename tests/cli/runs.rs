@@ -195,12 +195,23 @@ fn a_file_that_was_edited_between_is_a_conflict_and_nothing_is_done() {
     assert_eq!(root.get("etc/environment"), "PATH=\"/usr/bin:/bin\"\n");
     for (words, code) in [
         (&["revert", "--to", "20200101T000000Z-0000"][..], 3),
+        (&["revert", "20200101T000000Z-0000"], 3),
         (&["revert", "--to", &first, "--all"], 2),
         (&["revert", &first, "--to", &first], 2),
         (&["revert", "--all", "--purge=/divvycloud"], 2),
     ] {
-        assert_eq!(root.run(&[words, &["--yes"]].concat()).code, code, "{words:?}");
+        let ran = root.run(&[words, &["--yes"]].concat());
+        assert_eq!(ran.code, code, "{words:?}");
+        // A whole name is no slip of another one.
+        assert!(
+            code == 2 || (ran.stderr.contains("ics-setup status") && !ran.stderr.contains(&first)),
+            "{}",
+            ran.stderr
+        );
     }
+    let (_, json) = root.json(&["revert", "--to", &first[..first.len() - 1]]);
+    let near = json["error"]["try"].to_string();
+    assert!(near.contains(&format!("revert --to {first}")), "{json:#}");
 }
 
 /// A copy of a host, with its runs.
@@ -298,7 +309,8 @@ fn a_thousand_runs_are_not_read_by_one_that_has_nothing_to_do_and_are_said_to_be
     let kept = fs::read(names[500].join("journal")).unwrap();
     fs::write(names[500].join("journal"), "?\n").unwrap();
     for words in [&["prepare", "--yes"][..], &["reconfigure", "--dry-run", "--proxy", P1], &["prepare", "--dry-run"]] {
-        root.run(words).ok();
+        let ran = root.run(words).ok();
+        assert!(!ran.stdout.contains("the journal of run"), "{}", ran.stdout);
     }
     assert_eq!(root.run(&["status"]).code, 5);
     fs::write(names[500].join("journal"), kept).unwrap();
@@ -319,4 +331,128 @@ fn a_thousand_runs_are_not_read_by_one_that_has_nothing_to_do_and_are_said_to_be
     assert_eq!(fs::read_dir(&runs).unwrap().count(), 20);
     let json = root.json(&["prepare", "--proxy", P3]).1;
     assert!(!json["findings"].to_string().contains("runs-many"), "{json:#}");
+}
+
+/// The command among those that are advised which has this in it, as it is run here.
+fn advised(json: &Value, part: &str) -> String {
+    let all = json["error"]["try"].as_array().unwrap();
+    let line =
+        all.iter().filter_map(Value::as_str).find(|line| line.contains(part)).unwrap_or_else(|| panic!("{json:#}"));
+    let command = &line[line.find("ics-setup ").unwrap()..];
+    command.replacen("ics-setup", env!("CARGO_BIN_EXE_ics-setup"), 1)
+}
+
+fn shell(command: &str) {
+    let output = std::process::Command::new("sh").args(["-c", &format!("{command} --yes")]).output().unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn what_a_conflict_advises_does_what_was_asked_for() {
+    let root = Root::ubuntu();
+    let first = prepared(&root, P1, &[]);
+    let then = (picture(&root), told(&root));
+    for proxy in [P2, P3] {
+        prepared(&root, proxy, &[]);
+        root.put("etc/environment", root.get("etc/environment") + "MINE=1\n");
+    }
+    for all in [false, true] {
+        let root = copy(&root);
+        let words = if all { vec!["revert", "--all"] } else { vec!["revert", "--to", &first] };
+        let (code, json) = root.json(&words);
+        assert_eq!((code, json["error"]["id"].as_str()), (5, Some("conflict")), "{json:#}");
+        shell(&advised(&json, &format!("{} --force", words.join(" "))));
+        let root_first = Root::ubuntu();
+        match all {
+            true => assert_eq!(root.get("etc/environment"), root_first.get("etc/environment")),
+            false => assert_eq!((picture(&root), told(&root)), then.clone()),
+        }
+    }
+}
+
+#[test]
+fn what_was_forgotten_between_is_told_by_its_gap() {
+    let root = Root::ubuntu();
+    let first = prepared(&root, P1, &["--target", "system-proxy"]);
+    for proxy in [P1, P2, P3] {
+        prepared(&root, proxy, &["--target", "docker-daemon"]);
+    }
+    root.run(&["prune", "--keep", "1", "--yes"]).ok();
+    assert_eq!(runs(&root)[0]["run"].as_str(), Some(first.as_str()), "the first one stays: {:#?}", runs(&root));
+    let said = |root: &Root, words: &[&str]| root.run(&[words, &["--yes"]].concat()).ok().stdout;
+    const GAP: &str = "what runs have done that are forgotten (prune) stays";
+    assert!(said(&copy(&root), &["revert", "--all"]).contains(GAP));
+    assert!(said(&copy(&root), &["revert", "--to", &first]).contains(GAP));
+    assert!(!said(&copy(&root), &["revert"]).contains(GAP));
+    // And where the way is barred by one of them, it is named as what may have barred it.
+    let root = Root::ubuntu();
+    prepared(&root, P1, &["--target", "system-proxy,docker-daemon"]);
+    for proxy in [P2, P3] {
+        prepared(&root, proxy, &["--target", "docker-daemon"]);
+    }
+    root.run(&["prune", "--keep", "1", "--yes"]).ok();
+    let (code, json) = root.json(&["revert", "--all"]);
+    assert_eq!((code, json["error"]["id"].as_str()), (5, Some("conflict")), "{json:#}");
+    assert!(
+        json["error"].to_string().contains("1 run after it is forgotten (prune), and may have changed it"),
+        "{json:#}"
+    );
+}
+
+#[test]
+fn a_run_that_was_interrupted_is_in_the_plan_of_a_way_back_and_taken_back_before_older_ones_are_forgotten() {
+    let root = Root::ubuntu();
+    let first = picture(&root);
+    for proxy in [P1, P2, P3] {
+        prepared(&root, proxy, &[]);
+    }
+    let then = picture(&root);
+    let newest = prepared(&root, "http://p4.corp.example:3128", &[]);
+    let journal = format!("var/lib/ics-setup/runs/{newest}/journal");
+    root.put(&journal, root.get(&journal).lines().next().unwrap().to_owned() + "\n");
+    let second = runs(&root)[1]["run"].as_str().unwrap().to_owned();
+    for words in [&["revert", "--all"][..], &["revert", "--to", &second]] {
+        let root = copy(&root);
+        let (code, json) = root.json(&[words, &["--dry-run"]].concat());
+        assert_eq!((code, json["outcome"].as_str()), (0, Some("pending")), "{words:?}: {json:#}");
+        assert_eq!(json["findings"][0]["id"], "run-interrupted", "{json:#}");
+        let planned = json["changes"].to_string();
+        let (code, json) = root.json(words);
+        assert_eq!((code, json["outcome"].as_str()), (0, Some("changed")), "{words:?}: {json:#}");
+        assert!(
+            planned.contains("/etc/environment") && json["findings"].to_string().contains("run-recovered"),
+            "{json:#}"
+        );
+        assert!(words.len() == 3 || picture(&root) == first);
+    }
+    let ran = root.run(&["prune", "--keep", "3", "--yes"]).ok();
+    assert!(ran.stderr.contains("had been interrupted and was taken back"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("Done: 1 run removed; 3 runs stay."), "{}", ran.stdout);
+    assert_eq!(picture(&root), then);
+    let ran = root.run(&["prune", "--keep", "0", "--dry-run"]).ok();
+    assert!(ran.stdout.contains("stays: what is in force could not be told"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("older"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_way_back_reads_an_older_journal_once_before_and_for_what_is_kept_and_told_after() {
+    let root = Root::ubuntu();
+    let first = prepared(&root, P1, &[]);
+    for proxy in [P2, P3] {
+        prepared(&root, proxy, &[]);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("trace");
+    let words = ["-f", "-e", "trace=openat", "-o", trace.to_str().unwrap(), env!("CARGO_BIN_EXE_ics-setup")];
+    let own = ["revert", "--yes", "--root", root.path().to_str().unwrap()];
+    let ran = std::process::Command::new("strace").args(words).args(own).output();
+    let Some(output) = ran.ok().filter(|_| trace.metadata().is_ok_and(|meta| meta.len() > 0)) else {
+        return println!(
+            "skip a_way_back_reads_an_older_journal_once_before_and_for_what_is_kept_and_told_after: strace traces nothing here"
+        );
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let opened = fs::read_to_string(trace).unwrap();
+    let count = opened.lines().filter(|line| line.contains(&format!("{first}/journal"))).count();
+    assert!((1..=3).contains(&count), "{count}");
 }

@@ -67,18 +67,6 @@ fn an_unknown_key_shows_the_line_and_the_right_key() {
 }
 
 #[test]
-fn an_unknown_variable_is_noticed() {
-    let root = Root::ubuntu();
-    let json = root
-        .run_with(&["prepare", "--dry-run", "--format", "json"], &[("ICS_SETUP_PROXI", "http://h:1")], "")
-        .ok()
-        .json();
-    let finding =
-        json["findings"].as_array().unwrap().iter().find(|finding| finding["id"] == "variable-unknown").unwrap();
-    assert_eq!(finding["advice"][0], "did you mean ICS_SETUP_PROXY?");
-}
-
-#[test]
 fn the_example_and_the_schema_name_every_setting() {
     let example = run(&["settings", "example"], &[], "").ok().stdout;
     let schema = run(&["settings", "schema"], &[], "").ok().json();

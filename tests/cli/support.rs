@@ -82,6 +82,23 @@ fn it_holds_versions_settings_facts_findings_logs_and_runs_for_its_owner_alone()
         Ok(output) => assert_eq!(String::from_utf8_lossy(&output.stdout).lines().collect::<Vec<_>>(), names),
         Err(error) => println!("skip tar: {error}"),
     }
+    // Who makes it at a terminal with colours sends none of them.
+    let line = format!(
+        "exec {} support-bundle {} {} --root {}",
+        env!("CARGO_BIN_EXE_ics-setup"),
+        file.display(),
+        LIMITS.join(" "),
+        root.path().display()
+    );
+    let made = file.metadata().unwrap().modified().unwrap();
+    match std::process::Command::new("script").args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").output() {
+        Ok(output) => {
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+            assert!(file.metadata().unwrap().modified().unwrap() > made);
+            assert!(unpacked(&file).iter().all(|(_, text)| !text.contains('\u{1b}')));
+        }
+        Err(error) => println!("skip colours: script: {error}"),
+    }
     let human = root.run(&words).ok().stdout;
     assert!(human.contains("without secrets") && human.contains("next: look through it"), "{human}");
 }
@@ -99,9 +116,18 @@ fn a_host_in_trouble_has_one_too_and_what_is_missing_is_named() {
     assert_eq!(code, 0, "{told:#}");
     let left: Vec<&str> =
         told["left_out"].as_array().unwrap().iter().map(|own| own["name"].as_str().unwrap()).collect();
-    assert_eq!(left, ["settings.json", "check.json", "runs.json"], "{told:#}");
+    assert_eq!(left, ["settings.json", "status.json", "status.txt", "runs.json"], "{told:#}");
     let files = unpacked(&file);
     let about = member(&files, "README.txt");
+    // Whatever is promised is there, or is said not to be.
+    for line in about.lines().filter(|line| line.contains(".json  ") || line.contains(".txt  ")) {
+        let name = line.split(' ').next().unwrap();
+        let is_there = files.iter().any(|(own, _)| own.ends_with(&format!("/{name}")));
+        assert!(is_there != about.contains(&format!("{name}: not here: ")), "{name}: {about}");
+    }
+    // The host is looked at all the same.
+    assert!(about.contains("facts.json: made without flags, variables and settings files: "), "{about}");
+    assert!(json(&files, "check.json")["findings"].as_array().unwrap().len() > 20);
     assert!(about.contains("runs.json: not here: ") && about.contains("missing: proxy.password"), "{about}");
     // A place that cannot be written is told before a minute of looking; a device is none.
     for place in ["/nowhere/b.tar.gz", "/dev/null"] {

@@ -11,7 +11,12 @@ use crate::root::Root;
 /// Runs the binary with a terminal of its own, whose size nobody has set; each answer is typed when its question has been
 /// asked. Returns the exit code and everything that the screen showed.
 pub fn at_a_terminal(arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
-    let mut terminal = pseudo::Terminal::start_on(None, &["--ctty"], arguments, &[]);
+    with_variables(&[], arguments, talk)
+}
+
+/// The same with variables.
+pub fn with_variables(variables: &[(&str, &str)], arguments: &[&str], talk: &[(&str, &str)]) -> (i32, String) {
+    let mut terminal = pseudo::Terminal::start_on(None, &["--ctty"], arguments, variables);
     for (question, answer) in talk {
         terminal.see(question);
         if question.starts_with("Password") {

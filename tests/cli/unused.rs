@@ -34,6 +34,7 @@ fn value(key: Key, root: &Root) -> String {
         Key::AwsRegion => "us-east-1".into(),
         Key::Os => "ubuntu".into(),
         Key::AgentRegion => "eu".into(),
+        Key::Clouds => "aws,azure".into(),
         Key::Home => "/opt/other".into(),
         Key::Target => "package-manager".into(),
         Key::Image => "divvycloud/divvycloud:v22.3.9".into(),
@@ -47,6 +48,7 @@ fn value(key: Key, root: &Root) -> String {
         Key::FromSha256 | Key::ComposeSha256 => "00".repeat(32),
         Key::HealthyWithin | Key::MigrateWithin => "5m".into(),
         Key::ProxyRemove
+        | Key::ProxyDirect
         | Key::ProxyBothCases
         | Key::MysqlTls
         | Key::RedisTls

@@ -353,8 +353,10 @@ fn ufw_takes_every_command() {
 fn terraform_is_well_formed_and_says_what_it_should() {
     let python = python();
     let with_terraform = Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success());
+    let by_address = [&US[..], &["--by", "address"]].concat();
     for format in ["aws-sg", "aws-network-firewall", "azure-firewall"] {
-        for arguments in [&US[..], &EVERYTHING[..], &["--deployment", "test-drive"]] {
+        for arguments in [&US[..], &EVERYTHING[..], &["--deployment", "test-drive"], &by_address] {
+            let is_by_address = arguments.contains(&"--by");
             let folder = scratch("allowlist");
             let file = folder.path().join("main.tf");
             fs::write(&file, allowlist(format, arguments)).unwrap();
@@ -369,11 +371,12 @@ fn terraform_is_well_formed_and_says_what_it_should() {
             let expected = match (format, arguments.first()) {
                 // Nothing of it has static addresses.
                 ("aws-sg", Some(&"--deployment")) => 0,
-                ("aws-network-firewall", Some(&("--deployment" | "--all"))) => 2,
+                ("aws-network-firewall", Some(&("--deployment" | "--all"))) if !is_by_address => 2,
                 _ => 1,
             };
             assert_eq!(resources, expected, "{format} {arguments:?}: {text}");
             let wanted = match format {
+                _ if is_by_address => "193.149.136.0/24",
                 "aws-sg" => "193.149.136.0/24",
                 "aws-network-firewall" => ".amazonaws.com",
                 _ => "*.amazonaws.com",

@@ -123,6 +123,22 @@ fn prepares_itself_at_first_boot(family: Family) {
     report(&format!("  {family:?}: two boots in {:.1} s and {:.1} s", first.seconds, second.seconds));
 }
 
+/// The README's example, as it stands there: the host is prepared, and neither the password's file nor its folder is left.
+#[test]
+fn the_example_of_the_readme_prepares_a_host() {
+    let (_, rest) = include_str!("../../README.md").split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    for family in Family::BOTH {
+        let machine = Machine::new(family);
+        let boot = machine.boot("readme", &format!("{example}  - ls -d /run/ics-setup >/out/left 2>&1; true\n"));
+        let left = boot.text("left");
+        assert!(left.contains("No such file"), "{left}");
+        let file = machine.text(family.proxy_file());
+        let line = "https_proxy=\"http://svc-ics:p%40ss%3Aw0rd%2F%23%25@proxy.corp.example:3128\"";
+        assert!(file.contains(line), "{file}");
+    }
+}
+
 /// A daemon that was running before has not read its drop-in: that is said, and `--restart` mends it, also when the files
 /// are right already.
 #[test]
@@ -249,15 +265,12 @@ def proxy():
 threading.Thread(target=proxy, daemon=True).start()
 down, enter = "\x1b[B", "\r"
 talk = [
-    ("Folder of the product", enter),
-    ("What is to be done", down + enter),
     ("Which deployment", enter),
     ("How does this host reach", enter),
     ("Proxy URL", "127.0.0.1:3128" + enter),
     ("Hosts that are reached", enter),
+    ("What is to be done", down + enter),
     ("to use the proxy too", enter),
-    ("Name the MySQL", enter),
-    ("Insight Agent", enter),
     ("changes. What now", "\x1b[A" + enter),
 ]
 child, terminal = pty.fork()

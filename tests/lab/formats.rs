@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use ics_setup::finding::{Finding, Status};
 use ics_setup::redact::Redactor;
 use ics_setup::report::Paint;
-use ics_setup::report::check::{Checked, Format, Page};
+use ics_setup::report::check::{Checked, Format, Page, Record};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,15 +35,10 @@ impl Corpus {
         let folder = crate::common::scratch("formats");
         let page = Page { verbose: true, quiet: false, paint: Paint(false), columns: None, unicode: true };
         let redactor = Redactor::default();
+        let record = Record { taken: "2026-11-21T20:01:02Z".to_owned(), ..Record::default() };
         let mut found = Vec::new();
         for (at, findings) in all.iter().enumerate() {
-            let checked = Checked {
-                findings,
-                taken: "2026-11-21T20:01:02Z",
-                took_ms: 1234,
-                recorded: false,
-                redactor: &redactor,
-            };
+            let checked = Checked { findings, record: &record, took_ms: 1234, recorded: false, redactor: &redactor };
             for format in Format::ALL {
                 fs::write(folder.path().join(name(at, format)), checked.render(format, &page)).unwrap();
             }

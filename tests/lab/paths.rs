@@ -4,7 +4,7 @@
 //! of the test.
 //!
 //! A laboratory has no certificate of a public authority, so these tests always run the program that cargo has built with
-//! the feature `lab`, which counts the authorities in `ICS_SETUP_LAB_PUBLIC_ROOTS` as public. The release build has no
+//! the feature `lab`, which counts the authorities in `LAB_PUBLIC_ROOTS` as public. The release build has no
 //! such variable; `ICS_SETUP_LAB_BINARY` is not looked at here.
 //!
 //! Every look is taken for people and for programs, the facts are saved and judged again without the network, and no

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::{Family, Guest, Leash, lab, need, scratch, until, write};
+use crate::common::{Family, Guest, Leash, lab, need, scratch, unsaid, until, write};
 use packages::{Manager, c_library_for_rpm, host};
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ fn root(name: &str) -> PathBuf {
 
 #[track_caller]
 fn output(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap();
+    let output = unsaid(Command::new(program).args(arguments)).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{program} {arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     text

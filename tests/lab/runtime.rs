@@ -191,7 +191,12 @@ fn the_product_in_containers() {
     lab.redis(&["EVAL", "for i = 1, 20000 do redis.call('SET', 'cache:p' .. i, 'x') end", "0"]);
     let findings = lab.check(&["--only", "queue-waiting"]);
     assert_eq!(findings.len(), 2, "{findings:#?}");
-    let p0 = assert_one(&findings, "queue-waiting", "pass", "queue p0 (immediate) has 150 elements");
+    let p0 = assert_one(
+        &findings,
+        "queue-waiting",
+        "pass",
+        "queue p0 (High; CloudWatch and Stackdriver: Immediate) has 150 elements",
+    );
     assert_eq!(p0["evidence"]["waiting"], 150);
     assert_one(&findings, "queue-waiting", "pass", "the list divvy:jobs has 1 element");
     lab.guest.write("divvycloud/prod.env", PROD_ENV.replace("S3cret-Redis", "S3cret-Wrong"));

@@ -139,6 +139,8 @@ fn each_client_is_named_with_its_reason() {
     world.starts(&[&proxied], &["python3", "-c", HOLDS, "open.example", "443"]);
     let listed = [&format!("http_proxy={PROXY}"), "no_proxy=.divvycloud.com"];
     world.starts(&listed, &["curl", "-sm", "600", "http://divvycentral.divvycloud.com/"]);
+    // Another user's, of a program that others have started as well.
+    world.starts(&[], &["setpriv", "--reuid=65534", "--clear-groups", "python3", "-c", HOLDS, DROPPED, "443"]);
     // Through the proxy, to a member of the list, to a private address, and to whoever came: none of them is told.
     world.starts(&[&proxied], &["curl", "-sm", "600", "https://divvycentral.divvycloud.com/"]);
     world.starts(&[], &["python3", "-c", HOLDS, "10.77.0.2", "443"]);
@@ -170,6 +172,10 @@ fn each_client_is_named_with_its_reason() {
     let seen = line(&result, "python3", &open);
     assert_eq!(seen["state"], "open");
     says(seen, &["it has https_proxy", PROXY, "otherwise"]);
+    let seen = line(&result, "python3", &dropped);
+    assert_eq!((&seen["state"], &seen["user"]), (&"unanswered".into(), &"nobody".into()), "{seen:#}");
+    assert_eq!(seen["endpoint"], "divvycentral.divvycloud.com");
+    says(seen, &["it has no https_proxy"]);
     says(line(&result, "curl", &format!("{DROPPED}:80")), &["its own no_proxy has the member .divvycloud.com"]);
     if let Some(destination) = rust {
         let seen = line(&result, "requests", &destination);
@@ -268,7 +274,8 @@ fn containers_are_told_with_their_service_and_what_mends_them() {
              env_file: prod.env\n    restart: always\n"
         ),
     );
-    site.write("divvycloud/prod.env", "DIVVY_DB_HOST=mysql\nDIVVY_REDIS_HOST=redis\n");
+    // It has no databases, and does not look for them meanwhile.
+    site.write("divvycloud/prod.env", "DIVVY_DB_HOST=mysql\nDIVVY_REDIS_HOST=redis\nLAB_START_DELAY=100000\n");
     site.sh("cd /divvycloud && docker-compose up -d 2>&1");
     let worker = site.inspect("worker", "{{.Id}}").concat();
     site.write("hold.py", HOLDS);
@@ -312,7 +319,15 @@ fn containers_are_told_with_their_service_and_what_mends_them() {
     let all = result["bypasses"].as_array().unwrap();
     let own = all.iter().find(|own| own["service"] == "worker").unwrap_or_else(|| panic!("{result:#}"));
     says(own, &["its container was created at ", "before /divvycloud/prod.env was edited at "]);
-    assert_eq!(own["fix"][0], "ics-setup reconfigure --restart", "{own:#}");
+    let fix = own["fix"][0].as_str().unwrap();
+    assert_eq!(fix, "ics-setup reconfigure --restart", "{own:#}");
+    // The printed command does it: the container is another one, with the proxy.
+    let ran = site.run(&["sh", "-c", &format!("{fix} --yes --no-probe")]);
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let environment = site.inspect("worker", "{{.Config.Env}}").concat();
+    assert!(environment.contains(&format!("https_proxy={PROXY}")), "{environment}");
+    let result = world.traced("2s", 4, &[]);
+    assert!(result["bypasses"].as_array().unwrap().iter().all(|own| own["service"].is_null()), "{result:#}");
 }
 
 /// The printed command does what it is printed for.
@@ -362,7 +377,15 @@ fn a_service_is_told_with_the_file_that_gives_it_the_proxy() {
             "before /etc/systemd/system/caller@one.service.d/zz-ics-setup-proxy.conf was edited at",
         ],
     );
-    assert_eq!(seen["fix"][0], "systemctl daemon-reload && systemctl restart caller@one.service", "{seen:#}");
+    let fix = seen["fix"][0].as_str().unwrap();
+    assert_eq!(fix, "systemctl daemon-reload && systemctl restart caller@one.service", "{seen:#}");
+    host.sh(fix);
+    until(|| {
+        let result = host.run(&words).json();
+        let all = result["bypasses"].as_array().unwrap();
+        let has = |own: &Value| own["why"].as_str().unwrap().starts_with("it has https_proxy http://10.77.0.8:3128");
+        if all.len() == 1 && has(&all[0]) { Ok(()) } else { Err(format!("{result:#}")) }
+    });
 }
 
 #[test]
@@ -433,4 +456,16 @@ time.sleep(900)";
         summary["sockets"], summary["looks"], result["seconds"],
     ));
     assert!(load < 5.0 && summary["looks"].as_u64().unwrap() >= 2, "{result:#}");
+    // As many that go around it, each of which is looked for among all processes.
+    site.serve(&["python3", "-c", &MANY.replace("203.0.113.7", OPEN).replace("/many", "/around")]);
+    until(|| if site.path("around").exists() { Ok(()) } else { Err("they are being made".to_owned()) });
+    let result = world.traced("20s", 4, &["--proxy", PROXY]);
+    let summary = &result["summary"];
+    assert_eq!(line(&result, "python3", &format!("{OPEN}:443"))["tries"], 5000, "{result:#}");
+    let load = summary["load_percent"].as_f64().unwrap();
+    report(&format!(
+        "  trace: 5,000 of {} sockets around the proxy, {} looks in {} s, {load} % of a core",
+        summary["sockets"], summary["looks"], result["seconds"],
+    ));
+    assert!(load < 5.0, "{result:#}");
 }

@@ -16,8 +16,6 @@ fn enter(terminal: &mut Terminal, question: &str) {
 
 /// Every question of a run on a host with the product, in order, with the keys that answer it.
 const QUESTIONS: &[(&str, Way)] = &[
-    ("Folder of the product", |terminal, _| terminal.press("\r")),
-    ("What is to be set?", |terminal, _| terminal.press("\r")),
     ("Which deployment", |terminal, _| terminal.press("\r")),
     ("How does this host reach", |terminal, _| terminal.press("\r")),
     ("Proxy URL", |terminal, _| terminal.press("127.0.0.1\r")),
@@ -25,6 +23,7 @@ const QUESTIONS: &[(&str, Way)] = &[
     ("User at the proxy", |terminal, _| terminal.press("u\r")),
     ("Password at the proxy", |terminal, _| terminal.press("pw\r")),
     ("Hosts that are reached", |terminal, _| terminal.press("\r")),
+    ("What is to be set?", |terminal, _| terminal.press("\r")),
     ("Is apt to use", |terminal, _| terminal.press("\r")),
     ("Name the MySQL", |terminal, _| terminal.take("Name the MySQL", "yes")),
     ("MySQL host", |terminal, _| terminal.press("127.0.0.1\r")),
@@ -39,7 +38,7 @@ const QUESTIONS: &[(&str, Way)] = &[
     ("What now?", |terminal, _| terminal.take("What now?", "go on")),
     ("Redis password", |terminal, _| terminal.press("\r")),
     ("Insight Agent?", |terminal, _| terminal.take("Insight Agent?", "yes")),
-    ("Insight platform region?", |terminal, _| terminal.press("\r")),
+    ("Insight platform region", |terminal, _| terminal.press("\r")),
     ("Collector hosts", |terminal, _| terminal.press("\r")),
     ("changes. What now?", |terminal, _| terminal.press("\u{3}")),
 ];
@@ -47,6 +46,7 @@ const QUESTIONS: &[(&str, Way)] = &[
 /// Answers the first questions, presses Ctrl-C at the next one and looks at what is left.
 fn leave_at(last: usize, port: u16, variables: &[(&str, &str)]) {
     let image = Image::ubuntu().with_product();
+    image.put("opt/rapid7/ir_agent/ir_agent", "");
     let before = image.picture();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], variables);
     for (question, answer) in &QUESTIONS[..last] {
@@ -86,14 +86,12 @@ fn ctrl_c_at_every_question_leaves_host_and_terminal_as_they_were() {
 #[test]
 fn ctrl_c_at_every_question_of_a_dumb_terminal() {
     // There the answers are numbers, and a password is read without its echo by ourselves.
-    for last in [0, 1, 4] {
+    for last in [0, 1, 3] {
         leave_at(last, 9, &[("TERM", "dumb")]);
     }
     let image = Image::ubuntu();
     let arguments = ["wizard", "--root", image.path(), "--proxy", "http://u@127.0.0.1:9", "--deployment", "test-drive"];
     let mut terminal = Terminal::start(&arguments, &[("TERM", "dumb")]);
-    enter(&mut terminal, "Folder of the product");
-    enter(&mut terminal, "Number [1]");
     terminal.see("Password at the proxy");
     assert!(!terminal.is_cooked());
     terminal.press("\u{3}");
@@ -109,7 +107,6 @@ fn ctrl_c_while_the_world_is_asked() {
     let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
     let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
     let mut terminal = Terminal::start(&arguments, &[]);
-    enter(&mut terminal, "What is to be done?");
     terminal.hear("asking http://127.0.0.1");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
@@ -121,8 +118,10 @@ fn the_end_of_the_input_leaves_too() {
     for variables in [&[][..], &[("TERM", "dumb")]] {
         let image = Image::ubuntu();
         let before = image.picture();
-        let mut terminal = Terminal::start(&["wizard", "--root", image.path()], variables);
-        terminal.see("Folder of the product");
+        let arguments = ["wizard", "--root", image.path(), "--deployment", "test-drive"];
+        let mut terminal = Terminal::start(&arguments, variables);
+        enter(&mut terminal, "How does this host reach");
+        terminal.see("Proxy URL");
         terminal.press("\u{4}");
         assert_eq!(terminal.end(), 130, "{}", terminal.screen());
         assert!(terminal.is_cooked());
@@ -137,19 +136,16 @@ fn the_end_of_the_input_leaves_at_a_password_and_is_no_key_of_a_list() {
         let arguments =
             ["wizard", "--root", image.path(), "--proxy", "http://u@127.0.0.1:9", "--deployment", "test-drive"];
         let mut terminal = Terminal::start(&arguments, variables);
-        enter(&mut terminal, "Folder of the product");
-        enter(&mut terminal, if variables.is_empty() { "What is to be done?" } else { "Number [1]" });
-        terminal.see("Password at the proxy: ");
+        terminal.see("Password at the proxy");
         terminal.press("\u{4}");
         assert_eq!(terminal.end(), 130, "{}", terminal.screen());
         assert!(terminal.is_cooked() && !image.has("var"));
     }
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
-    enter(&mut terminal, "What is to be done?");
     terminal.see("Which deployment");
     terminal.press("\u{4}");
-    terminal.take("Which deployment", "test-drive");
+    terminal.take("Which deployment", "Test Drive");
     terminal.see("How does this host reach");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
@@ -173,8 +169,8 @@ fn a_terminal_that_goes_away_ends_it_at_a_line_and_at_a_list() {
     let before = image.picture();
     // Without a controlling terminal there is no signal either: only the terminal itself tells.
     for controlling in [true, false] {
-        assert_eq!(hang_up(image.path(), controlling, &[("Folder of the product [", "")]), 130);
-        let talk = [("Folder of the product [", "\r"), ("> prepare the system", "")];
+        assert_eq!(hang_up(image.path(), controlling, &[("Which deployment", "")]), 130);
+        let talk = [("Which deployment", "\r"), ("How does this host", "\r"), ("Proxy URL", "")];
         assert_eq!(hang_up(image.path(), controlling, &talk), 130);
     }
     assert_eq!(image.picture(), before);
@@ -184,13 +180,13 @@ fn a_terminal_that_goes_away_ends_it_at_a_line_and_at_a_list() {
 fn another_size_in_the_middle_of_a_list_does_no_harm() {
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
-    enter(&mut terminal, "What is to be done?");
     terminal.see("Which deployment");
     terminal.resize(40, 132);
-    terminal.take("Which deployment", "test-drive");
+    terminal.take("Which deployment", "Test Drive");
     terminal.see("How does this host reach");
     terminal.resize(24, 50);
     terminal.take("How does this host reach", "without a proxy");
+    terminal.pick("What is to be done?", "prepare the system");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert!(terminal.raw().contains("Nothing to do"), "{}", terminal.raw());
 }
@@ -239,7 +235,7 @@ fn without_a_command_a_terminal_gets_the_wizard_or_the_status_and_a_pipe_gets_he
 
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["--root", image.path()], &[]);
-    terminal.see("Folder of the product");
+    terminal.see("Which deployment");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130);
 
@@ -271,5 +267,5 @@ fn a_system_that_is_too_old_is_said_so_before_any_question() {
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
     assert_eq!(terminal.end(), 4, "{}", terminal.screen());
     let screen = terminal.screen();
-    assert!(screen.contains("--ignore-check os-too-old") && !screen.contains("Folder of"), "{screen}");
+    assert!(screen.contains("--ignore-check os-too-old") && !screen.contains("Which deployment"), "{screen}");
 }

@@ -6,6 +6,9 @@ use crate::image::Image;
 use crate::terminal::Terminal;
 use crate::world;
 
+/// A file of the Insight Agent: where it is, the wizard asks about it.
+const AGENT: &str = "opt/rapid7/ir_agent/ir_agent";
+
 /// The command that the wizard prints at its end.
 fn printed(raw: &str) -> String {
     let (_, rest) = raw.split_once("The same without questions").unwrap_or_else(|| panic!("no command: {raw}"));
@@ -43,22 +46,21 @@ fn assert_same_after_repeat(terminal: &Terminal, image: &Image, before: &Image, 
 #[test]
 fn a_fresh_ubuntu_for_production_behind_a_proxy_with_a_login() {
     let image = Image::ubuntu();
+    image.put(AGENT, "");
     let before = image.copy();
     let port = world::proxy_for("c3ZjLWljczpwQHNzOncwcmQv"); // svc-ics:p@ss:w0rd/
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product [/divvycloud]: ", "");
-    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment is this host for?", "production");
     terminal.pick("How does this host reach the internet?", "through a proxy");
-    terminal.line("Proxy URL for http and https: ", &format!("127.0.0.1:{port}"));
-    terminal.line("User at the proxy: ", "svc-ics");
-    terminal.line("Password at the proxy: ", "p@ss:w0rd/");
-    terminal.line("Hosts that are reached without the proxy [-]: ", "registry.corp.example");
+    terminal.line("Proxy URL for http and https", &format!("127.0.0.1:{port}"));
+    terminal.line("User at the proxy", "svc-ics");
+    terminal.line("Password at the proxy", "p@ss:w0rd/");
+    terminal.line("Hosts that are reached without the proxy", "registry.corp.example");
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Is apt to use the proxy too?", "yes");
-    terminal.pick("Name the MySQL and Redis servers?", "no");
     terminal.pick("Does this host run the Insight Agent?", "yes");
-    terminal.pick("Insight platform region?", "eu");
-    terminal.line("Collector hosts [-]: ", "c1.corp.example,10.0.0.5");
+    terminal.pick("Insight platform region", "eu");
+    terminal.line("Collector hosts", "c1.corp.example,10.0.0.5");
     terminal.pick("changes. What now?", "explain each change");
     terminal.pick("changes. What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
@@ -82,25 +84,23 @@ fn a_centos_with_the_product_for_production_and_its_back_ends() {
     let before = image.copy();
     let (proxy, mysql, redis) = (world::open_proxy(), world::mysql(), world::redis());
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("What is to be set?", "the system and the product");
     terminal.pick("Which deployment", "production");
     terminal.pick("Which proxy?", "another one");
-    terminal.line("Proxy URL for http and https [http://old:1]: ", "127.0.0.1");
-    terminal.line("Port of the proxy: ", &proxy.to_string());
+    terminal.line("[http://old:1] ", "127.0.0.1");
+    terminal.line("Port of the proxy", &proxy.to_string());
     terminal.line("Hosts that are reached without", "");
+    terminal.pick("What is to be set?", "the system and the product");
     terminal.pick("Is yum to use the proxy too?", "no");
     terminal.pick("Name the MySQL and Redis servers?", "yes");
-    terminal.line("MySQL host: ", "127.0.0.1");
-    terminal.line("MySQL port [3306]: ", &mysql.to_string());
+    terminal.line("MySQL host", "127.0.0.1");
+    terminal.line("[3306] ", &mysql.to_string());
     terminal.line("MySQL user", "divvy");
-    terminal.line("MySQL password (Enter keeps the one that is known): ", "db-Secret1");
+    terminal.line("MySQL password", "db-Secret1");
     terminal.line("Name of the main database", "divvy");
     terminal.line("Name of the key database", "divvykeys");
-    terminal.line("Redis host: ", "127.0.0.1");
-    terminal.line("Redis port [6379]: ", &redis.to_string());
+    terminal.line("Redis host", "127.0.0.1");
+    terminal.line("[6379] ", &redis.to_string());
     terminal.line("Redis password", "");
-    terminal.pick("Does this host run the Insight Agent?", "no");
     terminal.pick("changes. What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     let raw = terminal.raw();
@@ -117,15 +117,14 @@ fn test_drive_asks_for_no_servers_and_works_on_both_families() {
     for (image, file) in [(Image::ubuntu(), "etc/environment"), (Image::centos(), "etc/profile.d/proxy.sh")] {
         let before = image.copy();
         let port = world::open_proxy();
-        let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-        terminal.line("Folder of the product", "/opt/divvy cloud");
-        terminal.pick("What is to be done?", "prepare the system");
-        terminal.pick("Which deployment", "test-drive");
+        let arguments = ["wizard", "--root", image.path(), "--home", "/opt/divvy cloud"];
+        let mut terminal = Terminal::start(&arguments, &[]);
+        terminal.pick("Which deployment", "Test Drive");
         terminal.pick("How does this host reach", "through a proxy");
         terminal.line("Proxy URL", &format!("http://127.0.0.1:{port}"));
         terminal.line("Hosts that are reached without", "");
+        terminal.pick("What is to be done?", "prepare the system");
         terminal.pick("to use the proxy too?", "no");
-        terminal.pick("Insight Agent?", "no");
         terminal.pick("changes. What now?", "apply");
         assert_eq!(terminal.end(), 0, "{}", terminal.screen());
         assert!(image.get(file).contains("127.0.0.1,localhost") || image.get(file).contains("localhost"));
@@ -142,13 +141,11 @@ fn the_product_alone_keeps_the_present_proxy_and_its_password() {
     image.put("divvycloud/prod.env", &line);
     let before = image.copy();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("What is to be set?", "the product: prod.env");
     terminal.pick("Which deployment", "production");
     terminal.pick("Which proxy?", "the present one");
     terminal.line("Hosts that are reached without", "db.corp");
+    terminal.pick("What is to be set?", "the product: prod.env");
     terminal.pick("Name the MySQL and Redis servers?", "no");
-    terminal.pick("Insight Agent?", "no");
     terminal.pick("What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert!(image.get("divvycloud/prod.env").contains("db.corp"));
@@ -163,13 +160,10 @@ fn the_proxy_can_be_taken_out() {
     image.put("etc/environment", "PATH=\"/bin\"\nhttp_proxy=\"http://old:1\"\n");
     let before = image.copy();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("Which deployment", "production");
     terminal.pick("Which proxy?", "take the proxy out");
+    terminal.pick("What is to be done?", "prepare the system");
     terminal.pick("to use the proxy too?", "no");
-    terminal.pick("Name the MySQL", "no");
-    terminal.pick("Insight Agent?", "no");
     terminal.pick("What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert_eq!(image.get("etc/environment"), "PATH=\"/bin\"\n");
@@ -178,38 +172,36 @@ fn the_proxy_can_be_taken_out() {
 
 #[test]
 fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question() {
-    let image = Image::ubuntu();
+    let image = Image::ubuntu().with_product();
+    image.put(AGENT, "");
     let before = image.picture();
     let (closed, open) = (world::closed(), world::open_proxy());
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product", "<");
-    terminal.line("this is the first question", "relative");
-    terminal.line("no absolute path", "/divvycloud");
-    terminal.pick("What is to be done?", "< back");
-    terminal.line("Folder of the product", "/srv/d");
-    terminal.pick("What is to be done?", "prepare the system");
+    terminal.pick("Which deployment", "Test Drive");
+    terminal.pick("How does this host reach", "< back");
     terminal.pick("Which deployment", "production");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", "ftp://x:1");
     terminal.line("not with ftp://", "http://u:seen@h:1");
     terminal.line("leave the password out", "two words:1");
     terminal.line("is no host name", "127.0.0.1");
-    terminal.line("Port of the proxy: ", "70000");
+    terminal.line("Port of the proxy", "70000");
     terminal.line("is no port", "<");
     terminal.line("Proxy URL", &format!("127.0.0.1:{closed}"));
     terminal.pick("connection refused", "look again");
     terminal.pick("connection refused", "change the answer");
     terminal.line("Proxy URL", &format!("u@127.0.0.1:{open}"));
     terminal.pick("Does the proxy want a login?", "user and password");
-    terminal.line("User at the proxy [u]: ", "");
-    terminal.line("Password at the proxy: ", "");
+    terminal.line("[u] ", "");
+    terminal.line("Password at the proxy", "");
     terminal.line("an answer is needed here", "<");
-    terminal.line("User at the proxy [u]: ", "<");
+    terminal.line("[u] ", "<");
     terminal.pick("Does the proxy want a login?", "no login");
     terminal.line("Hosts that are reached without", "a b,c");
     terminal.line("cannot be a no_proxy member", "one.corp");
-    terminal.pick("to use the proxy too?", "< back");
-    terminal.line("[one.corp]: ", "two.corp");
+    terminal.pick("What is to be set?", "< back");
+    terminal.line("[one.corp]", "two.corp");
+    terminal.pick("What is to be set?", "the system: logins");
     terminal.pick("to use the proxy too?", "no");
     terminal.pick("Name the MySQL", "yes");
     terminal.line("MySQL host", "http://db");
@@ -228,6 +220,9 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
     let raw = terminal.raw();
     assert!(raw.contains("cancelled; nothing was changed") && raw.contains("--no-proxy two.corp"), "{raw}");
+    // On one line: what is broken does not paste.
+    let hint = raw.lines().find(|line| line.contains("the same without questions: ics-setup ")).unwrap_or_default();
+    assert!(hint.trim_end().ends_with("--non-interactive"), "{raw}");
     assert_eq!(image.picture(), before);
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
 }
@@ -237,7 +232,6 @@ fn what_the_servers_say_to_a_login_leads_back_to_the_right_question() {
     let image = Image::ubuntu().with_product();
     let (proxy, mysql, redis) = (world::open_proxy(), world::mysql(), world::redis_for("right-Pw1"));
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/divvycloud"], &[]);
-    terminal.pick("What is to be set?", "the system and the product");
     terminal.pick("Which deployment", "production");
     terminal.pick("How does this host reach", "through a proxy");
     // As the vendor's example has it; the port speaks no TLS.
@@ -245,9 +239,10 @@ fn what_the_servers_say_to_a_login_leads_back_to_the_right_question() {
     terminal.see("begins with https:// and");
     terminal.take("What now?", &format!("take http://127.0.0.1:{proxy}"));
     terminal.line("Hosts that are reached without", "");
+    terminal.pick("What is to be set?", "the system and the product");
     terminal.pick("Is apt to use the proxy too?", "no");
     terminal.pick("Name the MySQL and Redis servers?", "yes");
-    terminal.line("MySQL host: ", "127.0.0.1");
+    terminal.line("MySQL host", "127.0.0.1");
     terminal.line("MySQL port", &mysql.to_string());
     terminal.line("MySQL user", "somebody");
     terminal.line("MySQL password", "Wrong-pw1");
@@ -255,20 +250,19 @@ fn what_the_servers_say_to_a_login_leads_back_to_the_right_question() {
     terminal.line("Name of the key database", "divvykeys");
     terminal.see("denies the login of somebody");
     terminal.take("What now?", "change the answer");
-    terminal.line("MySQL user [somebody]: ", "divvy");
-    terminal.line("MySQL password (Enter keeps", "");
-    terminal.line("Name of the main database [divvy]", "");
-    terminal.line("Name of the key database [divvykeys]", "");
-    terminal.line("Redis host: ", "127.0.0.1");
+    terminal.line("[somebody] ", "divvy");
+    terminal.line("[the known one]", "");
+    terminal.line("[divvy] ", "");
+    terminal.line("[divvykeys] ", "");
+    terminal.line("Redis host", "127.0.0.1");
     terminal.line("Redis port", &redis.to_string());
-    terminal.line("Redis password (Enter: none): ", "");
+    terminal.line("Redis password", "");
     terminal.see("wants a password, and none was given");
     terminal.take("What now?", "change the answer");
-    terminal.line("Redis password (Enter: none): ", "Wrong-pw2");
+    terminal.line("Redis password", "Wrong-pw2");
     terminal.see("refuses the password");
     terminal.take("What now?", "change the answer");
-    terminal.line("Redis password (Enter keeps", "right-Pw1");
-    terminal.pick("Insight Agent?", "no");
+    terminal.line("[the known one]", "right-Pw1");
     terminal.pick("changes. What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     let raw = terminal.raw();
@@ -286,8 +280,7 @@ fn a_proxy_that_wants_a_login_that_the_product_cannot_give() {
     let image = Image::ubuntu();
     let port = world::ntlm_proxy();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
-    terminal.pick("What is to be done?", "prepare the system");
-    terminal.pick("Which deployment", "test-drive");
+    terminal.pick("Which deployment", "Test Drive");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", &format!("127.0.0.1:{port}"));
     terminal.hear("offered: NTLM");
@@ -304,19 +297,18 @@ fn the_product_s_files_of_an_image_for_production() {
     let before = image.copy();
     let (mysql, redis) = (world::mysql(), world::redis());
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("What is to be done?", "write the product's files too");
     terminal.pick("Which deployment", "production");
     terminal.pick("How does this host reach", "without a proxy");
-    terminal.line("MySQL host: ", "127.0.0.1");
-    terminal.line("MySQL port [3306]: ", &mysql.to_string());
-    terminal.line("MySQL user [divvy]: ", "");
-    terminal.line("MySQL password: ", "db-Secret1");
-    terminal.line("Name of the main database [divvy]: ", "");
-    terminal.line("Name of the key database [divvykeys]: ", "");
-    terminal.line("Redis host: ", "127.0.0.1");
-    terminal.line("Redis port [6379]: ", &redis.to_string());
-    terminal.line("Redis password (Enter: none): ", "");
+    terminal.pick("What is to be done?", "write the product's files too");
+    terminal.line("MySQL host", "127.0.0.1");
+    terminal.line("[3306] ", &mysql.to_string());
+    terminal.line("[divvy] ", "");
+    terminal.line("MySQL password", "db-Secret1");
+    terminal.line("[divvy] ", "");
+    terminal.line("[divvykeys] ", "");
+    terminal.line("Redis host", "127.0.0.1");
+    terminal.line("[6379] ", &redis.to_string());
+    terminal.line("Redis password", "");
     terminal.pick("2 changes. What now?", "explain each change");
     terminal.pick("2 changes. What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
@@ -331,10 +323,9 @@ fn the_product_s_files_of_an_image_for_production() {
 fn the_product_s_files_of_an_image_for_a_test_drive() {
     let image = Image::centos();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--release", "22.3.9"], &[]);
-    terminal.line("Folder of the product", "");
-    terminal.pick("What is to be done?", "write the product's files too");
-    terminal.pick("Which deployment", "test-drive");
+    terminal.pick("Which deployment", "Test Drive");
     terminal.pick("How does this host reach", "without a proxy");
+    terminal.pick("What is to be done?", "write the product's files too");
     terminal.pick("What now?", "apply");
     assert_eq!(terminal.end(), 0, "{}", terminal.screen());
     assert!(image.get("divvycloud/docker-compose.yml").contains("v22.3.9"));
@@ -359,10 +350,9 @@ fn as_json_it_ends_with_the_run_and_the_command_that_repeats_it() {
         let arguments =
             ["wizard", "--root", image.path(), "--format", "json", "--proxy", &url, "--agent-region", "us9"];
         let mut terminal = Terminal::start(&arguments, &[]);
-        terminal.line("Folder of the product", "");
-        terminal.pick("What is to be done?", "prepare the system");
-        terminal.pick("Which deployment", "test-drive");
+        terminal.pick("Which deployment", "Test Drive");
         terminal.line("Hosts that are reached without", "");
+        terminal.pick("What is to be done?", "prepare the system");
         terminal.see("changes. What now?");
         assert!(terminal.raw().contains("\"us9\" of the Insight Agent"), "{}", terminal.raw());
         terminal.take("changes. What now?", answer);
@@ -374,4 +364,34 @@ fn as_json_it_ends_with_the_run_and_the_command_that_repeats_it() {
         let wanted = format!("the same without questions: ics-setup prepare --root {}", image.path());
         assert!(last.starts_with(&wanted) && last.contains(&format!("--proxy {url}")), "{json:#}");
     }
+}
+
+#[test]
+fn what_is_typed_while_the_world_is_asked_is_no_answer_and_costs_no_line() {
+    let image = Image::ubuntu();
+    let (port, gate) = world::waiting_proxy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
+    terminal.pick("Which deployment", "Test Drive");
+    terminal.pick("How does this host reach", "through a proxy");
+    terminal.line("Proxy URL", &format!("127.0.0.1:{port}"));
+    terminal.hear("asking http://127.0.0.1");
+    let hosts: Vec<String> = (0..45).map(|number| format!("host-{number}.corp.example")).collect();
+    terminal.press(&format!("{}\r", hosts.join(",")));
+    gate.open();
+    terminal.pick("What now?", "go on anyway");
+    terminal.pick("Does the proxy want a login?", "no login");
+    terminal.see("Hosts that are reached without");
+    let screen = terminal.screen();
+    assert!(screen.starts_with("ics-setup wizard: nothing is changed") && !screen.contains("host-1."), "{screen}");
+    assert!(
+        screen.contains("  Deployment      Test Drive") && screen.contains("Enter takes the marked line"),
+        "{screen}"
+    );
+    // A line that Ctrl-D ends is ended by us, and costs none either.
+    terminal.press("one.corp\u{4}\u{4}");
+    terminal.see("What is to be done?");
+    let screen = terminal.screen();
+    assert!(screen.starts_with("ics-setup wizard") && screen.contains("  Without proxy   one.corp\n"), "{screen}");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130);
 }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use nix::pty::Winsize;
+
 use crate::image::Image;
-use crate::terminal::Terminal;
+use crate::terminal::{SIZE, Terminal};
 use crate::world;
 
 /// What differs from run to run, in words of the same length: the image's path, ports, the run's name.
@@ -42,9 +44,38 @@ impl Album<'_> {
     fn at(&mut self, words: &str, answer: Answer<'_>) {
         self.terminal.see(words);
         self.keep(words);
+        // The question, all that can be taken and, at the plan, the files are in the window together.
+        let screen = self.terminal.screen();
+        let is_plan = words.ends_with("changes. What now?");
+        assert!(screen.contains(words) && (!is_plan || screen.contains("\n  change  ")), "{screen}");
         match answer {
             Answer::Type(text) => self.terminal.press(&format!("{text}\r")),
             Answer::Take(option) => self.terminal.take(words, option),
+        }
+    }
+
+    /// Goes through a text of several pages, once back on the way, and keeps each.
+    fn pages(&mut self) {
+        let mut went_back = false;
+        let mut page = 1;
+        loop {
+            self.terminal.see(&format!("Page {page} of "));
+            let screen = self.terminal.screen();
+            let last = screen.lines().last().unwrap_or_default().to_owned();
+            let all: usize = last.split_whitespace().nth(3).and_then(|word| word.parse().ok()).unwrap();
+            assert!(all > 1 && page <= all, "{screen}");
+            self.keep(&format!("page {page} of {all}"));
+            if page == 2 && !went_back {
+                went_back = true;
+                self.terminal.press("<\r");
+                page = 1;
+                continue;
+            }
+            self.terminal.press("\r");
+            if page == all {
+                break;
+            }
+            page += 1;
         }
     }
 
@@ -52,6 +83,7 @@ impl Album<'_> {
         let screen = steady(&self.terminal.screen(), self.image, &self.ports);
         let title = steady(title, self.image, &self.ports);
         let _ = write!(self.screens, "======== {}\n{screen}", title.trim());
+        crate::pictures::next("wizard", self.screens.matches("======== ").count(), &self.terminal);
     }
 }
 
@@ -65,40 +97,43 @@ use Answer::{Take, Type};
 /// A run with a login, a typing error, back ends and all; its screens.
 fn full_run(variables: &[(&str, &str)]) -> (String, String) {
     let image = Image::ubuntu().with_product();
+    image.put("opt/rapid7/ir_agent/ir_agent", "");
     let proxy = world::proxy_for("c3ZjOnB3"); // svc:pw
     let (mysql, redis) = (world::mysql(), world::redis());
     let (proxy_text, mysql_text, redis_text) = (proxy.to_string(), mysql.to_string(), redis.to_string());
     let terminal = Terminal::start(&["wizard", "--root", image.path()], variables);
     let ports = vec![(proxy, "PROXY"), (mysql, "MYSQL"), (redis, "REDIS")];
     let mut album = Album { terminal, image: &image, ports, screens: String::new() };
-    album.at("Folder of the product [", Type(""));
-    album.at("What is to be set?", Take("the system and"));
     album.at("Which deployment is this host for?", Take("production"));
     album.at("How does this host reach the internet?", Take("through a proxy"));
-    album.at("Proxy URL for http and https: ", Type("127.0.0.1"));
-    album.at("Port of the proxy: ", Type("none"));
+    album.at("Proxy URL for http and https", Type("127.0.0.1"));
+    album.at("Port of the proxy", Type("none"));
     album.at("is no port", Type(&proxy_text));
-    album.at("User at the proxy: ", Type("svc"));
-    album.at("Password at the proxy: ", Type("no-Good1"));
+    album.at("User at the proxy", Type("svc"));
+    album.at("Password at the proxy", Type("no-Good1"));
     album.at("What now?", Take("change the answer"));
-    album.at("User at the proxy [svc]: ", Type(""));
-    album.at("Password at the proxy: ", Type("pw"));
-    album.at("reached without the proxy [-]: ", Type("registry.corp.example"));
+    album.at("User at the proxy", Type(""));
+    album.at("Password at the proxy", Type("pw"));
+    album.at("reached without the proxy", Type("registry.corp.example"));
+    album.at("What is to be set?", Take("the system and"));
     album.at("Is apt to use the proxy too?", Take("yes"));
     album.at("Name the MySQL and Redis servers?", Take("yes"));
-    album.at("MySQL host: ", Type("127.0.0.1"));
-    album.at("MySQL port [", Type(&mysql_text));
-    album.at("MySQL user: ", Type("divvy"));
-    album.at("MySQL password (", Type(""));
-    album.at("Name of the main database: ", Type("divvy"));
-    album.at("Name of the key database: ", Type("divvykeys"));
-    album.at("Redis host: ", Type("127.0.0.1"));
-    album.at("Redis port [", Type(&redis_text));
-    album.at("Redis password (", Type(""));
+    album.at("MySQL host", Type("127.0.0.1"));
+    album.at("MySQL port", Type(&mysql_text));
+    album.at("MySQL user", Type("divvy"));
+    album.at("MySQL password", Type(""));
+    album.at("Name of the main database", Type("divvy"));
+    album.at("Name of the key database", Type("divvykeys"));
+    album.at("Redis host", Type("127.0.0.1"));
+    album.at("Redis port", Type(&redis_text));
+    album.at("Redis password", Type(""));
     album.at("Does this host run the Insight Agent?", Take("yes"));
-    album.at("Insight platform region?", Take("eu"));
-    album.at("Collector hosts [", Type(""));
-    album.at("4 changes. What now?", Take("explain each change"));
+    album.at("Insight platform region", Take("eu"));
+    album.at("Collector hosts", Type(""));
+    album.at("4 changes. What now?", Take("read what to know"));
+    album.pages();
+    album.at("4 changes. What now?", Take("show the differences"));
+    album.pages();
     album.at("4 changes. What now?", Take("apply"));
     assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
     album.keep("the end");
@@ -140,12 +175,11 @@ fn a_test_drive_of_an_image() {
     let arguments = ["wizard", "--root", image.path(), "--release", "22.3.9", "--ignore-check", "proxy-prod-env"];
     let terminal = Terminal::start(&arguments, &[("LANG", "C.UTF-8")]);
     let mut album = Album { terminal, image: &image, ports: vec![(proxy, "PROXY")], screens: String::new() };
-    album.at("Folder of the product [", Type(""));
-    album.at("What is to be done?", Take("write the product's files too"));
-    album.at("Which deployment is this host for?", Take("test-drive"));
+    album.at("Which deployment is this host for?", Take("Test Drive"));
     album.at("How does this host reach the internet?", Take("through a proxy"));
-    album.at("Proxy URL for http and https: ", Type(&format!("127.0.0.1:{proxy}")));
-    album.at("reached without the proxy [-]: ", Type(""));
+    album.at("Proxy URL for http and https", Type(&format!("127.0.0.1:{proxy}")));
+    album.at("reached without the proxy", Type(""));
+    album.at("What is to be done?", Take("write the product's files too"));
     album.at("changes. What now?", Take("apply"));
     assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
     compare("test-drive", &album.screens);
@@ -155,17 +189,16 @@ fn a_test_drive_of_an_image() {
 fn a_key_costs_few_bytes() {
     let image = Image::ubuntu();
     let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--home", "/d"], &[]);
-    terminal.pick("What is to be done?", "prepare the system");
     terminal.see("Which deployment is this host for?");
     let before = terminal.raw().len();
     terminal.press("\u{1b}[B");
-    terminal.see("> test-drive");
+    terminal.see("> run by the vendor");
     let cost = terminal.raw().len() - before;
     // A third of a second at 9600 bit/s.
     assert!(cost < 320, "{cost} bytes for one key");
-    terminal.press("\r");
+    terminal.press("\u{1b}[A\r");
     terminal.pick("How does this host reach", "through a proxy");
-    terminal.see("Proxy URL for http and https: ");
+    terminal.see("Proxy URL for http and https");
     let before = terminal.raw().len();
     terminal.press("x");
     terminal.hear("x");
@@ -180,8 +213,30 @@ fn a_foreign_name_on_a_terminal_of_ascii() {
     image.put("etc/os-release", "ID=ubuntu\nVERSION_ID=\"22.04\"\nPRETTY_NAME=\"Ubunt\u{fa} 22.04\"\n");
     for (locale, shown) in [("C", "Ubunt? 22.04"), ("en_US.UTF-8", "Ubunt\u{fa} 22.04")] {
         let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[("LC_ALL", locale)]);
-        terminal.see("Folder of the product");
+        terminal.see("Which deployment");
         assert!(terminal.screen().contains(shown), "{}", terminal.screen());
+        terminal.press("\u{3}");
+        assert_eq!(terminal.end(), 130);
+    }
+}
+
+#[test]
+fn low_and_narrow_windows_show_question_options_and_files() {
+    for (rows, columns) in [(20, 60), (14, 44)] {
+        let image = Image::ubuntu();
+        let proxy = world::open_proxy();
+        let size = Winsize { ws_row: rows, ws_col: columns, ..SIZE };
+        let arguments = ["wizard", "--root", image.path(), "--proxy", &format!("http://127.0.0.1:{proxy}")];
+        let mut terminal = Terminal::start_on(Some(&size), &["--ctty"], &arguments, &[("LANG", "C.UTF-8")]);
+        terminal.resize(rows, columns);
+        terminal.pick("Which deployment", "Test Drive");
+        terminal.line("Hosts that are reached", "");
+        terminal.pick("What is to be done?", "prepare the system");
+        terminal.see("changes. What now?");
+        let screen = terminal.screen();
+        assert!(screen.contains("2 files\n") && screen.contains("< back"), "{rows}x{columns}:\n{screen}");
+        let is_cut = |line: &str| line.chars().count() > usize::from(columns);
+        assert!(!screen.lines().any(is_cut), "{screen}");
         terminal.press("\u{3}");
         assert_eq!(terminal.end(), 130);
     }

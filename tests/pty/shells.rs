@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::pty::Winsize;
+
+use crate::terminal::{SIZE, Terminal};
+
 fn ics_setup(arguments: &[&str]) -> String {
     let output =
         Command::new(env!("CARGO_BIN_EXE_ics-setup")).args(arguments).env_clear().env("PATH", "/usr/bin:/bin").output();
@@ -130,4 +134,24 @@ fn a_page_of_no_command_is_met_with_the_right_word() {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("ics-setup man prepare"), "{stderr}");
+}
+
+#[test]
+fn the_help_of_a_verb_is_broken_where_the_window_ends() {
+    let verbs = ["wizard", "prepare", "install", "reconfigure", "check", "prove", "trace", "status", "revert", "prune"];
+    for (verb, flag, columns) in
+        verbs.iter().flat_map(|verb| [(verb, "-h", 60), (verb, "-h", 132), (verb, "--help", 80)])
+    {
+        let size = Winsize { ws_col: columns, ..SIZE };
+        let mut terminal = Terminal::start_on(Some(&size), &["--ctty"], &[verb, flag], &[("NO_COLOR", "1")]);
+        assert_eq!(terminal.end(), 0);
+        let raw = terminal.raw();
+        // What is to be pasted stays on its line, and so do the sentences below the examples, which are the same everywhere.
+        let (help, _) = raw.split_once("Examples:").unwrap_or((&raw, ""));
+        let long: Vec<&str> =
+            help.lines().filter(|line| line.trim_end().chars().count() > usize::from(columns)).collect();
+        assert!(long.is_empty() && help.contains("--help"), "{verb} {flag} at {columns}: {long:#?}");
+        // Its own flags alone.
+        assert_eq!(help.contains("--non-interactive"), flag == "--help", "{verb} {flag}: {help}");
+    }
 }

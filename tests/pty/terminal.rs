@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -75,6 +75,16 @@ impl Terminal {
         self.parser.screen().contents()
     }
 
+    /// The same with its colours.
+    pub fn seen(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
+    /// The screen has this size from the start.
+    pub fn fits(&mut self, size: &Winsize) {
+        self.parser.screen_mut().set_size(size.ws_row, size.ws_col);
+    }
+
     /// Everything that was ever written.
     pub fn raw(&self) -> String {
         String::from_utf8_lossy(&self.raw).into_owned()
@@ -135,6 +145,11 @@ impl Terminal {
         }
     }
 
+    /// Reads what has been written by now.
+    pub fn hear_all(&mut self) {
+        while self.read(false) {}
+    }
+
     /// Waits until these words have come, after those that were waited for before.
     pub fn hear(&mut self, words: &str) {
         self.wait_for(words, |terminal| {
@@ -155,7 +170,10 @@ impl Terminal {
             let screen = terminal.parser.screen();
             let (row, column) = screen.cursor_position();
             let cell = |back: u16| Some(screen.cell(row, column.checked_sub(back)?)?.contents().to_owned());
-            let line = cell(2).as_deref() == Some(":") && cell(1).is_some_and(|cell| cell.trim().is_empty());
+            // The prompt, or behind it what Enter alone takes.
+            let prompt = [">", "\u{203a}", "]", ":"];
+            let line = cell(2).is_some_and(|cell| prompt.contains(&cell.as_str()))
+                && cell(1).is_some_and(|cell| cell.trim().is_empty());
             (list || line).then_some(())
         });
     }
@@ -208,13 +226,27 @@ impl Terminal {
         let screen = self.screen();
         let rows: Vec<&str> = screen.lines().collect();
         let rows = &rows[rows.iter().rposition(|row| row.contains(question))? + 1..];
+        // What explains the question is no option of it.
+        let is_option = |row: &&str| match self.dumb {
+            true => row.trim_start().starts_with(|first: char| first.is_ascii_digit()),
+            false => row.starts_with("    ") || row.trim_start().starts_with(['>', '\u{203a}']),
+        };
+        let rows: Vec<&str> = rows.iter().copied().filter(is_option).collect();
         let wanted = rows.iter().position(|row| row.contains(option))?;
-        let active = if self.dumb { wanted } else { rows.iter().position(|row| row.starts_with("> "))? };
-        Some((active, wanted, rows[wanted].get(2..)?.trim_end().to_owned()))
+        let pointed = |row: &&str| row.trim_start().starts_with(['>', '\u{203a}']);
+        let active = if self.dumb { wanted } else { rows.iter().position(pointed)? };
+        let words = rows[wanted].trim().trim_start_matches(['>', '\u{203a}']).trim_start();
+        Some((active, wanted, words.to_owned()))
     }
 
     /// The exit code, when the program has ended; what it left on the terminal has been read by then.
     pub fn end(&mut self) -> i32 {
+        let status = self.ended();
+        status.code().unwrap_or_else(|| panic!("{status}:\n{}", self.screen()))
+    }
+
+    /// How the program has ended, by itself or by a signal.
+    pub fn ended(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         loop {
             let status = self.child.try_wait().unwrap();
@@ -224,7 +256,7 @@ impl Terminal {
                 self.read(status.is_none());
             }
             match status {
-                Some(status) => return status.code().unwrap_or_else(|| panic!("{status}:\n{}", self.screen())),
+                Some(status) => return status,
                 None => assert!(Instant::now() < end, "it did not end:\n{}", self.screen()),
             }
         }

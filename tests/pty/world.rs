@@ -2,6 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A server that has each conversation in a thread of its own.
 fn serve(talk: impl Fn(TcpStream) -> Option<()> + Clone + Send + 'static) -> u16 {
@@ -40,6 +42,28 @@ fn proxy(answer: impl Fn(&str) -> &'static str + Clone + Send + 'static) -> u16 
 /// A proxy that opens every tunnel.
 pub fn open_proxy() -> u16 {
     proxy(|_| "HTTP/1.1 200 Connection established\r\n\r\n")
+}
+
+/// Keeps those who ask waiting, as long as it is closed.
+pub struct Gate(Sender<()>);
+
+impl Gate {
+    /// Whoever waits gets an answer, and so does everybody after that.
+    pub fn open(self) {
+        drop(self.0);
+    }
+}
+
+/// A proxy that forbids every tunnel, once its gate is open.
+pub fn waiting_proxy() -> (u16, Gate) {
+    let (sender, closed) = channel();
+    let closed = Arc::new(Mutex::new(closed));
+    let port = proxy(move |_| {
+        // Ends with the sender.
+        let _ = closed.lock().map(|closed: MutexGuard<'_, Receiver<()>>| closed.recv());
+        "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+    });
+    (port, Gate(sender))
 }
 
 /// A proxy that opens tunnels for one login, given in base64.

@@ -72,6 +72,7 @@ impl Server {
             .expected(text!("the host name of the {} that serves production", own(name)))
             .observed(text!("{} ({})", at(address), own(&address.origin)))
             .cause("in production there is no such container: the scheduler, workers and interface server would never start")
+            .up_to(Actor::Host)
             .advise(text!("give the real {}'s name or address: {}", own(name), command))
             .advise(text!("where this is a Test Drive, say so: {}", again))
     }
@@ -102,7 +103,17 @@ impl Server {
         let finding = placed(Finding::fail(self.reachable, title), address)
             .expected(text!("{} answers on {} (address: {})", own(name), place, own(&address.origin)))
             .observed(text!("{}", error))
-            .evidence("trouble", serde_json::to_value(error).unwrap_or_default());
+            .evidence("trouble", serde_json::to_value(error).unwrap_or_default())
+            .up_to(match error {
+                NetError::NameUnanswered { .. } | NetError::ConnectTimeout { .. } | NetError::Unreachable { .. } => {
+                    Actor::Network
+                }
+                NetError::NameUnknown
+                | NetError::Unexpected { .. }
+                | NetError::TooMuch { .. }
+                | NetError::Other { .. } => Actor::Host,
+                _ => Actor::Databases,
+            });
         match error {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")

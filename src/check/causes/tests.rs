@@ -136,3 +136,20 @@ fn both_checks_give_one_cause_for_what_a_proxy_shows_in_tls() {
         assert_eq!(told.by_proxy.iter().any(says), words == own, "{:#?}", told.by_proxy);
     }
 }
+
+#[test]
+fn what_is_looked_with_goes_the_way_that_failed() {
+    let probe = &crate::network::catalogue::Needs::get().probe;
+    let target = Target::of(probe).unwrap();
+    let url = ProxyUrl::parse("http://proxy.corp.example:3128").unwrap();
+    let spec = CheckSpec { https_proxy: Some(ProxySpec::new(&url, "--proxy".to_owned())), ..CheckSpec::default() };
+    let failure = Failure { stage: Stage::Tls, why: Cause::NetError { error: NetError::Closed }, took_ms: 1 };
+    for (via, words) in [
+        (Via::Proxy, "openssl s_client -proxy proxy.corp.example:3128 -connect "),
+        (Via::Direct, "openssl s_client -connect "),
+    ] {
+        let id = (crate::finding::ids::NETWORK_ENDPOINT, Status::Fail);
+        let finding = of_way(&failure, &target, via, &"the proxy".into(), &spec, id);
+        assert!(finding.fix.iter().any(|fix| fix.text().contains(words)), "{finding:#?}");
+    }
+}

@@ -39,8 +39,17 @@ impl Check for Disk {
                 Err(skipped) => findings.push(*skipped),
             }
         }
-        if !systems.is_empty() {
-            findings.push(judge_size(&systems, needs));
+        let size = (!systems.is_empty()).then(|| judge_size(&systems, needs));
+        match &facts.docker_unknown {
+            None => findings.extend(size),
+            Some(why) => {
+                // What is enough without it is enough.
+                let is_enough = |size: &Finding| size.status == Status::Pass;
+                let title = "whether there is disk enough is not known, as where Docker keeps images is not";
+                findings.push(size.filter(is_enough).unwrap_or_else(|| unknown(ids::DISK_SIZE, title, why)));
+                let title = "where Docker keeps images is not known, nor how much is free there";
+                findings.push(unknown(ids::DISK_FREE, title, why));
+            }
         }
         for system in &systems {
             findings.push(judge_free(system, facts, needs));
@@ -48,6 +57,13 @@ impl Check for Disk {
         }
         findings
     }
+}
+
+/// What the file system that images go to would tell.
+fn unknown(id: FindingId, title: &'static str, why: &Text) -> Finding {
+    Finding::skip(id, title)
+        .observed(why.clone())
+        .advise(text!("mend that file, then ask again: {}", ics_setup("check host")))
 }
 
 /// A file system and what of ours lies on it.
@@ -186,7 +202,7 @@ mod tests {
             looked_at: PathBuf::from(path),
             space: Seen::Is(Space { device: *device, total: *total, free: *free, inodes: 1000, inodes_free: 500 }),
         };
-        DiskFacts { installed, places: places.iter().map(place).collect(), docker: DOCKER.into() }
+        DiskFacts { installed, places: places.iter().map(place).collect(), docker: DOCKER.into(), docker_unknown: None }
     }
 
     fn status(findings: &[Finding], id: &str) -> Vec<Status> {
@@ -229,6 +245,27 @@ mod tests {
             crate::check::law::each_has_a_way_out(&findings);
             assert_eq!(status(&findings, "disk-free"), [expected], "{deployment:?} {installed} {free_kib}");
         }
+    }
+
+    #[test]
+    fn where_images_go_is_not_guessed() {
+        for content in [None, Some("{ broken")] {
+            let host = MemoryHost::new();
+            match content {
+                None => host.put_dir("/etc/docker/daemon.json"),
+                Some(content) => host.put("/etc/docker/daemon.json", content.as_bytes()),
+            }
+            let findings = checked(&Disk, &host, &production());
+            let unknown = findings.iter().find(|own| own.title.contains("where Docker keeps images is not known"));
+            assert!(unknown.is_some_and(|own| own.status == Status::Skip), "{findings:?}");
+        }
+        let facts = DiskFacts { docker_unknown: Some("x".into()), ..facts(false, &[("/", 1, 10 * GB, 9 * GB)]) };
+        let findings = Disk.judge(&facts, &production());
+        assert_eq!(
+            status(&findings, "disk-size"),
+            [Status::Skip],
+            "the volume of images may be another one: {findings:?}"
+        );
     }
 
     #[test]

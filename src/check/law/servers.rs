@@ -290,6 +290,7 @@ fn whatever_certificates_say_has_a_cause_and_a_way_out() {
         subject: subject.to_owned(),
         issuer: "CN=y".to_owned(),
         issuer_organisation: "y".to_owned(),
+        issuer_name: None,
         key: "00".to_owned(),
         not_before: 0,
         not_after: 1,

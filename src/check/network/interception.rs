@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::causes::{ENDPOINT, way};
+use super::super::causes::{ENDPOINT, s_client, way};
 use super::super::certificates;
 use super::NetworkFacts;
 use super::scope::Scope;
@@ -97,8 +97,8 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
     let (id, agent) = (scope.interception(), scope.is_agent());
     let names: BTreeSet<&str> = met.iter().map(|(target, _)| target.host.as_str()).collect();
     let list: Vec<&str> = names.iter().copied().collect();
-    let issuers: BTreeSet<&str> = certificates(met).map(|(_, shown)| shown.issuer_organisation.as_str()).collect();
-    let issuers: Vec<&str> = issuers.into_iter().collect();
+    let issuers: BTreeSet<String> = certificates(met).map(|(_, shown)| shown.signer()).collect();
+    let issuers: Vec<String> = issuers.into_iter().collect();
     let by_whom = issuers.join(", ");
     let device = match product(met) {
         Some(name) => text!("{}, signed by {}", own(name), by_whom),
@@ -177,6 +177,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
             if reason.is_some_and(Distrust::wants_authority) {
                 finding
                     .cause("this host's certificates are old, or not installed")
+                    .up_to(Actor::Host)
                     .advise("install them anew: apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)")
             } else {
                 remedied(finding)
@@ -244,11 +245,9 @@ fn the_way(met: Met<'_, '_>, facts: &NetworkFacts, spec: &CheckSpec) -> Text {
 /// What to type to see the certificate of the first of them, and where its name leads.
 fn looks(met: Met<'_, '_>, spec: &CheckSpec) -> (Text, Text) {
     let Some((target, probe)) = met.first() else { return (Text::default(), Text::default()) };
-    let proxy = spec.https_proxy.as_ref().filter(|_| probe.via == Via::Proxy);
-    let proxy = proxy.map(|proxy| text!(" -proxy {}:{}", own(&proxy.host), proxy.port)).unwrap_or_default();
-    let (name, host) = (own(target.name()), own(&target.host));
+    let host = own(&target.host);
     (
-        text!("look: openssl s_client{} -connect {} -servername {} -showcerts </dev/null", proxy, name, host),
+        text!("look: {} -showcerts </dev/null", s_client(target, probe.via, spec)),
         text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", host),
     )
 }

@@ -1,5 +1,6 @@
-//! `check network` and `check agent`: every endpoint that the settings call for, stage by stage.
+//! `check network` and `check agent`: every endpoint that the settings call for, stage by stage, and the agent's own files.
 
+mod agent;
 mod interception;
 mod judge;
 mod proxy;
@@ -20,12 +21,12 @@ use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::openssl;
 use crate::network::path::{Asked, PathProbe, probe};
 use crate::network::target::Target;
+use crate::progress;
 use crate::settings::{ProxyUrl, Scheme};
-use crate::text::host_port;
 use scope::Scope;
 
 /// Both groups.
-pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>];
+pub(crate) const CHECKS: &[&dyn AnyCheck] = &[&Network::<false>, &Network::<true>, &agent::InsightAgent];
 
 /// What was seen of one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +182,11 @@ fn go(look: &Look<'_>, targets: &[&Target], ways: &[(usize, Way)], time: Time, p
     let run = time.left().saturating_sub(Duration::from_millis(300));
     let pace = Pace { connect: look.spec.limits.connect(), run, per_proxy };
     let home = |ended| if let Ended::Done(trip, _) = ended { Some(trip) } else { None };
-    engine::run(jobs, pace, &mut |_, _| {}).into_iter().map(home).collect()
+    let what = if targets.first().is_some_and(|target| target.agent) { "endpoints of the agent" } else { "endpoints" };
+    let ended = engine::run(jobs, pace, &mut |done, _| progress::counted(what, done, ways.len()));
+    // Those that had no time are over, too.
+    progress::counted(what, ways.len(), ways.len());
+    ended.into_iter().map(home).collect()
 }
 
 /// What one job brings home.
@@ -227,7 +232,7 @@ impl Way {
         match self {
             Self::Direct => Some(None),
             Self::Proxy(proxy) if proxy.credentials.is_none() && proxy.scheme == Scheme::Http => {
-                Some(Some(host_port(&proxy.host.to_string(), proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()))))
+                Some(Some(proxy.place()))
             }
             Self::Proxy(_) | Self::Address(_) => None,
         }

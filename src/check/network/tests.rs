@@ -24,6 +24,7 @@ fn spec() -> CheckSpec {
             port: 3128,
             user: None,
             has_password: false,
+            password_file: None,
             origin: "--proxy".to_owned(),
         }),
         ..CheckSpec::default()
@@ -66,6 +67,7 @@ fn signed(issuer: &str, by_public: Option<Distrust>, by_host: Option<Distrust>) 
         subject: "CN=x".to_owned(),
         issuer: format!("O={issuer}"),
         issuer_organisation: issuer.to_owned(),
+        issuer_name: None,
         key: "00".to_owned(),
         not_before: 0,
         not_after: 0,

@@ -138,13 +138,14 @@ fn judge_group(group: &[&Place], first: &Place, facts: &PlacesFacts, spec: &Chec
         _ => asks.map_or(Local::No, |asks| Local::Seen(&asks.at)),
     };
     let limit = group.iter().find_map(|place| place.limit.as_ref());
+    let required = Needs::get().hosts_of(spec.clouds.as_deref());
     let context = Context {
         clients: first.reader.clients(facts.curl.as_deref()),
         proxied: first.proxied,
         local,
         cloud: facts.cloud.as_deref().filter(|_| !for_docker),
         direct: &facts.direct,
-        required: if for_docker { &[] } else { &Needs::get().hosts },
+        required: if for_docker { &[] } else { &required },
         curl: facts.curl.as_deref(),
         limit: limit.map(|limit| (limit.bytes, limit.reader.as_str())),
         whole: spec.no_proxy_only,

@@ -43,12 +43,14 @@ fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
             .expected("prod.env and docker-compose.yml")
             .observed("prod.env")
             .cause("without the compose file the containers cannot be started, stopped or created anew from here")
-            .advise(text!("bring the compose file of your release back as {}/docker-compose.yml", home)),
+            .advise(text!("bring the compose file of your release back as {}/docker-compose.yml", home))
+            .evidence("missing", "compose"),
         (false, false) => finding(Status::Fail, text!("{} has a compose file and no prod.env", home))
             .expected("prod.env and docker-compose.yml")
             .observed(text!("{}", own(compose)))
             .cause("the services read their environment from prod.env and do not start without it")
-            .advise(text!("bring {}/prod.env back from your backup, or from another host of this deployment", home)),
+            .advise(text!("bring {}/prod.env back from your backup, or from another host of this deployment", home))
+            .evidence("missing", "prod.env"),
         (true, false) => finding(Status::Pass, text!("the product is installed in {}", home))
             .expected("prod.env and docker-compose.yml")
             .observed(text!("prod.env, {}", own(compose)))

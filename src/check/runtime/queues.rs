@@ -78,11 +78,20 @@ fn walked(seen: &Seen) -> Text {
 fn one(queue: &Queue, server: &str) -> Finding {
     let Queue { key, waiting } = queue;
     let elements = count(usize::try_from(*waiting).unwrap_or(usize::MAX), "element");
-    let title = match Known::get().queues.level.iter().find(|level| level.name == *key) {
-        Some(level) => text!("queue {} ({}) has {}", own(key), own(&level.what), elements),
+    let queues = &Known::get().queues;
+    let level = queues.level.iter().find(|level| level.name == *key);
+    let title = match level {
+        Some(level) => text!("queue {} ({}) has {}", own(key), own(queues.shown(level)), elements),
         None => text!("the list {} has {}", own(key), elements),
     };
-    Finding::pass(ids::QUEUE_WAITING, title)
+    let mut finding = Finding::pass(ids::QUEUE_WAITING, title);
+    if let Some(priority) = level.and_then(|level| level.priority.as_ref()) {
+        finding = finding.evidence("priority", own(&priority.own)).evidence("monitored_as", own(&priority.monitored));
+    }
+    if let Some(level) = level {
+        finding = finding.evidence("work", own(&level.what));
+    }
+    finding
         .observed(text!("{} in the list {} in Redis at {}", elements, own(key), own(server)))
         .evidence("key", key.as_str())
         .evidence("waiting", *waiting)

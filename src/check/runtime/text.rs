@@ -5,6 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::check::prelude::*;
 use crate::product::Place;
+use crate::text::counted;
+pub(super) use crate::text::long;
 
 /// RFC 3339 of seconds since 1970.
 pub(super) fn at(seconds: u64) -> Text {
@@ -12,19 +14,9 @@ pub(super) fn at(seconds: u64) -> Text {
     text!("{}", own(crate::stamp::rfc3339(moment)))
 }
 
-/// `40 s`, `12 min`, `5 h`, `3 days`.
-pub(super) fn long(seconds: u64) -> Text {
-    match seconds {
-        0..=119 => text!("{} s", seconds),
-        120..=7199 => text!("{} min", seconds / 60),
-        7200..=172_799 => text!("{} h", seconds / 3600),
-        _ => text!("{} days", seconds / 86_400),
-    }
-}
-
 /// `1 container`, `2 containers`.
 pub(super) fn count(number: usize, what: &str) -> Text {
-    text!("{} {}{}", number, own(what), own(if number == 1 { "" } else { "s" }))
+    text!("{}", own(counted(number as u64, what)))
 }
 
 /// The findings where there was nothing to look at: none where the product is not installed (`product` says so), one that

@@ -9,6 +9,8 @@ use super::{bundle, network, render};
 use crate::check::Group;
 use crate::prove::PROGRAMS;
 use crate::report::check::Format;
+use crate::settings::TABLE;
+use crate::targets::{Phase, is_read_by};
 
 /// The commands by what somebody wants, as `--help` lists them.
 const COMMANDS: &[(&str, &[&str])] = &[
@@ -33,6 +35,31 @@ pub(crate) fn command() -> Command {
         grouped(&command)
     );
     command.help_template(template)
+}
+
+/// The command line with the short help of verbs: their own flags, without those of every command and without settings that
+/// they do not read.
+pub(crate) fn brief() -> Command {
+    let verbs = [Phase::Prepare, Phase::Install, Phase::Reconfigure];
+    let own = |mut command: Command, phase: Phase| {
+        for spec in TABLE.iter().filter(|spec| spec.flag.is_some() && !is_read_by(phase, spec.key)) {
+            // `prepare` does not know the flags of the product.
+            if command.get_arguments().any(|arg| arg.get_id() == spec.key.as_str()) {
+                command = command.mut_arg(spec.key.as_str(), |arg| arg.hide(true));
+            }
+        }
+        command
+    };
+    let hidden: Vec<Arg> = globals().into_iter().map(|arg| arg.hide(true)).collect();
+    let command = command().mut_subcommands(|verb| verb.args(&hidden));
+    let command =
+        verbs.into_iter().fold(command, |command, phase| command.mut_subcommand(phase.verb(), |verb| own(verb, phase)));
+    command.mut_subcommands(says_where_all_are)
+}
+
+fn says_where_all_are(command: Command) -> Command {
+    let help = command.get_after_help().map(|help| format!("{help}\n\n")).unwrap_or_default();
+    command.mut_subcommands(says_where_all_are).after_help(format!("{help}All flags: --help"))
 }
 
 /// The commands under their headings.
@@ -146,7 +173,8 @@ fn all() -> Command {
         .subcommand(
             Command::new("demo")
                 .about("The main job on a throw-away root, from diff to undo")
-                .arg(choice("demo-os", "OS", ["ubuntu", "centos"]).long("os").help("Only this family [default: both]")),
+                .after_help(help!("demo"))
+                .arg(choice("demo-os", "OS", ["ubuntu", "centos"]).long("os").default_value("ubuntu").help("The family that is shown")),
         )
         .subcommands(from_definitions())
 }
@@ -196,6 +224,7 @@ fn check() -> Command {
             path("save-facts", "FILE")
                 .help("Write what was seen to FILE, without secrets, to be judged again elsewhere"),
         )
+        .arg(switch("save").help("Keep time, counts and failing ids for status, as root"))
         .arg(path("from", "FILE").help("Judge the facts in FILE; looks at nothing here"))
         .arg(path("endpoints", "FILE").help("TOML file that adds and changes endpoints; see network list --help"))
         .arg(

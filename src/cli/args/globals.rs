@@ -10,6 +10,7 @@ use crate::cli::terminal;
 use crate::finding::Ignored;
 use crate::problem::{Problem, id};
 use crate::report::check::Format;
+use crate::settings::{Key, SETTINGS_FILE, unusual_home};
 use crate::text;
 use crate::text::{Person, own};
 
@@ -83,7 +84,11 @@ impl Globals {
             when => when == Some("always"),
         };
         Ok(Self {
-            person: person(path_of(matches, "root")),
+            person: Person {
+                home: home(matches),
+                settings: again(path_of(matches, "settings-file"), path_of(matches, "root")),
+                ..person(path_of(matches, "root"))
+            },
             root: path_of(matches, "root").map(Path::to_path_buf),
             settings: path_of(matches, "settings-file").map(Path::to_path_buf),
             dry_run: matches.get_flag("dry-run"),
@@ -113,7 +118,21 @@ impl Globals {
 fn person(root: Option<&Path>) -> Person {
     let may_write = |root: &Path| nix::unistd::access(root, nix::unistd::AccessFlags::W_OK).is_ok();
     let privileged = nix::unistd::geteuid().is_root() || root.is_some_and(may_write);
-    Person { image: root.map(Path::to_path_buf), privileged, again: false }
+    Person { image: root.map(Path::to_path_buf), privileged, ..Person::default() }
+}
+
+/// A settings file that another call can name too, from wherever it is made: standard input and what a shell hands over in a pipe
+/// are none. Of this host the usual one need not be named.
+fn again(settings: Option<&Path>, root: Option<&Path>) -> Option<PathBuf> {
+    let file = std::path::absolute(settings.filter(|file| *file != Path::new("-"))?).ok()?;
+    let is_passing = ["/proc", "/dev"].iter().any(|of| file.starts_with(of)) || !file.is_file();
+    (!is_passing && (root.is_some() || file != Path::new(SETTINGS_FILE))).then_some(file)
+}
+
+/// The product's folder that this call names, where it is not the usual one.
+fn home(matches: &ArgMatches) -> Option<PathBuf> {
+    let given = matches.try_get_one::<String>(Key::Home.as_str()).ok().flatten().filter(|given| !given.is_empty())?;
+    unusual_home(Path::new(given))
 }
 
 /// The matches of the innermost subcommand, which has every global flag wherever it stood, and the words that lead there.

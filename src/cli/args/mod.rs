@@ -10,7 +10,7 @@ mod options;
 mod render;
 mod settings;
 
-pub(super) use definition::{command, strict};
+pub(super) use definition::{brief, command, strict};
 pub(super) use globals::{Globals, every_ignored, innermost};
 pub(super) use options::{path_of, time_of, word, words};
 pub(super) use settings::flags;

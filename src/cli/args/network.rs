@@ -6,7 +6,7 @@ use clap::{Arg, Command};
 use super::options::{choice, help, list, option, path, switch};
 use super::settings::with_settings;
 use crate::network::allowlist::Format;
-use crate::network::catalogue::Component;
+use crate::network::catalogue::{Component, Confidence};
 
 /// The verb's command line.
 pub(super) fn command() -> Command {
@@ -24,7 +24,12 @@ pub(super) fn command() -> Command {
                     switch("decrypt-exclusions")
                         .help("The list of TLS connections that must not be decrypted, instead"),
                 )
-                .arg(switch("concrete").help("Single names instead of the vendor's optional wildcards")),
+                .arg(switch("concrete").help("Single names instead of the vendor's optional wildcards"))
+                .arg(switch("no-comments").help("Nothing but what the product takes: for pasting"))
+                .arg(
+                    choice("by", "WHAT", ["name", "address"])
+                        .help("Rules by name or by static address, where the product has both [default: by name]"),
+                ),
         )))
         .subcommand(with_settings(
             Command::new("explain")
@@ -59,6 +64,9 @@ fn with_filters(command: Command) -> Command {
             .help("Only to these ports; may be repeated"),
         switch("required").help("Only what is needed in every case"),
         switch("optional").conflicts_with("required").help("Only what is needed in some cases"),
+        list("confidence", "WORD")
+            .value_parser(PossibleValuesParser::new(Confidence::ALL.map(Confidence::as_str)))
+            .help("Only what is known so well, as verified; may be repeated"),
         choice("needed-by", "WHO", ["server", "browser"])
             .help("Only what servers need, or only what the browsers of users need"),
         path("endpoints", "FILE")

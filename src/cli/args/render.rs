@@ -43,7 +43,7 @@ fn front(name: &'static str, about: &'static str) -> Command {
 
 /// What the proxy is and who goes around it; nothing about this host.
 fn of_proxy(spec: &Spec) -> bool {
-    spec.key.is_in("proxy") && !matches!(spec.key, Key::ProxyRemove | Key::ProxyCa)
+    spec.key.is_in("proxy") && !matches!(spec.key, Key::ProxyRemove | Key::ProxyDirect | Key::ProxyCa)
 }
 
 /// The words for `--format` of a verb below `render`.

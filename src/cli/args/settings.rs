@@ -77,10 +77,25 @@ impl TypedValueParser for Words {
     }
 }
 
+/// Whoever types nothing for a value has lost it on the way, as a script does with a variable that is not set.
+fn empty(spec: &Spec, flag: &'static str) -> Problem {
+    let problem = Problem::settings(id::SETTING_INVALID, text!("--{} is given without a value", own(flag)));
+    let problem = match spec.key {
+        Key::ProxyCa => {
+            problem.hint(text!("what a run has made trusted is taken back with that run: {}", ics_setup("revert")))
+        }
+        Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
+            problem.hint("to take the proxy out: --remove-proxy").hint("for a site that has none: --direct")
+        }
+        _ => problem,
+    };
+    problem.hint(text!("leave --{} out, or give it a value: {}", own(flag), own(spec.help)))
+}
+
 /// The layer of the flags.
 ///
 /// # Errors
-/// A value of the wrong shape.
+/// A value of the wrong shape, or none.
 pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
     let known: HashSet<&str> = matches.ids().map(clap::Id::as_str).collect();
     let mut layer = Layer::default();
@@ -91,9 +106,8 @@ pub(crate) fn flags(matches: &ArgMatches) -> Result<Layer, Problem> {
         let values: Vec<&str> = values.into_iter().flatten().map(String::as_str).collect();
         let value =
             if spec.shape.is_list() { values.join(",") } else { values.last().copied().unwrap_or_default().to_owned() };
-        if spec.key == Key::ProxyCa && !values.is_empty() && value.is_empty() {
-            return Err(Problem::settings(id::SETTING_INVALID, text!("--{}: it names no file", own(flag)))
-                .hint(text!("what a run has made trusted is taken back with that run: {}", ics_setup("revert"))));
+        if values.iter().any(|value| value.trim().is_empty()) {
+            return Err(empty(spec, flag));
         }
         layer.insert(spec, value, Origin::Flag(format!("--{flag}")))?;
     }

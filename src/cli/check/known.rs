@@ -11,8 +11,8 @@ use crate::cli::exit::Exit;
 use crate::cli::{out, terminal};
 use crate::finding::{FindingId, Known, catalogue, known, must_be_known};
 use crate::problem::{Problem, id};
-use crate::report::check::{Format, wrapped};
-use crate::report::{Paint, SCHEMA};
+use crate::report::check::Format;
+use crate::report::{Paint, SCHEMA, wrapped};
 use crate::text;
 use crate::text::{ics_setup, nearest, own};
 

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::cli::args::Globals;
 use crate::cli::{ask, out};
 use crate::clients::Target;
-use crate::consumers::Who;
+use crate::consumers::{Known, Who};
 use crate::context::{HostContext, Inputs, Intent};
 use crate::host::HostRead;
 use crate::problem::{Problem, id};
+use crate::product;
 use crate::redact::Redactor;
 use crate::report::{Paint, SCHEMA, diff_text, line, visible};
-use crate::routes::{Explained, Row, Site, explain};
+use crate::routes::{Edit, Explained, Row, Site, explain};
 use crate::text;
 use crate::text::own;
 
@@ -33,6 +34,9 @@ pub(super) fn run(
     let who = Who::parse(name).filter(|who| *who != Who::Container).ok_or_else(|| {
         let problem = Problem::settings(id::USAGE, text!("--as: there is no consumer {:?}", name))
             .because(text!("consumers: {}", own(known.join(", "))));
+        if product::Known::get().service(name).is_some() {
+            return problem.hint(text!("it is a service of the product: --as prod-env:{}", name));
+        }
         match crate::text::nearest(name, known.iter().copied()) {
             Some(near) => problem.hint(text!("did you mean {}?", own(near))),
             None => problem.hint("containers get what prod-env and docker-client give to them"),
@@ -54,21 +58,21 @@ pub(super) fn run(
             .hint("who there is, and what each gets: ics-setup check proxy")
     })?;
     if globals.json {
-        out::json(&as_json(&explained, target, &redactor));
+        out::json(&as_json(&site, &explained, target, &redactor));
     } else {
-        out::result(&human(&explained, target, &redactor, Paint(globals.color)));
+        out::result(&human(&site, &explained, target, &redactor, Paint(globals.color)));
     }
     Ok(())
 }
 
-fn as_json(explained: &Explained, target: &Target, redactor: &Redactor) -> Value {
+fn as_json(site: &Site<'_>, explained: &Explained, target: &Target, redactor: &Redactor) -> Value {
     let clients: Vec<Value> = explained
         .ways
         .iter()
         .map(|(client, taken)| {
             json!({
                 "client": client.id, "name": client.name, "route": taken.way.as_str(), "proxy": taken.via,
-                "decided_by": taken.cause(),
+                "decided_by": taken.rule, "at": taken.at,
             })
         })
         .collect();
@@ -85,16 +89,17 @@ fn as_json(explained: &Explained, target: &Target, redactor: &Redactor) -> Value
     };
     let edit = explained.edit.as_ref().ok().map(|edit| {
         json!({
-            "path": edit.change.path.display().to_string(), "line": edit.line,
-            "says": line(redactor, &edit.says), "diff": diff_text(redactor, &edit.change), "after": edit.after.way.as_str(),
+            "path": shown(site, edit), "line": edit.line,
+            "says": line(redactor, &edit.says), "diff": diff_text(redactor, &edit.change), "after": edit.own.after.way.as_str(),
             "also_changes": edit.also.iter().map(also).collect::<Vec<_>>(),
+            "cut_short": edit.cut_short,
         })
     });
     json!({
         "schema": SCHEMA,
         "command": "network explain",
         "url": target.to_string(),
-        "as": {"consumer": explained.who.as_str(), "name": line(redactor, &explained.name), "known": explained.known},
+        "as": {"consumer": explained.who.as_str(), "name": line(redactor, &explained.name), "known": explained.known.as_str()},
         "others": explained.others,
         "clients": clients,
         "chain": chain,
@@ -103,12 +108,12 @@ fn as_json(explained: &Explained, target: &Target, redactor: &Redactor) -> Value
     })
 }
 
-fn human(explained: &Explained, target: &Target, redactor: &Redactor, paint: Paint) -> String {
+fn human(site: &Site<'_>, explained: &Explained, target: &Target, redactor: &Redactor, paint: Paint) -> String {
     let Some((first, taken)) = explained.ways.first() else { return String::new() };
     let way = taken.via.as_deref().map_or_else(|| taken.way.as_str().to_owned(), |via| format!("proxy {via}"));
     let name = line(redactor, &explained.name);
     let mut text = format!("{target} as {name}, by {}: {}\n", first.id, paint.bold(&visible(&way)));
-    let known = if explained.known == "asked" { "it was asked" } else { "by its files" };
+    let known = if explained.known == Known::Asked { "it was asked" } else { "by its files" };
     let _ = writeln!(text, "\nbecause ({known})");
     for link in &explained.chain {
         let place = match (&link.path, link.line) {
@@ -131,13 +136,19 @@ fn human(explained: &Explained, target: &Target, redactor: &Redactor, paint: Pai
         Ok(edit) => {
             let beside = match edit.also.len() {
                 0 => "no other way changes".to_owned(),
+                1 => format!("1 other way changes: {}", also(&edit.also, redactor)),
                 more => format!("{more} other ways change: {}", also(&edit.also, redactor)),
+            };
+            let smallest = if edit.cut_short {
+                "the smallest edit of those that there was time for,"
+            } else {
+                "the smallest edit"
             };
             let _ = write!(
                 text,
-                "\nthe smallest edit that makes it {}; {beside}\n  {}:{}  {}\n{}",
-                edit.after.way.as_str(),
-                visible(&edit.change.path.display().to_string()),
+                "\n{smallest} that makes it {}; {beside}\n  {}:{}  {}\n{}",
+                edit.own.after.way.as_str(),
+                visible(&shown(site, edit)),
                 edit.line,
                 line(redactor, &edit.says),
                 visible_lines(&diff_text(redactor, &edit.change))
@@ -155,6 +166,11 @@ fn human(explained: &Explained, target: &Target, redactor: &Redactor, paint: Pai
 
 fn visible_lines(text: &str) -> String {
     text.lines().map(|line| format!("{}\n", visible(line))).collect()
+}
+
+/// The file as a person on this machine looks it up.
+fn shown(site: &Site<'_>, edit: &Edit) -> String {
+    site.host.host.shown(&edit.change.path).display().to_string()
 }
 
 /// The first of them, those of one consumer together.

@@ -13,6 +13,7 @@ use crate::report::{SCHEMA, visible};
 
 pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem> {
     let wanted = Wanted::new(globals, matches)?;
+    wanted.say_missing();
     let endpoints: Vec<&Endpoint> = wanted.endpoints.iter().collect();
     match globals.word.as_str() {
         "json" => {
@@ -33,7 +34,10 @@ fn summary(wanted: &Wanted, all: bool) -> String {
     let more = if all || wanted.endpoints.len() >= wanted.catalogue.endpoints.len() {
         String::new()
     } else {
-        format!(" of {} (--all); --agent-region and --collector call for the agent's", wanted.catalogue.endpoints.len())
+        format!(
+            " of {} (--all); --agent-region and --collector call for the agent's, --clouds names the clouds",
+            wanted.catalogue.endpoints.len()
+        )
     };
     format!("\n{} connections{more}; facts of {}\n", wanted.endpoints.len(), wanted.catalogue.date)
 }

@@ -3,10 +3,11 @@
 use clap::ArgMatches;
 
 use crate::cli::args::{Globals, path_of, word, words};
-use crate::cli::machine;
+use crate::cli::{machine, out};
 use crate::context::{read, utf8};
-use crate::network::catalogue::{ANY, Catalogue, Endpoint, EndpointNeeds, all, required_endpoints};
+use crate::network::catalogue::{ANY, Catalogue, Component, Endpoint, EndpointNeeds, all, required_endpoints};
 use crate::problem::{Problem, id};
+use crate::report::visible;
 use crate::text;
 use crate::text::own;
 
@@ -14,6 +15,8 @@ use crate::text::own;
 pub(super) struct Wanted {
     pub(super) catalogue: Catalogue,
     pub(super) endpoints: Vec<Endpoint>,
+    /// Components and regions that were named, of which nothing is wanted until a setting calls for it: what to add.
+    uncalled: Vec<String>,
 }
 
 impl Wanted {
@@ -24,7 +27,20 @@ impl Wanted {
         let chosen = if matches.get_flag("all") { all } else { required_endpoints };
         let mut endpoints = chosen(&catalogue, &calls);
         filter(matches, &catalogue, &mut endpoints)?;
-        Ok(Self { catalogue, endpoints })
+        let mut every = all(&catalogue, &calls);
+        filter(matches, &catalogue, &mut every)?;
+        let uncalled = uncalled(matches, &every, &endpoints);
+        Ok(Self { catalogue, endpoints, uncalled })
+    }
+
+    /// Says why what was named is not in the result, and what brings it.
+    pub(super) fn say_missing(&self) {
+        self.uncalled.iter().for_each(|missing| warn(missing));
+        if self.endpoints.is_empty() && self.uncalled.is_empty() {
+            warn(
+                "no endpoint fits all that was named, so the result is empty; all there are: ics-setup network list --all",
+            );
+        }
     }
 }
 
@@ -43,7 +59,34 @@ pub(crate) fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
 fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {
     let host = machine::to_look(globals)?;
     let layers = machine::inputs(globals, matches)?.layers(&host)?;
-    EndpointNeeds::of(&layers, catalogue)
+    EndpointNeeds::of(&layers, catalogue, &host)
+}
+
+/// A remark beside the result.
+pub(super) fn warn(text: &str) {
+    out::message(&format!("warning: {}\n", visible(text)));
+}
+
+/// What was named and fits, but is called for by no setting, and the flag that calls for it. `every`: all that fit.
+fn uncalled(matches: &ArgMatches, every: &[Endpoint], found: &[Endpoint]) -> Vec<String> {
+    let is_missing = |is: &dyn Fn(&Endpoint) -> bool| every.iter().any(is) && !found.iter().any(is);
+    let of_regions = words(matches, "region").into_iter().filter_map(|word| {
+        let missing = word != ANY && is_missing(&|own| own.region == word);
+        missing.then(|| format!("nothing of --region {word} is called for: add --agent-region {word}"))
+    });
+    let of_regions: Vec<String> = of_regions.collect();
+    let of_components = words(matches, "component").into_iter().filter_map(|word| {
+        let flag = match every.iter().find(|own| own.component.as_str() == word)?.component {
+            Component::Agent | Component::Collector if !of_regions.is_empty() => return None,
+            Component::Agent | Component::Collector => "--agent-region <REGION>",
+            Component::AgentToCollector => "--collector <HOST>",
+            Component::Product | Component::Install => return None,
+        };
+        let missing = is_missing(&|own| own.component.as_str() == word);
+        missing.then(|| format!("nothing of --component {word} is called for: add {flag}"))
+    });
+    let of_components: Vec<String> = of_components.collect();
+    [of_components, of_regions].concat()
 }
 
 fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpoint>) -> Result<(), Problem> {
@@ -56,12 +99,14 @@ fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpo
     }
     let ports: Vec<u16> = matches.get_many::<u16>("port").into_iter().flatten().copied().collect();
     let needed_by = word(matches, "needed-by");
+    let confidence = words(matches, "confidence");
     endpoints.retain(|endpoint| {
         (components.is_empty() || components.iter().any(|word| word == endpoint.component.as_str()))
             && (regions.is_empty() || regions.contains(&endpoint.region))
             && (ports.is_empty() || ports.contains(&endpoint.port))
             && (!matches.get_flag("required") || endpoint.required)
             && (!matches.get_flag("optional") || !endpoint.required)
+            && (confidence.is_empty() || confidence.iter().any(|word| word == endpoint.confidence.as_str()))
             && needed_by.is_none_or(|word| word == endpoint.needed_by.as_str())
     });
     Ok(())

@@ -16,11 +16,12 @@ use super::super::reader::FileProbe;
 use super::super::sight::{Place, Sight, Sights};
 use super::super::{Consumer, Decided, Exception, NAMES, State, Who, doors, logins};
 use super::go_json::{Entry, Json};
-use crate::environment::LoginUser;
+use crate::environment::{LoginUser, PRODUCT_USER};
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::platform::Platform;
 use crate::redact::redact_line;
+use crate::system::accounts;
 use crate::text;
 use crate::text::{Text, own};
 use crate::vendor::Vendor;
@@ -43,7 +44,7 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
     let platform = probe.platform;
     let login = LoginUser::of(probe.host).name;
     let mut users: Vec<String> = Vec::new();
-    for user in ["root", "divvy", &login] {
+    for user in ["root", PRODUCT_USER, &login] {
         // On a running host nobody is made up. What cannot be looked at may be there.
         let exists = !probe.host.is_live() || user == login || has_account(probe, user);
         if exists && !users.iter().any(|known| known == user) {
@@ -85,9 +86,8 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
 }
 
 fn has_account(probe: &FileProbe<'_>, user: &str) -> bool {
-    let is_of = |line: &[u8]| line.strip_prefix(user.as_bytes()).is_some_and(|rest| rest.starts_with(b":"));
-    match probe.read(Path::new("/etc/passwd")) {
-        Ok(text) => text.unwrap_or_default().split(|byte| *byte == b'\n').any(is_of),
+    match probe.read(Path::new(accounts::PASSWD)) {
+        Ok(text) => accounts::users(&text.unwrap_or_default()).iter().any(|own| own.name == user),
         Err(_) => true,
     }
 }

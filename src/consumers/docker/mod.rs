@@ -33,6 +33,7 @@ use crate::docker;
 use crate::envfile::unit::Release;
 use crate::environment::{self, DAEMON_JSON, Daemon, DaemonJson, Unseen};
 use crate::host::HostRead;
+use crate::system::disk::DATA_ROOT;
 use crate::text;
 use crate::text::{Foreign, Text, own};
 use crate::vendor::Vendor;
@@ -52,8 +53,7 @@ const SNAP: &str = "snap.docker.dockerd.service";
 /// `daemon.json` of the snap.
 const SNAP_JSON: &str = "/var/snap/docker/current/config/daemon.json";
 
-/// Where the daemon keeps images and containers, unless it is told otherwise; and the one of the snap.
-const DATA_ROOT: &str = "/var/lib/docker";
+/// Where the daemon of the snap keeps images and containers, unless it is told otherwise.
 const SNAP_DATA_ROOT: &str = "/var/snap/docker/common/var-lib-docker";
 
 /// Where the daemon's program is.
@@ -374,16 +374,26 @@ pub(super) fn starts_with(host: &dyn HostRead) -> std::io::Result<BTreeMap<Strin
 }
 
 /// Where the daemon keeps images and containers: by its options, else by its `daemon.json`.
-pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> PathBuf {
+///
+/// # Errors
+/// Why that file does not tell it.
+pub(crate) fn data_root(host: &dyn HostRead, release: Release) -> Result<PathBuf, Text> {
     let (unit, service) = docker_unit(host, release);
     let arguments = arguments(&service);
     let by_option = option(&arguments, &["data-root", "graph"]).map(PathBuf::from);
-    let by_file = || {
-        let bytes = host.read(&json_path(&arguments, unit)).ok()??;
-        environment::daemon_json(&bytes).ok()?.data_root
+    let named = match by_option {
+        Some(named) => Some(named),
+        None => {
+            let path = json_path(&arguments, unit);
+            let shown = host.shown(&path);
+            let read = host.read(&path).map_err(|error| text!("{} could not be read: {}", shown.clone(), error))?;
+            let json = read.map(|bytes| environment::daemon_json(&bytes)).transpose();
+            json.map_err(|error| text!("{} is no JSON (line {})", shown, own(error.line())))?
+                .and_then(|json| json.data_root)
+        }
     };
     let usual = || PathBuf::from(if unit == SNAP { SNAP_DATA_ROOT } else { DATA_ROOT });
-    by_option.or_else(by_file).filter(|path| path.is_absolute()).unwrap_or_else(usual)
+    Ok(named.filter(|path| path.is_absolute()).unwrap_or_else(usual))
 }
 
 /// What the daemon tells containers of name servers and search domains, and the address of the host in its own bridge: by the

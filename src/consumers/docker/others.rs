@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use super::super::reader::FileProbe;
 use super::super::{Consumer, State, Who};
 use crate::docker;
+use crate::environment::PRODUCT_USER;
+use crate::system::accounts;
 use crate::text;
 use crate::text::{Text, own};
 
@@ -26,15 +28,11 @@ pub(super) fn podman(probe: &FileProbe<'_>) -> Option<Consumer> {
 
 /// Daemons of users: each is a service of its user's manager, with files of its own.
 pub(super) fn rootless(probe: &FileProbe<'_>) -> Vec<Consumer> {
-    let passwd = probe.host.read(Path::new("/etc/passwd")).ok().flatten().unwrap_or_default();
-    let passwd = String::from_utf8_lossy(&passwd).into_owned();
-    let account = |line: &str| {
-        let mut fields = line.split(':');
-        Some((fields.next()?.to_owned(), PathBuf::from(fields.nth(4)?)))
-    };
-    let mut homes: Vec<(String, PathBuf)> = passwd.lines().take(MOST_ACCOUNTS).filter_map(account).collect();
-    if !homes.iter().any(|(name, _)| name == "divvy") {
-        homes.push(("divvy".to_owned(), "/home/divvy".into()));
+    let passwd = probe.host.read(Path::new(accounts::PASSWD)).ok().flatten().unwrap_or_default();
+    let accounts = accounts::users(&passwd).into_iter().take(MOST_ACCOUNTS);
+    let mut homes: Vec<(String, PathBuf)> = accounts.map(|own| (own.name, own.home.into())).collect();
+    if !homes.iter().any(|(name, _)| name == PRODUCT_USER) {
+        homes.push((PRODUCT_USER.to_owned(), Path::new("/home").join(PRODUCT_USER)));
     }
     let consumer = |(user, home): (String, PathBuf)| {
         let unit = home.join(ROOTLESS);

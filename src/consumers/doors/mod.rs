@@ -402,7 +402,9 @@ fn grouped(told: Vec<Told>) -> Vec<Consumer> {
             let every = all.iter().all(|(user, _)| names.contains(&user.as_str()));
             let is_named = consumer.known == Known::Asked || (several && !(every && doors.is_some()));
             let held = users.iter().flat_map(|(user, own)| own.iter().map(|door| (user.clone(), *door))).collect();
-            consumers.push(Consumer { name: is_named.then(|| names.join(" and ")), doors, held, ..consumer.clone() });
+            let users = names.into_iter().filter(|_| is_named).map(str::to_owned).collect::<Vec<_>>();
+            let name = is_named.then(|| users.join(" and "));
+            consumers.push(Consumer { name, users, doors, held, ..consumer.clone() });
         }
     }
     consumers

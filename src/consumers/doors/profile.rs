@@ -6,6 +6,7 @@ use super::super::profile::{Case, Fails, Profile};
 use super::super::reader::FileProbe;
 use super::super::{Consumer, Keeps, State, Who};
 use crate::envfile::Syntax;
+use crate::environment::PRODUCT_USER;
 use crate::finding::ids;
 use crate::text;
 use crate::text::{Fix, Text, ics_setup, own};
@@ -15,7 +16,7 @@ pub(in super::super) const LOGIN: Profile = Profile {
     has_file_of_ours: true,
     files: |probe| probe.platform.map(|platform| platform.system_proxy_file().to_path_buf()).into_iter().collect(),
     lines: Some(Syntax::Shell),
-    look: |login| Some(text!("su - {} -c env", own(login.name.as_deref().unwrap_or("divvy")))),
+    look: |login| Some(text!("su - {} -c env", own(login.name.as_deref().unwrap_or(PRODUCT_USER)))),
     ..Profile::new(Who::Login, ids::PROXY_LOGIN, login, name_of_login, remedy_of_login)
 };
 
@@ -32,7 +33,7 @@ fn login(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
         let user = probe.user();
         let why = "only root may start a login of another user";
         let consumer = Consumer::unseen(Who::Login, format!("su - {user}"), State::NeedsRoot, why);
-        return vec![Consumer { name: Some(user), ..consumer }];
+        return vec![Consumer { name: Some(user.clone()), users: vec![user], ..consumer }];
     }
     found
 }

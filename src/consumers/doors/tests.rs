@@ -135,6 +135,18 @@ fn a_terminal_is_told_apart_and_users_are() {
 }
 
 #[test]
+fn a_reader_with_a_variable_that_cannot_be_told_is_another_than_one_without() {
+    for value in ["http://q:1", "$(x)"] {
+        let bashrc = format!("[ -z \"$PS1\" ] && return\nexport ALL_PROXY={value}\n");
+        let host = host(&[UBUNTU, ENVIRONMENT, ("/etc/bash.bashrc", &bashrc)]);
+        let logins: Vec<Consumer> =
+            facts(&host).consumers.into_iter().filter(|own| own.consumer == Who::Login).collect();
+        let own: Vec<usize> = logins.iter().map(|login| login.exceptions.len()).collect();
+        assert_eq!(own, [0, 1], "{value}: {logins:?}");
+    }
+}
+
+#[test]
 fn only_names_of_proxies_are_proxies() {
     let profile = ("/etc/profile", "PATH=/usr/local/bin:/bin\nexport PATH ALL_PROXY=http://all:1\n");
     let facts = facts(&host(&[UBUNTU, ENVIRONMENT, profile]));

@@ -15,6 +15,7 @@ pub(crate) use super::profile::{home_flag, others, restart_command, write, write
 use super::differ::{Difference, differences};
 use super::profile::{Case, Fails, restart};
 use super::{Consumer, ConsumersFacts, Decided, Exception, Known, ProxySpec, ProxyValue, State, Wanted, Who};
+use crate::environment;
 use crate::finding::FindingId;
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
@@ -49,8 +50,27 @@ pub(crate) fn judge(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted
     match (consumer.state, &consumer.next) {
         (State::NotServed, _) if wanted.is_proxy() => not_served(consumer),
         (State::Seen, Some(next)) if next.state == State::Refused => refused(next),
-        (State::Seen, _) => evidence(seen(consumer, facts, wanted), consumer, &wanted.no_proxy),
+        (State::Seen, _) => {
+            let finding = proof_of_login(seen(consumer, facts, wanted), consumer, facts);
+            evidence(finding, consumer, &wanted.no_proxy)
+        }
         _ => not_seen(consumer),
+    }
+}
+
+/// A login's finding with the lines by which a person sees the same, and for whom it was shown.
+fn proof_of_login(finding: Finding, consumer: &Consumer, facts: &ConsumersFacts) -> Finding {
+    let Some(login) = facts.login.as_ref().filter(|_| consumer.consumer == Who::Login) else { return finding };
+    // Of others only what differs is told, and there is no login in an image.
+    if facts.image || !(consumer.name.is_none() || consumer.users.contains(&login.name)) {
+        return finding;
+    }
+    let observed = text!("{}; look: {}", finding.observed.clone().unwrap_or_default(), login.proof());
+    let finding =
+        finding.observed(observed).evidence("verify", login.lines().map(|line| text!("{}", own(line))).to_vec());
+    match environment::instead(&login.name) {
+        Some(why) => finding.evidence("shown_for", why),
+        None => finding,
     }
 }
 
@@ -250,7 +270,8 @@ fn not_told(consumer: &Consumer, facts: &ConsumersFacts, wanted: &Wanted) -> Fin
     let title = text!("what {} gets for {} cannot be told from the files", who(consumer), names);
     let finding = Finding::new(id(consumer.consumer), Status::Warn, title)
         .observed(text!("{}: {}", own(&consumer.source), reasons))
-        .cause("only the reader itself can tell what it makes of these lines");
+        .cause("only the reader itself can tell what it makes of these lines")
+        .evidence("untold", own(consumer.unknown.keys().cloned().collect::<Vec<_>>().join(",")));
     let is_told = |planned: &&Consumer| planned.state == State::Seen && planned.unknown.is_empty();
     let mut planned = facts.planned.iter().filter(|planned| planned.consumer == consumer.consumer).peekable();
     let mut places: Vec<&str> =

@@ -8,12 +8,14 @@ mod other;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::iter;
 use std::path::Path;
 
 use super::sight::{Place, Sight, Sights, Stop};
 use crate::envfile::shell::{Decided, Given, Kind, Login, Outcome, User};
 use crate::host::HostRead;
 use crate::platform::Platform;
+use crate::system::accounts::{self, UserLine};
 
 pub(crate) use super::{ALL_NAMES, FOLLOWED as NAMES};
 pub(crate) use other::{Family, others};
@@ -22,35 +24,27 @@ pub(crate) use other::{Family, others};
 const DEBIAN: &str = include_str!("../../../assets/profile/debian");
 const REDHAT: &str = include_str!("../../../assets/profile/redhat");
 
-const PASSWD: &str = "/etc/passwd";
+const BASH: &str = "/bin/bash";
 
 /// A user of the host by `/etc/passwd`; where that has none of the name, one as the vendor's documents make it.
 ///
 /// # Errors
 /// A file that is there and cannot be read.
 pub(crate) fn user(host: &dyn HostRead, name: &str) -> std::io::Result<User> {
-    let text = host.read(Path::new(PASSWD))?.unwrap_or_default();
-    let groups = host.read(Path::new("/etc/group"))?.unwrap_or_default();
-    let (text, groups) = (String::from_utf8_lossy(&text).into_owned(), String::from_utf8_lossy(&groups).into_owned());
-    let found = text.lines().find_map(|line| match line.split(':').collect::<Vec<_>>().as_slice() {
-        [own, _, uid, gid, _, home, shell, ..] if *own == name => {
-            Some((uid.parse().ok()?, gid.parse().ok()?, *home, *shell))
-        }
-        _ => None,
-    });
-    let is_root = name == "root";
-    let usual = if is_root { (0, 0, "/root".to_owned()) } else { (1000, 1000, format!("/home/{name}")) };
-    let (uid, gid, home, shell) = found.unwrap_or((usual.0, usual.1, usual.2.as_str(), "/bin/bash"));
-    let mut gids: Vec<u32> = vec![gid];
-    gids.extend(groups.lines().filter_map(|line| {
-        let parts: Vec<&str> = line.split(':').collect();
-        let [_, _, gid, members] = parts.as_slice() else { return None };
-        members.split(',').any(|member| member == name).then(|| gid.parse::<u32>().ok())?
-    }));
+    let read = |path: &str| Ok::<_, std::io::Error>(host.read(Path::new(path))?.unwrap_or_default());
+    let (passwd, groups) = (read(accounts::PASSWD)?, read(accounts::GROUP)?);
+    let usual = || {
+        let (id, home) = if name == "root" { (0, "/root".to_owned()) } else { (1000, format!("/home/{name}")) };
+        UserLine { name: name.to_owned(), uid: id, gid: id, home, shell: BASH.to_owned() }
+    };
+    let found = accounts::users(&passwd).into_iter().find(|own| own.name == name);
+    let UserLine { name, uid, gid, home, shell } = found.unwrap_or_else(usual);
+    let others = accounts::groups(&groups).into_iter().filter(|group| group.members.contains(&name));
+    let gids = iter::once(gid).chain(others.map(|group| group.gid)).collect();
     // An account that is for no login is read as vendor's documents test it, with a shell named.
-    let shell =
-        if shell.ends_with("nologin") || shell.ends_with("/false") || shell.is_empty() { "/bin/bash" } else { shell };
-    Ok(User { name: name.to_owned(), uid, gids, home: home.into(), shell: shell.into() })
+    let is_for_none = shell.ends_with("nologin") || shell.ends_with("/false") || shell.is_empty();
+    let shell = if is_for_none { BASH.into() } else { shell.into() };
+    Ok(User { name, uid, gids, home: home.into(), shell })
 }
 
 /// Does the user's shell read nothing where it is no login shell and has a command?
@@ -110,7 +104,7 @@ fn watched(
         "zsh" => return other::read(host, Family::Zsh, Some(user), start),
         "fish" => return other::read(host, Family::Fish, Some(user), start),
         _ => {
-            return Stop::file(Path::new(PASSWD), "what this shell reads is not modelled").sights(&NAMES);
+            return Stop::file(Path::new(accounts::PASSWD), "what this shell reads is not modelled").sights(&NAMES);
         }
     };
     let given = given(start);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::sight::{Place, Sight, Sights};
 use super::{ALL_NAMES, NAMES};
 use crate::envfile::shell::User;
+use crate::envfile::utf_16;
 use crate::host::HostRead;
 
 /// Which shells read in the same way.
@@ -133,6 +134,9 @@ pub(super) fn read(host: &dyn HostRead, family: Family, user: Option<&User>, sta
     for path in paths {
         match host.read(&path) {
             Ok(None) => {}
+            Ok(Some(bytes)) if utf_16(&bytes).is_some() => {
+                all_unknown(&mut sights, &path, 0, "it is UTF-16 text, which no shell can read")
+            }
             Ok(Some(bytes)) if bytes.len() <= LONGEST => file(&mut sights, family, &path, &bytes),
             Ok(Some(_)) => all_unknown(&mut sights, &path, 0, "it is too long for a script"),
             Err(_) => all_unknown(&mut sights, &path, 0, "what stands there could not be looked at"),

@@ -228,20 +228,15 @@ fn consumer(probe: &mut FileProbe<'_>, manager: PackageManager, found: &Proxies,
             Sight::Value { value, .. } => probe.value(value).map(Some),
             Sight::Unknown { .. } => None,
         };
-        let host = if let Whom::Host(host) = whom { Some(host.clone()) } else { None };
-        let place = sight.at().clone();
-        consumer.rules.push(OwnRule { whom: whom.text(), host, tls: *tls, way, at: shown(probe, &place), place });
-        let value = sight.value().and_then(|raw| probe.value(raw));
-        if let (Whom::Host(host), Sight::Unset { .. }) = (whom, sight)
-            && !consumer.direct.contains(host)
-        {
-            consumer.direct.push(host.clone());
-        }
+        let (place, at) = (sight.at().clone(), shown(probe, sight.at()));
         // A host or repository that is asked directly is a wish of whoever wrote it.
-        if value.is_some() || matches!(sight, Sight::Unknown { .. }) {
-            let at = shown(probe, sight.at());
-            consumer.exceptions.push(Exception { whom: whom.text(), variable: None, at, place: None, value });
+        if !matches!(way, Some(None)) {
+            let value = way.clone().flatten();
+            let (at, place) = (at.clone(), Some(place.clone()));
+            consumer.exceptions.push(Exception { whom: whom.text(), variable: None, at, place, value });
         }
+        let host = if let Whom::Host(host) = whom { Some(host.clone()) } else { None };
+        consumer.rules.push(OwnRule { whom: whom.text(), host, tls: *tls, way, at, place });
     }
     consumer
 }

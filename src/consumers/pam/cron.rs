@@ -11,6 +11,7 @@ use super::super::{ALL_NAMES, logins};
 use super::NAMES;
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
+use crate::system::accounts;
 use crate::text;
 use crate::text::Text;
 
@@ -114,13 +115,8 @@ fn is_safe(host: &dyn HostRead, path: &Path, user: Option<&str>, make: Make) -> 
 
 /// The number of a user of `/etc/passwd`; `None`: it is none of this file.
 fn uid(host: &dyn HostRead, user: &str) -> Result<Option<u32>, Stop> {
-    let text = look::read(host, Path::new("/etc/passwd"))?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let of_line = |line: &str| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(user)).then(|| fields.nth(1)?.parse().ok()).flatten()
-    };
-    Ok(text.lines().find_map(of_line))
+    let passwd = look::read(host, Path::new(accounts::PASSWD))?.unwrap_or_default();
+    Ok(accounts::users(&passwd).into_iter().find(|own| own.name == user).map(|own| own.uid))
 }
 
 /// The users with jobs in a file. A variable counts for the jobs that follow it.

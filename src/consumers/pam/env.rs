@@ -8,14 +8,14 @@ use std::path::Path;
 
 use super::super::look;
 use super::super::sight::{Place, Sight, Sights, Stop};
+use super::super::{ALL_NAMES, ENVIRONMENT};
 use super::{NAMES, Pam};
-use crate::envfile::PamLines;
+use crate::envfile::{PamLines, UTF_16, utf_16};
+use crate::text;
+use crate::text::own;
 
 /// `conffile=` where no argument names another.
 const CONF: &str = "/etc/security/pam_env.conf";
-
-/// `envfile=` where no argument names another.
-const ENVIRONMENT: &str = "/etc/environment";
 
 /// `user_envfile=` where no argument names another, below the home. Its grammar is that of `pam_env.conf`, and the module
 /// reads it with the user's rights (measured on 1.5.2).
@@ -61,6 +61,11 @@ pub(super) fn apply(pam: &Pam<'_>, arguments: &[String], at: &Place, sights: &mu
 fn assigned(pam: &Pam<'_>, path: &Path, sights: &mut Sights) -> Result<(), Stop> {
     if path == Path::new(ENVIRONMENT) {
         pam.reads_environment.set(true);
+    }
+    if matches!(pam.host.read(path), Ok(Some(bytes)) if utf_16(&bytes).is_some()) {
+        // What it was meant to set is not told, and by this text it sets nothing else.
+        sights.extend(Stop::file(path, text!("it is {}", own(UTF_16))).sights(&ALL_NAMES));
+        return Ok(());
     }
     let Some(lines) = pam.lines(path)? else { return Ok(()) };
     for (line, name, value) in lines.assignments() {

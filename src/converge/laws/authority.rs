@@ -84,7 +84,8 @@ fn run_around(
     }
     flags.insert(Key::ProxyCa.spec(), file.to_owned(), Origin::Flag("--proxy-ca".to_owned())).unwrap();
     let ignored = Ignored::default();
-    let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
+    let options =
+        Options { dry_run: false, prove: false, preflight: false, probe: false, attended: true, ignored: &ignored };
     let mut context = RunContext::default();
     let inputs = Inputs::alone(flags);
     let converge = Converge { host, inputs, phase, options, interface: &mut Nobody, around };
@@ -303,6 +304,34 @@ fn a_daemon_that_runs_since_before_the_bundle_was_made_is_restarted_behind_it() 
         let (_, context) = run_with(&live, Phase::Prepare, &path, restart);
         let again = context.plan.next_steps.iter().any(|step| step.to_string().contains("Docker daemon"));
         assert!(live.restarts() == 0 && !again, "{:?}", context.plan.next_steps);
+    }
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_not_said_to_be_restarted() {
+    let (file, roots) = certificates();
+    let path = file.path().display().to_string();
+    let said = |context: &RunContext| {
+        let nothing = context.findings.iter().find(|own| own.id == ids::RESTART_NOTHING);
+        nothing.map(|own| own.observed.clone().unwrap_or_default().to_string())
+    };
+    for stopped in [true, false] {
+        let host = started(&roots);
+        let live = Live::new(&host);
+        if stopped {
+            live.stop();
+        }
+        for (outcome, runs) in [
+            (Outcome::Changed, (!stopped).then_some(None)),
+            (Outcome::Unchanged, (!stopped).then_some(Some("what runs has read its files already"))),
+        ] {
+            let (ended, context) = run_with(&live, Phase::Prepare, &path, true);
+            assert_eq!(ended.unwrap(), outcome);
+            let restarts = usize::from(!stopped && outcome == Outcome::Changed);
+            assert_eq!((live.restarts(), context.restarted), (restarts, restarts > 0));
+            let wanted = runs.unwrap_or(Some("the Docker daemon does not run; it reads its files when it starts"));
+            assert_eq!(said(&context).as_deref(), wanted, "stopped {stopped}, {outcome:?}");
+        }
     }
 }
 

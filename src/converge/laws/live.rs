@@ -1,6 +1,6 @@
 //! A host in memory on which systemd runs the Docker daemon.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,14 @@ pub(super) const BROKEN: &str = "/etc/ssl/broken";
 pub(super) struct Live<'a> {
     host: &'a MemoryHost,
     restarts: RefCell<usize>,
+    is_stopped: Cell<bool>,
 }
 
 impl<'a> Live<'a> {
     /// A daemon that was started a moment ago.
     pub(super) fn new(host: &'a MemoryHost) -> Self {
         host.put_dir("/run/systemd/system");
-        let live = Self { host, restarts: RefCell::default() };
+        let live = Self { host, restarts: RefCell::default(), is_stopped: Cell::default() };
         live.start();
         live
     }
@@ -37,6 +38,14 @@ impl<'a> Live<'a> {
     /// How often the daemon was restarted since this was asked last.
     pub(super) fn restarts(&self) -> usize {
         self.restarts.take()
+    }
+
+    /// The daemon runs no more.
+    pub(super) fn stop(&self) {
+        for name in ["environ", "cmdline", "comm", "stat"] {
+            self.host.remove_file(Path::new(&format!("/proc/77/{name}"))).unwrap();
+        }
+        self.is_stopped.set(true);
     }
 
     /// As `update-ca-certificates` does it.
@@ -91,6 +100,12 @@ impl HostRead for Live<'_> {
             "update-ca-certificates" | "update-ca-certificates --fresh" => {
                 return Ok(Output { code: Some(self.make_bundle()?), ..Output::default() });
             }
+            "systemctl is-active docker.service" if self.is_stopped.get() => {
+                return Ok(Output { code: Some(3), stdout: b"inactive\n".to_vec(), ..Output::default() });
+            }
+            "systemctl show -p MainPID --value docker.service" if self.is_stopped.get() => b"0\n".to_vec(),
+            "systemctl try-restart docker.service" if self.is_stopped.get() => Vec::new(),
+            "systemctl is-active docker.service" => b"active\n".to_vec(),
             "systemctl show -p MainPID --value docker.service" => b"77\n".to_vec(),
             "systemctl daemon-reload" | "systemctl show-environment" => Vec::new(),
             "systemctl try-restart docker.service" => {

@@ -66,7 +66,7 @@ fn run(host: &MemoryHost, dry_run: bool) -> (Result<Outcome, Problem>, RunContex
 fn run_with(host: &dyn HostWrite, dry_run: bool, more: &[(Key, &str)]) -> (Result<Outcome, Problem>, RunContext) {
     let ignored = Ignored::default();
     let mut context = RunContext::default();
-    let options = Options { dry_run, prove: false, preflight: false, probe: false, ignored: &ignored };
+    let options = Options { dry_run, prove: false, preflight: false, probe: false, attended: true, ignored: &ignored };
     let converge = Converge {
         host,
         inputs: inputs(more),
@@ -81,7 +81,8 @@ fn run_with(host: &dyn HostWrite, dry_run: bool, more: &[(Key, &str)]) -> (Resul
 
 fn take_back(host: &MemoryHost) -> Result<Outcome, Problem> {
     let ignored = Ignored::default();
-    let options = Options { dry_run: false, prove: false, preflight: false, probe: false, ignored: &ignored };
+    let options =
+        Options { dry_run: false, prove: false, preflight: false, probe: false, attended: true, ignored: &ignored };
     let back = TakeBack {
         host,
         which: Which::Last,

@@ -31,14 +31,20 @@ fn with_site<T>(host: &MemoryHost, work: impl FnOnce(&Site<'_>, &Settings) -> T)
     work(&site, &settings)
 }
 
-/// Each way of the catalogue by consumer, client and URL; `after`: that of the second half.
-fn ways(routes: &Routes) -> BTreeMap<(String, &'static str, String), (String, String)> {
-    let side = |taken: &crate::routes::Taken| format!("{} {:?}", taken.way.as_str(), taken.via);
-    let row = |row: &crate::routes::Row| {
-        let name = format!("{} {}", row.who.as_str(), row.name);
-        ((name, row.client.id.as_str(), row.target.to_string()), (side(&row.before), side(&row.after)))
+/// A way: who reads, client, URL.
+type Key = (String, &'static str, String);
+
+/// What each reader's ways are, before and after.
+fn ways(routes: &Routes) -> BTreeMap<Key, (String, String)> {
+    let side = |taken: &crate::routes::Taken| format!("{} {:?} {:?}", taken.way.as_str(), taken.via, taken.spoken());
+    let of_readers = |row: &'_ crate::routes::Row| {
+        let (client, url) = (row.client.id.as_str(), row.target.to_string());
+        let both = (side(&row.before), side(&row.after));
+        let key = |reader: String| ((format!("{} {reader}", row.who.as_str()), client, url.clone()), both.clone());
+        row.readers().map(key).collect::<Vec<_>>()
     };
-    routes.rows.iter().map(row).collect()
+    // What is in no catalogue is told only where it turns.
+    routes.rows.iter().filter(|row| row.endpoint.is_some()).flat_map(of_readers).collect()
 }
 
 /// As the host is now: nothing is changed.
@@ -57,29 +63,36 @@ fn of_plan(number: u64) -> Vec<String> {
     }
     let foretold = ways(&context.routes);
     let (before, old) = (ways(&still), picture(&host));
-    if !context.plan.is_empty() {
-        for (way, (then, _)) in &foretold {
-            // Who comes into being was not there.
-            if before.get(way).is_some_and(|(was, _)| was != then) {
-                found.push(format!("before: {way:?} is {:?}, foretold from {then}", before.get(way)));
-            }
+    assert!(!foretold.is_empty(), "host {number} has ways");
+    for (way, (then, _)) in &foretold {
+        if before.get(way).is_some_and(|(was, _)| was != then) {
+            found.push(format!("before: {way:?} is {:?}, foretold from {then}", before.get(way)));
         }
     }
     if run(&host, false).0.is_err() {
         return found;
     }
     let after = ways(&now(&host));
-    if !context.plan.is_empty() {
-        for (way, (_, then)) in foretold.iter().filter(|(_, (_, then))| !then.starts_with("none")) {
-            if after.get(way).is_none_or(|(is, _)| is != then) {
-                found.push(format!("after: {way:?} is {:?}, was foretold {then}", after.get(way)));
-            }
+    let is_there = |taken: &String| !taken.starts_with("none");
+    for (way, (_, then)) in &foretold {
+        match after.get(way) {
+            Some((is, _)) if is == then => {}
+            None if !is_there(then) => {}
+            is => found.push(format!("after: {way:?} is {is:?}, was foretold {then}")),
         }
-        let missing = after.keys().filter(|way| !foretold.contains_key(*way));
-        found.extend(missing.map(|way| format!("after: {way:?} was not foretold")));
     }
+    let missing = after.iter().filter(|(way, (taken, _))| is_there(taken) && !foretold.contains_key(*way));
+    found.extend(missing.map(|(way, _)| format!("after: {way:?} was not foretold")));
+    // A plan that changes no file tells the ways as they are, and turns none.
     let again = run(&host, true).1;
-    found.extend(again.routes.changed().map(|row| format!("a second run turns {}", row.name)));
+    if again.plan.is_empty() {
+        let still: BTreeMap<Key, (String, String)> = ways(&again.routes);
+        found.extend(
+            still.iter().filter(|(_, (then, now))| then != now).map(|(way, _)| format!("turned by nothing: {way:?}")),
+        );
+        let other = after.iter().filter(|(way, taken)| still.get(*way) != Some(taken));
+        found.extend(other.map(|(way, taken)| format!("a second run: {way:?} is {:?}, not {taken:?}", still.get(way))));
+    }
     if picture(&host) != old {
         take_back(&host).unwrap();
         let back = ways(&now(&host));
@@ -93,9 +106,13 @@ fn of_plan(number: u64) -> Vec<String> {
     found
 }
 
-/// Ways by who, client and URL, with the way that they take, for a comparison that does not depend on names.
-fn turned(routes: &Routes) -> BTreeSet<(Who, &'static str, String)> {
-    routes.changed().map(|row| (row.who, row.client.id.as_str(), row.target.to_string())).collect()
+/// The ways that are turned.
+fn turned<'r>(rows: impl IntoIterator<Item = &'r crate::routes::Row>) -> BTreeSet<Key> {
+    let of = |row: &'r crate::routes::Row| {
+        let (client, url) = (row.client.id.as_str(), row.target.to_string());
+        row.readers().map(|reader| (format!("{} {reader}", row.who.as_str()), client, url.clone())).collect::<Vec<_>>()
+    };
+    rows.into_iter().flat_map(of).collect()
 }
 
 fn of_edit(number: u64) -> Vec<String> {
@@ -131,13 +148,11 @@ fn of_edit(number: u64) -> Vec<String> {
             (again, site.ways(&before, &after))
         });
         let then = then.ok().and_then(|again| again.ways.into_iter().find(|(own, _)| own.id == client.id));
-        if then.as_ref().is_none_or(|(_, then)| then.way != edit.after.way || then.way == was.way) {
-            found.push(format!("{who:?} {url}: {was:?} becomes {then:?}, was to become {:?}", edit.after));
+        if then.as_ref().is_none_or(|(_, then)| then.way != edit.own.after.way || then.way == was.way) {
+            found.push(format!("{who:?} {url}: {was:?} becomes {then:?}, was to become {:?}", edit.own.after));
         }
-        let mut told: BTreeSet<(Who, &str, String)> =
-            edit.also.iter().map(|row| (row.who, row.client.id.as_str(), row.target.to_string())).collect();
-        told.insert((who, client.id.as_str(), target.to_string()));
-        for other in turned(&routes).difference(&told) {
+        let told = turned(edit.also.iter().chain([&edit.own]));
+        for other in turned(routes.changed()).difference(&told) {
             found.push(format!("{who:?} {url}: {other:?} changes and is not named"));
         }
     }

@@ -92,8 +92,10 @@ impl<'h> Ground<'h> {
         }
         let lock = host.try_lock(&making.join(LOCK)).map_err(unwritable)?;
         let Some(lock) = lock else {
+            let who = crate::apply::held(host, &making.join(LOCK));
             return Err(Problem::host(id::LOCKED, text!("another run makes the bundle {} at this moment", path))
-                .hint(text!("who it is: fuser -v {}", super::word(&making.join(LOCK)))));
+                .because(who)
+                .hint("wait for its end, then run the same again"));
         };
         let folder = Folder { host, path: path.clone(), made: !is_there, publishing: Cell::new(false), _lock: lock };
         // What a run that was killed has left is made anew.

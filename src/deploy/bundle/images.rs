@@ -98,7 +98,7 @@ pub(super) fn save(task: &mut Task<'_>, image: &Image, path: &Path, engine: &str
         if bytes > seen.get() {
             seen.set(bytes);
             further.set(Instant::now());
-            let line = text!("{}: {} of {}", image.name, own(progress::shown(bytes)), size.clone());
+            let line = text!("{} of {}", own(progress::shown(bytes)), size.clone());
             (*tell.borrow_mut())(Told::Moving(&line));
         }
         stalled.set(further.get().elapsed() >= IDLE);

@@ -112,7 +112,7 @@ impl Missing {
 pub(super) fn steps(order: &Order<'_>, program: Option<&str>, folder: &Path) -> Vec<Text> {
     let mut steps = Vec::new();
     if let Some(program) = program {
-        let line = text!("install -m 755 {} /usr/local/bin/ics-setup", word(&folder.join(program)));
+        let line = text!("install -m 755 {} /usr/bin/ics-setup", word(&folder.join(program)));
         steps.push(Text::from(as_root(line)));
     }
     let settings = order.settings;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::facts::Facts;
 use super::{Client, EngineFacts, Wish, binary, packages};
 use crate::consumers;
-use crate::docker::{NoDocker, Versions};
+use crate::docker::{MAKE_ROOM, NoDocker, Versions};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -57,7 +57,7 @@ fn podman(path: &Path) -> Finding {
         .expected("Docker's own client and daemon, or neither of them")
         .observed(text!("{} leads to podman", path))
         .cause("podman has no daemon: the product's containers would not start again by themselves, and Compose would not find it")
-        .advise("remove the package podman-docker; then the same command installs Docker")
+        .advise(text!("{}; then the same command installs Docker", own(MAKE_ROOM)))
 }
 
 fn too_old(what: &'static str, version: &str) -> Option<Finding> {
@@ -203,9 +203,9 @@ fn room(question: &Question<'_>) -> Option<Finding> {
         return None;
     }
     let root = facts.server().map(|server| Path::new(&server.root).to_path_buf()).filter(|root| root.is_absolute());
-    let root = root.unwrap_or_else(|| consumers::data_root(*host, platform.systemd()));
-    let there = root.ancestors().find(|path| matches!(host.lstat(path), Ok(Some(_)))).unwrap_or(Path::new("/"));
     // Where it cannot be told, the check of the disk says so.
+    let root = root.or_else(|| consumers::data_root(*host, platform.systemd()).ok())?;
+    let there = root.ancestors().find(|path| matches!(host.lstat(path), Ok(Some(_)))).unwrap_or(Path::new("/"));
     let free = host.space(there).ok()?.free;
     let facts = &Facts::get().image;
     let count = u64::try_from(missing.len()).unwrap_or(u64::MAX);

@@ -339,7 +339,7 @@ fn two_ways(problem: Problem) -> Problem {
 fn podman(path: &Path) -> Problem {
     Problem::host(id::DOCKER_IS_PODMAN, text!("this host's docker is podman ({})", path))
         .because("podman has no daemon, so the product's containers would not start again by themselves, and Compose would not find it")
-        .hint("remove the package podman-docker, and run the same again: Docker is installed then")
+        .hint(text!("{}, and run the same again: Docker is installed then", own(docker::MAKE_ROOM)))
 }
 
 /// Starts the daemon and waits for its answer; `new`: it was installed just now, and is to start at boot as well.

@@ -30,6 +30,7 @@ use crate::network::inspector;
 use crate::network::path::{Asked, probe};
 use crate::plan::{StageId, StageState};
 use crate::problem::{Problem, id};
+use crate::progress::counted;
 use crate::settings::{Key, ProxyUrl, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
@@ -216,7 +217,9 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
     match source.bundle {
         Some(bundle) if !wanted.is_empty() => load(task, bundle, &wanted, source, &mut fetched)?,
         _ => {
-            for image in wanted {
+            let all = wanted.len();
+            for (done, image) in wanted.into_iter().enumerate() {
+                counted("images", done, all);
                 match pull(task, &image, source) {
                     Ok(progress) => {
                         fetched.layers += progress.layers().1;
@@ -226,6 +229,7 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
                     Err(problem) => return Err(stay(problem, &fetched)),
                 }
             }
+            counted("images", all, all);
         }
     }
     if !all_were_here {
@@ -267,7 +271,7 @@ fn pull(task: &mut Task<'_>, image: &str, source: &Source<'_>) -> Result<Progres
         let platform = source.platform.map(|platform| ["--platform", platform]);
         let options = platform.as_ref().map_or(&[][..], |words| &words[..]);
         let argv = [&["docker", "pull"], options, &[image]].concat();
-        let (output, progress) = followed(task, &argv, image);
+        let (output, progress) = followed(task, &argv);
         let (message, said) = match output {
             Ok(Output { code: Some(0), .. }) => {
                 let ((_, layers), (bytes, _)) = (progress.layers(), progress.bytes());
@@ -309,8 +313,8 @@ fn pull(task: &mut Task<'_>, image: &str, source: &Source<'_>) -> Result<Progres
 }
 
 /// Runs docker and tells how far it is.
-fn followed(task: &mut Task<'_>, argv: &[&str], what: &str) -> (std::io::Result<Output>, Progress) {
-    let mut progress = Progress::default();
+fn followed(task: &mut Task<'_>, argv: &[&str]) -> (std::io::Result<Output>, Progress) {
+    let (mut progress, began) = (Progress::default(), Instant::now());
     let command = Command { deadline: WHOLE, ..Command::new(argv.iter().copied()) };
     let watch = Watch { terminal: true, ..task.watch(IDLE) };
     let tell = &mut task.tell;
@@ -319,7 +323,9 @@ fn followed(task: &mut Task<'_>, argv: &[&str], what: &str) -> (std::io::Result<
         if further {
             let ((done, all), (bytes, size)) = (progress.layers(), progress.bytes());
             let of = |bytes| own(progress::shown(bytes));
-            tell(Told::Moving(&text!("{}: {} of {} layers, {} of {}", own(what), done, all, of(bytes), of(size))));
+            let took = began.elapsed().as_secs();
+            let rate = if took < 2 { Text::default() } else { text!(", {}/s", of(bytes / took)) };
+            tell(Told::Moving(&text!("{} of {} layers, {} of {}{}", done, all, of(bytes), of(size), rate)));
         }
         further
     });
@@ -398,7 +404,7 @@ fn load(
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         task.say(&text!("loading {}", path.display()));
         let shown = path.display().to_string();
-        let (output, progress) = followed(task, &["docker", "load", "-i", &shown], name);
+        let (output, progress) = followed(task, &["docker", "load", "-i", &shown]);
         let message = text!("{} could not be loaded", path.display());
         match output {
             Ok(output) if output.code == Some(0) => {

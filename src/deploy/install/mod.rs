@@ -30,6 +30,7 @@ use crate::host::HostWrite;
 use crate::plan::{Change, Stage, StageId, StageState};
 use crate::problem::{HostState, Problem, id};
 use crate::product::Place;
+use crate::progress::Progress;
 use crate::settings::{Found, Layers};
 use crate::signals::Uninterrupted;
 use crate::targets::forget_passwords;
@@ -40,8 +41,8 @@ use crate::text::{Text, ics_setup, own};
 pub(super) struct Install<'h> {
     host: &'h dyn HostWrite,
     ready: Option<Ready>,
-    /// When `prepare` began.
-    began: Option<Instant>,
+    /// When `prepare` began, and what shows that it goes on.
+    preparing: Option<(Instant, Progress)>,
     calm: Option<Uninterrupted>,
     /// The daemon was restarted in this run, or was to be.
     restarted: bool,
@@ -54,13 +55,13 @@ pub(super) struct Install<'h> {
 impl<'h> Install<'h> {
     /// Nothing is known yet.
     pub(super) fn new(host: &'h dyn HostWrite) -> Self {
-        Self { host, ready: None, began: None, calm: None, restarted: false, made: Made::default(), engine: None }
+        Self { host, ready: None, preparing: None, calm: None, restarted: false, made: Made::default(), engine: None }
     }
 
     /// Engine and accounts, once the host is prepared and before the first file of the product.
     fn reach_files(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         let Some(ready) = self.ready.as_ref().filter(|_| self.engine.is_none()) else { return Ok(()) };
-        let seconds = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let seconds = self.preparing.take().map_or(0.0, |(began, _)| began.elapsed().as_secs_f64());
         let prepared = ready.files(doing.context, |stage| stage == StageId::Prepare);
         doing.note(Stage { id: StageId::Prepare, seconds, ..prepared });
         let (host, calm, restarted, made) = (self.host, &self.calm, &mut self.restarted, &mut self.made);
@@ -147,11 +148,13 @@ impl<'h> Install<'h> {
         };
         let failed = doing.context.stages.clone();
         let back = if is_first {
-            doing.tell(&"that has failed; taking the containers away, data stays".into());
+            doing.remark(&"that has failed; taking the containers away, data stays".into());
+            let _taking = Progress::begin("taking the containers away");
             let gone = product.compose(self.host, &["down"]).and_then(|()| take_back(doing, self.host));
             gone.and_then(|()| self.daemon_as_before(doing))
         } else {
-            doing.tell(&"that has failed; bringing the product back as it was".into());
+            doing.remark(&"that has failed; bringing the product back as it was".into());
+            let _bringing = Progress::begin("bringing the product back");
             let back = take_back(doing, self.host).and_then(|()| self.daemon_as_before(doing));
             back.and_then(|()| product.start(self.host, doing, Start::Back))
         };
@@ -213,7 +216,7 @@ impl Around for Install<'_> {
     fn before(&mut self, doing: &mut Doing<'_, '_>) -> Result<(), Problem> {
         doing.told(StageId::Settings);
         doing.told(StageId::Preflight);
-        self.began = Some(Instant::now());
+        self.preparing = Some((Instant::now(), doing.context.at(StageId::Prepare)));
         let calm = self.calm.insert(Uninterrupted::begin());
         // Reading them takes a while, so that a dry run does not.
         let bundle = self.ready.as_ref().filter(|ready| ready.loads).and_then(|ready| ready.wish.bundle.as_deref());

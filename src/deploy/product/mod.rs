@@ -13,7 +13,7 @@ use super::made::{Made, push};
 use super::pulse::Pulse;
 use super::upgrade::{ByHand, Upgrade};
 use super::{LOOK, marker, no_answer};
-use crate::apply::{revert, runs};
+use crate::apply::{plan_back, revert, runs};
 use crate::converge::Doing;
 use crate::docker::text::{first_line, seconds_of};
 use crate::docker::{self, Container};
@@ -346,7 +346,7 @@ pub(super) fn take_away(host: &dyn HostRead, there: &[Container], services: &[St
 pub(super) fn take_back(doing: &Doing<'_, '_>, host: &dyn HostWrite) -> Result<(), Problem> {
     let Some(run) = doing.context.run.clone() else { return Ok(()) };
     let all = runs(host)?;
-    let plan = revert::plan(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
+    let plan = plan_back(&View::new(host), revert::choose(&all, Some(&run))?, &all, false)?;
     doing.session.apply(&plan, "revert", &[&run]).map(drop)
 }
 

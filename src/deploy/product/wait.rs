@@ -15,7 +15,7 @@ use crate::docker::text::seconds_of;
 use crate::docker::{self, compose};
 use crate::host::{HostRead, HostWrite};
 use crate::mysql::Waits;
-use crate::net::{Time, seconds};
+use crate::net::Time;
 use crate::problem::{HostState, Problem, id};
 use crate::product::images::{Step, step};
 use crate::product::{Known, Line, Place, containers, is_product, logs, own_containers};
@@ -96,11 +96,12 @@ impl Product {
                     if saying.is_none() && no_scheduler && state == State::Migrating {
                         saying = self.hosts.as_ref().zip(waits.as_ref()).and_then(|(hosts, waits)| hosts.say(waits));
                         if saying.is_none() {
-                            doing.tell(&SILENT_WAIT.into());
+                            doing.remark(&SILENT_WAIT.into());
                         }
                     }
-                    doing.tell(&text!("{} ({})", state.sentence(&poll), own(seconds(began.elapsed()))));
+                    doing.tell_after(&state.sentence(&poll), began.elapsed());
                 }
+                doing.moving(&poll.measure());
                 if state == State::Healthy {
                     return Ok(());
                 }
@@ -154,8 +155,11 @@ impl Product {
     fn read_logs(&self, host: &dyn HostRead, since: u64, all: bool) -> Vec<(String, usize)> {
         let lines = logs::look(host, &self.home, Time::new(LOOK, LOOK)).logs.and_then(Result::ok).unwrap_or_default();
         let now = seconds_of(host.now());
+        // What a container has said last holds for it until it says something else, however long ago that was.
         let is_new = |hit: &logs::Hit| {
-            (all || hit.said_last > 0) && hit.last.is_some_and(|last| counts(&hit.name, last, since, now))
+            let counts =
+                |last| if all { counts(&hit.name, last, since, now) } else { hit.said_last > 0 && last >= since };
+            hit.last.is_some_and(counts)
         };
         lines.hits.into_iter().filter(is_new).map(|hit| (hit.name, hit.count)).collect()
     }

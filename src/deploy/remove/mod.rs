@@ -81,13 +81,15 @@ impl<'h> Remove<'h> {
             besides: None,
         }
     }
+}
 
+impl Around for Remove<'_> {
     /// What `--purge` names, as it may be taken: the run that has installed the product there, where that is in force. `runs`: all
     /// so far; `which`: those that are to be taken back.
     ///
     /// # Errors
     /// It is no folder that a run has installed the product in, or one that others use too.
-    pub(crate) fn check(&mut self, runs: &[Run], which: Which<'_>) -> Result<Option<String>, Problem> {
+    fn check(&mut self, runs: &[Run], which: Which<'_>) -> Result<Option<String>, Problem> {
         let installs = || runs.iter().filter(|run| run.begin.command == "install" && run.begin.reverts.is_none());
         let in_force = |run: &&Run| run.state != State::Reverted;
         // Whoever takes it back says why it cannot be.
@@ -127,9 +129,7 @@ impl<'h> Remove<'h> {
         }
         Ok(here.rfind(|run| run.state == State::Committed).map(|run| run.begin.run.clone()))
     }
-}
 
-impl Around for Remove<'_> {
     fn foresee(&mut self, context: &mut RunContext) -> Result<(), Problem> {
         (self.way, self.unit, self.all, self.besides) = (Way::Stays, false, false, None);
         if !self.host.is_live() {
@@ -210,7 +210,7 @@ impl Around for Remove<'_> {
             }
             Way::Again(product) if !self.stops => {
                 product.calm = Some(Uninterrupted::begin());
-                doing.tell(&"the product runs on meanwhile".into());
+                doing.remark(&"the product runs on meanwhile".into());
                 marker::write(self.host)?;
             }
             Way::Again(product) => {
@@ -261,10 +261,10 @@ impl Around for Remove<'_> {
         if self.all {
             let mut made = Made::read(self.host).map_err(stays)?;
             for gone in accounts::take_away(self.host, &mut made).map_err(stays)? {
-                doing.tell(&gone);
+                doing.remark(&gone);
             }
             if let Some(program) = engine::take_back(self.host, &mut made).map_err(stays)? {
-                doing.tell(&text!("{} was removed", program));
+                doing.remark(&text!("{} was removed", program));
             }
         }
         match &self.besides {

@@ -127,9 +127,9 @@ impl Besides {
         }
         for image in &self.images {
             match self.run(host, &["docker", "image", "rm", image]) {
-                Ok(()) => doing.tell(&text!("removed image {}", Foreign::new(image))),
+                Ok(()) => doing.remark(&text!("removed image {}", Foreign::new(image))),
                 // One that another container uses stays, and so does one that is gone already.
-                Err(problem) => doing.tell(&text!("image {} stays: {}", Foreign::new(image), problem.sentence())),
+                Err(problem) => doing.remark(&text!("image {} stays: {}", Foreign::new(image), problem.sentence())),
             }
         }
         self.remove_folder(host, doing)?;

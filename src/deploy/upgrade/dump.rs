@@ -180,7 +180,7 @@ impl Dump {
         let (host, tell) = (task.host, &mut task.tell);
         let ended = host.follow(&command, &watch, &mut |line| {
             match line.strip_prefix("-- Retrieving table structure for table ") {
-                Some(table) => tell(Told::Moving(&text!("dumping {}", Foreign::new(table.trim_end_matches("..."))))),
+                Some(table) => tell(Told::Moving(&text!("at {}", Foreign::new(table.trim_end_matches("..."))))),
                 None if line.starts_with("--") => {}
                 None => said.push(line.to_owned()),
             }

@@ -220,7 +220,7 @@ impl Upgrade {
         self.note(host, |own| own.dump = Some(folder.clone()))?;
         doing.tell(&text!("dumping the databases into {}, some {}", folder.display(), own(bytes_shown(dump.bytes))));
         let bytes = task(host, calm, doing, |task| dump.make(task, &folder))?;
-        doing.tell(&text!("they are dumped: {}", own(bytes_shown(bytes))));
+        doing.remark(&text!("they are dumped: {}", own(bytes_shown(bytes))));
         Ok(())
     }
 

@@ -78,6 +78,10 @@ pub(crate) struct Request<'a> {
     pub concrete: bool,
     /// The list of what is not to be decrypted, instead of the list of what is to be let through.
     pub exclusions: bool,
+    /// By name or by address; `None`: as the product usually does.
+    pub by: Option<By>,
+    /// Without comments.
+    pub bare: bool,
 }
 
 /// The text, and what it does not hold.
@@ -93,16 +97,32 @@ pub(crate) struct Rendered {
 pub(crate) fn render(format: Format, request: &Request<'_>) -> Rendered {
     let Some(product) = format.product() else { return table::render(format, request) };
     let list = List { format, product, request, endpoints: request.wanted() };
-    let (rules, left_out) = match product.by {
+    let (rules, left_out) = match request.by.unwrap_or(product.by) {
         By::Address => list.rules_by_address(),
         By::Name => list.rules_by_name(),
     };
     let (top, below) = list.header(&left_out);
     let page = Page { top, below, exclusions: request.exclusions, rules };
     match page::text(format, page) {
+        Some(text) if request.bare => Rendered { text: without_comments(&text), left_out },
         Some(text) => Rendered { text, left_out },
         None => table::render(format, request),
     }
+}
+
+/// The same without comments, which every product has on lines of their own, and without the gaps that they leave.
+fn without_comments(text: &str) -> String {
+    let mut bare = String::new();
+    for line in text.lines() {
+        let words = line.trim_start();
+        let is_comment = words.starts_with('#') || (words.starts_with("<!--") && words.ends_with("-->"));
+        let is_gap = words.is_empty() && (bare.is_empty() || bare.ends_with("\n\n"));
+        if !is_comment && !is_gap {
+            bare.push_str(line);
+            bare.push('\n');
+        }
+    }
+    bare
 }
 
 impl Request<'_> {
@@ -128,14 +148,27 @@ struct List<'a> {
 impl<'a> List<'a> {
     /// The rules, and the endpoints that the product cannot express.
     fn rules_by_address(&self) -> (Vec<Rule<'a>>, Vec<LeftOut>) {
-        let (entries, mut left_out) = by_address(&self.endpoints);
-        if self.format == Format::Iptables {
+        let for_proxy = self.format == Format::Squid;
+        let (direct, endpoints): (Vec<&Endpoint>, Vec<&Endpoint>) =
+            self.endpoints.iter().partition(|endpoint| for_proxy && endpoint.direct);
+        let (mut entries, mut left_out) = by_address(&endpoints);
+        left_out.extend(direct.into_iter().map(|endpoint| LeftOut::new(endpoint, "reached without a proxy")));
+        let why_not = match self.format {
+            Format::Iptables => Some("which has ip6tables-restore of its own"),
+            Format::Fortigate => Some("which has config firewall address6 of its own"),
+            _ => None,
+        };
+        if let Some(why_not) = why_not {
             for entry in &entries {
                 for block in entry.blocks.iter().filter(|block| !block.is_v4()) {
-                    let why = format!("{block} is IPv6, which has ip6tables-restore of its own");
+                    let why = format!("{block} is IPv6, {why_not}");
                     left_out.extend(entry.endpoints.iter().map(|endpoint| LeftOut::new(endpoint, why.clone())));
                 }
             }
+        }
+        if self.format == Format::Fortigate {
+            entries.iter_mut().for_each(|entry| entry.blocks.retain(|block| block.is_v4()));
+            entries.retain(|entry| !entry.blocks.is_empty());
         }
         (entries.into_iter().map(Rule::by_address).collect(), left_out)
     }
@@ -177,8 +210,9 @@ impl<'a> List<'a> {
         let top = vec![
             format!("{what}, for {}.", self.product.name),
             format!(
-                "ics-setup network allowlist --format {}{}; facts of {}.",
+                "ics-setup network allowlist --format {}{}{}; facts of {}.",
                 self.format.as_str(),
+                if self.request.by == Some(By::Address) && self.product.by == By::Name { " --by address" } else { "" },
                 if self.request.exclusions { " --decrypt-exclusions" } else { "" },
                 self.request.catalogue.date
             ),

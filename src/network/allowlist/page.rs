@@ -28,7 +28,7 @@ pub(super) struct Rule<'a> {
     pub(super) remarks: Vec<String>,
     pub(super) port: u16,
     pub(super) protocol: Protocol,
-    /// The names as the product spells them; none in a rule by address.
+    /// The names as the product spells them; the blocks in a rule by address.
     pub(super) spelled: Vec<String>,
     /// The name where it is an address.
     pub(super) address: Option<IpAddr>,
@@ -69,7 +69,7 @@ impl<'a> Rule<'a> {
             remarks: entry.endpoints.iter().map(|endpoint| remark_on_addresses(endpoint)).collect(),
             port: entry.port,
             protocol: Protocol::Tcp,
-            spelled: Vec::new(),
+            spelled: entry.blocks.iter().map(ToString::to_string).collect(),
             address: None,
             blocks: entry.blocks,
             endpoints: entry.endpoints,
@@ -94,7 +94,26 @@ impl<'a> Rule<'a> {
 
     /// One word for an address, another one for a name.
     fn kind<'k>(&self, address: &'k str, name: &'k str) -> &'k str {
-        if self.address.is_some() { address } else { name }
+        if self.is_by_address() { address } else { name }
+    }
+
+    fn is_by_address(&self) -> bool {
+        self.address.is_some() || !self.blocks.is_empty()
+    }
+
+    /// The objects that a product makes of it: what each is called by, and what it is.
+    fn objects(&self) -> Vec<(String, String)> {
+        if self.blocks.is_empty() {
+            return vec![(self.host().to_owned(), self.target())];
+        }
+        self.spelled.iter().map(|block| (block.clone(), block.clone())).collect()
+    }
+
+    /// The spellings, each with its network where it is an address: a single one has a prefix too.
+    fn subnets(&self) -> Vec<(&str, Option<String>)> {
+        let address = self.address.map(Block::from);
+        let blocks = self.blocks.iter().copied().map(Some).chain(std::iter::repeat(address));
+        self.spelled.iter().zip(blocks).map(|(name, block)| (name.as_str(), block.map(|own| own.cidr()))).collect()
     }
 
     /// The address, or the first endpoint's name.
@@ -148,9 +167,12 @@ impl Group<'_, '_> {
 
     /// Room for three times as many names, in hundreds: AWS cannot change it later.
     fn capacity(&self) -> usize {
-        let names: usize = self.rules.iter().map(|rule| rule.spelled.len()).sum();
-        (names * 3).div_ceil(100).saturating_mul(100)
+        capacity(self.rules.iter().map(|rule| rule.spelled.len()).sum())
     }
+}
+
+fn capacity(now: usize) -> usize {
+    (now * 3).div_ceil(100).saturating_mul(100)
 }
 
 impl Set {
@@ -164,6 +186,17 @@ impl Set {
 }
 
 impl<'a> Page<'a> {
+    /// The blocks of rules by address, each with a number of its own.
+    fn numbered(&self) -> Vec<(usize, &Rule<'a>, Block)> {
+        let all = self.rules.iter().flat_map(|rule| rule.blocks.iter().map(move |block| (rule, *block)));
+        all.enumerate().map(|(at, (rule, block))| (at + 1, rule, block)).collect()
+    }
+
+    /// As that of a group of names.
+    fn capacity(&self) -> usize {
+        capacity(self.numbered().len())
+    }
+
     fn any(&self) -> bool {
         !self.rules.is_empty()
     }

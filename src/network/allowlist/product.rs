@@ -14,6 +14,9 @@ use crate::assets;
 pub(crate) struct Product {
     /// As its makers write it.
     pub name: String,
+    /// Has it rules by address besides those by name?
+    #[serde(default)]
+    pub addresses: bool,
     /// Names, or addresses only.
     pub by: By,
     #[serde(default)]
@@ -64,6 +67,11 @@ impl Product {
     /// Has it a wildcard that covers names at every depth, as the vendor's patterns do?
     pub(crate) fn covers_every_depth(&self) -> bool {
         self.below.is_some() && self.levels == Some(Levels::Any)
+    }
+
+    /// Has it rules of this kind? Those by name have rules by address besides, as far as their lists take any address.
+    pub(crate) fn can(&self, by: By) -> bool {
+        self.by == by || (self.by == By::Name && self.addresses)
     }
 
     /// The spellings that cover these names; none where it has no such wildcard.

@@ -20,11 +20,31 @@ fn endpoints(catalogue: &Catalogue, settings: &[(Key, &str)], all: bool) -> Vec<
     for (key, value) in settings {
         flags.insert(key.spec(), (*value).to_owned(), Origin::Default).unwrap();
     }
-    let calls = EndpointNeeds::of(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
+    let calls = EndpointNeeds::anywhere(&Layers { flags, ..Layers::default() }, catalogue).unwrap();
     if all {
         return catalogue.endpoints.iter().filter(|endpoint| !endpoint.host.starts_with('<')).cloned().collect();
     }
     required_endpoints(catalogue, &calls)
+}
+
+/// As it is asked for without a flag.
+fn usual<'a>(catalogue: &'a Catalogue, endpoints: &'a [Endpoint]) -> Request<'a> {
+    Request { catalogue, endpoints, concrete: false, exclusions: false, by: None, bare: false }
+}
+
+/// Everything that FortiOS takes as a network has a mask, and what is by address names no name.
+#[test]
+fn a_single_address_of_fortios_has_a_mask() {
+    let catalogue = Catalogue::shipped();
+    let (_, settings, all) = CASES[0];
+    let endpoints = endpoints(&catalogue, settings, all);
+    for by in [By::Name, By::Address] {
+        let request = Request { by: Some(by), ..usual(&catalogue, &endpoints) };
+        let text = render(Format::Fortigate, &request).text;
+        let subnets: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("set subnet ")).collect();
+        assert!(subnets.contains(&"10.20.0.5/32") && subnets.iter().all(|own| own.contains('/')), "{subnets:?}");
+        assert_eq!(text.contains("set fqdn"), by == By::Name);
+    }
 }
 
 /// `ICS_SETUP_GOLDEN=write cargo test` writes them anew; look at the difference before it is committed.
@@ -36,14 +56,10 @@ fn every_endpoint_in_every_grammar_as_it_was() {
     for (case, settings, all) in CASES {
         let endpoints = endpoints(&catalogue, settings, all);
         for format in Format::ALL {
-            for exclusions in [false, true] {
-                if exclusions && (!format.has_exclusions() || case == "test-drive") {
-                    continue;
-                }
-                let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions };
-                let name = format!("{case}{}.{}", if exclusions { "-undecrypted" } else { "" }, format.as_str());
+            let mut hold = |which: &str, request: &Request<'_>| {
+                let name = format!("{case}{which}.{}", format.as_str());
                 let path = folder.join(&name);
-                let text = render(format, &request).text;
+                let text = render(format, request).text;
                 if std::env::var_os("ICS_SETUP_GOLDEN").is_some_and(|value| value == "write") {
                     fs::create_dir_all(&folder).unwrap();
                     fs::write(&path, &text).unwrap();
@@ -52,12 +68,32 @@ fn every_endpoint_in_every_grammar_as_it_was() {
                     wrong.push(name);
                 }
                 written.insert(path);
+            };
+            for exclusions in [false, true] {
+                if exclusions && (!format.has_exclusions() || case == "test-drive") {
+                    continue;
+                }
+                let request = Request { exclusions, ..usual(&catalogue, &endpoints) };
+                hold(if exclusions { "-undecrypted" } else { "" }, &request);
+            }
+            if format.product().is_some_and(|product| product.by == By::Name && product.can(By::Address)) {
+                hold("-by-address", &Request { by: Some(By::Address), ..usual(&catalogue, &endpoints) });
             }
         }
     }
     assert!(wrong.is_empty(), "not as it was (ICS_SETUP_GOLDEN=write cargo test): {wrong:?}");
     let there: BTreeSet<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(there, written, "files that nothing writes any more");
+}
+
+#[test]
+fn the_help_names_who_has_rules_by_address_besides() {
+    let help = include_str!("../../../assets/help/network-allowlist.txt");
+    let (_, told) = help.split_once("--by address gives ").unwrap();
+    let (told, _) = told.split_once(" rules by static address").unwrap();
+    let told: Vec<&str> = told.split([',', ' ', '\n']).filter(|word| !["", "and"].contains(word)).collect();
+    let both = |format: &Format| format.product().is_some_and(|own| own.by == By::Name && own.can(By::Address));
+    assert_eq!(told, Format::ALL.into_iter().filter(both).map(Format::as_str).collect::<Vec<_>>());
 }
 
 #[test]
@@ -71,8 +107,7 @@ fn every_grammar_has_its_source_and_every_endpoint_its_place() {
             "{}",
             format.as_str()
         );
-        let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions: false };
-        let rendered = render(format, &request);
+        let rendered = render(format, &usual(&catalogue, &endpoints));
         for endpoint in endpoints.iter().filter(|endpoint| !endpoint.is_link_local()) {
             let told = rendered.text.contains(&format!("{}: {}", endpoint.shown(), endpoint.purpose))
                 || rendered.text.contains(&format!("{}:{}: ", endpoint.shown(), endpoint.port));
@@ -98,8 +133,7 @@ purpose = "a \"quoted\" ${word} -- $(id) `id` --> | <b> ; '"
     let endpoints: Vec<Endpoint> =
         catalogue.endpoints.iter().filter(|endpoint| endpoint.host == "x.example").cloned().collect();
     for format in Format::ALL {
-        let request = Request { catalogue: &catalogue, endpoints: &endpoints, concrete: false, exclusions: false };
-        let rendered = render(format, &request).text;
+        let rendered = render(format, &usual(&catalogue, &endpoints)).text;
         let (inside, outside): (Vec<&str>, Vec<&str>) =
             rendered.lines().partition(|line| line.trim_start().starts_with('#'));
         match format {

@@ -15,6 +15,7 @@ use super::{
 use crate::assets;
 use crate::problem::{Problem, id};
 use crate::settings::Deployment;
+use crate::system::cloud::Cloud;
 use crate::text;
 use crate::text::{Text, ics_setup, own};
 use crate::version::Version;
@@ -82,6 +83,7 @@ layered! {
         from_release: Version,
         below_release: Version,
         with_collector: bool,
+        cloud: Cloud,
         remove: bool,
     }
 }
@@ -295,6 +297,7 @@ fn finish(entry: Entry, catalogue: &Catalogue) -> Result<Endpoint, Problem> {
             from_release: raw.from_release,
             below_release: raw.below_release,
             with_collector: raw.with_collector.unwrap_or(false),
+            cloud: raw.cloud,
         },
     })
 }

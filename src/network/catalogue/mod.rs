@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::Status;
 use crate::problem::Problem;
 use crate::settings::Deployment;
+use crate::system::cloud::Cloud;
 use crate::text::words::words;
 use crate::version::Version;
 
@@ -210,6 +211,7 @@ struct Only {
     from_release: Option<Version>,
     below_release: Option<Version>,
     with_collector: bool,
+    cloud: Option<Cloud>,
 }
 
 /// A data region of the Insight platform.

@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 
 use super::{Catalogue, Component, Endpoint, NeededBy};
 use crate::clients::Required;
+use crate::system::cloud::Cloud;
 
 /// The product's needs.
 #[derive(Debug)]
 pub(crate) struct Needs {
     /// Hosts that the product asks through the proxy, some of them only where accounts of a cloud are connected.
     pub hosts: Vec<Required>,
+    /// The same, as the catalogue has them.
+    endpoints: Vec<Endpoint>,
     /// Where a cloud tells an instance its role: link-local, and never through a proxy, which would answer with its own.
     pub metadata: String,
     /// What a proxy is asked for, to see what it lets through: every deployment needs it.
@@ -24,25 +27,32 @@ impl Needs {
             let of_product = |endpoint: &Endpoint| {
                 endpoint.component == Component::Product && endpoint.needed_by == NeededBy::Server
             };
-            let endpoints: Vec<Endpoint> = Catalogue::shipped().endpoints.into_iter().filter(of_product).collect();
-            let through_proxy = endpoints.iter().filter(|endpoint| !endpoint.direct);
+            let all = Catalogue::shipped().endpoints.into_iter().filter(of_product);
+            let (direct, endpoints): (Vec<Endpoint>, Vec<Endpoint>) = all.partition(|endpoint| endpoint.direct);
             // The file is part of the binary, and a test looks at both.
             #[allow(clippy::expect_used)]
             Needs {
-                hosts: through_proxy.clone().map(required).collect(),
-                metadata: endpoints
-                    .iter()
-                    .find(|endpoint| endpoint.direct && endpoint.is_link_local())
-                    .map(|endpoint| endpoint.host.clone())
+                hosts: endpoints.iter().map(required).collect(),
+                metadata: direct
+                    .into_iter()
+                    .find(Endpoint::is_link_local)
+                    .map(|endpoint| endpoint.host)
                     .expect("assets/endpoints.toml has the metadata address"),
-                probe: through_proxy
-                    .clone()
+                probe: endpoints
+                    .iter()
                     .find(|endpoint| endpoint.required)
                     .cloned()
                     .expect("assets/endpoints.toml has a host that every deployment needs"),
+                endpoints,
             }
         });
         &NEEDS
+    }
+
+    /// The hosts without those of clouds that are not connected; `None`: nobody says which are.
+    pub(crate) fn hosts_of(&self, clouds: Option<&[Cloud]>) -> Vec<Required> {
+        let connected = |cloud: Cloud| clouds.is_none_or(|all| all.contains(&cloud));
+        self.endpoints.iter().filter(|own| own.only.cloud.is_none_or(connected)).map(required).collect()
     }
 }
 
@@ -65,6 +75,10 @@ mod tests {
             assert!(patterns.contains(&pattern), "{pattern}: {patterns:?}");
         }
         assert!(!patterns.iter().any(|pattern| pattern.contains("zopim") || pattern.starts_with("169.")));
+        let only = needs.hosts_of(Some(&[Cloud::Azure]));
+        assert!(only.iter().any(|host| host.pattern == "management.azure.com") && only.len() < patterns.len());
+        assert!(!only.iter().any(|host| host.pattern.contains("amazonaws")));
+        assert_eq!(needs.hosts_of(None).len(), patterns.len());
         assert_eq!(needs.metadata, "169.254.169.254");
         assert!(Vendor::get().no_proxy.base.contains(&needs.metadata));
         assert_eq!((needs.probe.host.as_str(), needs.probe.port), ("divvycentral.divvycloud.com", 443));

@@ -2,8 +2,10 @@
 
 use super::{ANY, Block, COLLECTOR, Catalogue, Component, Endpoint, StaticIps, host_name};
 use crate::finding::{Finding, Status, ids};
+use crate::host::HostRead;
 use crate::problem::{Problem, id};
 use crate::settings::{Deployment, Key, Layers};
+use crate::system::cloud::{self, Cloud};
 use crate::text;
 use crate::text::{Text, ics_setup, nearest, own};
 use crate::version::Version;
@@ -16,23 +18,53 @@ pub(crate) struct EndpointNeeds {
     release: Option<Version>,
     region: Option<String>,
     collectors: Vec<String>,
+    clouds: Clouds,
+}
+
+/// Which clouds the product connects to.
+#[derive(Clone, Debug)]
+enum Clouds {
+    /// Nobody says; whether others are connected than the one that the host is seen to be in, nothing tells.
+    Unsaid(Option<Cloud>),
+    /// These and no others.
+    Said(Vec<Cloud>),
+}
+
+impl Clouds {
+    /// Are accounts of this cloud connected? `None`: nobody knows.
+    fn connects(&self, cloud: Cloud) -> Option<bool> {
+        match self {
+            Self::Unsaid(found) => (*found == Some(cloud)).then_some(true),
+            Self::Said(clouds) => Some(clouds.contains(&cloud)),
+        }
+    }
 }
 
 impl EndpointNeeds {
-    /// Reads `deployment`, `release`, `agent.region` and `agent.collector`.
+    /// Reads `deployment`, `release`, `agent.region`, `agent.collector` and `clouds`. The cloud that the host is seen to be in
+    /// counts where nobody names clouds.
     ///
     /// # Errors
     /// A region that the catalogue does not have, a Collector that is no host.
-    pub(crate) fn of(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
-        Ok(Self::with(layers, region(layers, catalogue)?, collectors(layers)?))
+    pub(crate) fn of(layers: &Layers, catalogue: &Catalogue, host: &dyn HostRead) -> Result<Self, Problem> {
+        Ok(Self::with(layers, region(layers, catalogue)?, collectors(layers)?, Some(host)))
     }
 
     /// The same, where a region or a Collector that is none is told of elsewhere: what it would call for is left out.
-    pub(crate) fn known(layers: &Layers, catalogue: &Catalogue) -> Self {
-        Self::with(layers, region(layers, catalogue).ok().flatten(), collectors(layers).unwrap_or_default())
+    pub(crate) fn known(layers: &Layers, catalogue: &Catalogue, host: &dyn HostRead) -> Self {
+        let region = region(layers, catalogue).ok().flatten();
+        Self::with(layers, region, collectors(layers).unwrap_or_default(), Some(host))
     }
 
-    fn with(layers: &Layers, region: Option<String>, collectors: Vec<String>) -> Self {
+    /// What the settings alone call for, wherever the host is.
+    ///
+    /// # Errors
+    /// As of [`Self::of`].
+    pub(crate) fn anywhere(layers: &Layers, catalogue: &Catalogue) -> Result<Self, Problem> {
+        Ok(Self::with(layers, region(layers, catalogue)?, collectors(layers)?, None))
+    }
+
+    fn with(layers: &Layers, region: Option<String>, collectors: Vec<String>, host: Option<&dyn HostRead>) -> Self {
         let text = |key| layers.get(key).map(|setting| setting.value.as_str());
         Self {
             deployment: match text(Key::Deployment) {
@@ -42,7 +74,16 @@ impl EndpointNeeds {
             release: text(Key::Release).and_then(|text| Version::parse(text.trim_start_matches(['v', 'V']))),
             region,
             collectors,
+            clouds: match text(Key::Clouds) {
+                Some(list) => Clouds::Said(Cloud::of_list(list)),
+                None => Clouds::Unsaid(host.and_then(cloud::connected)),
+            },
         }
+    }
+
+    /// Are accounts of the endpoint's cloud connected? `None`: nobody knows, or it is of none.
+    fn connects(&self, endpoint: &Endpoint) -> Option<bool> {
+        self.clouds.connects(endpoint.only.cloud?)
     }
 
     fn call_for(&self, endpoint: &Endpoint) -> bool {
@@ -60,7 +101,8 @@ impl EndpointNeeds {
             Component::Agent | Component::Collector => self.region.is_some(),
             Component::Product | Component::Install | Component::AgentToCollector => true,
         };
-        asked && region && with_collector && ((deployment && release) || in_any_case)
+        let connected = self.connects(endpoint) != Some(false);
+        asked && region && with_collector && connected && ((deployment && release) || in_any_case)
     }
 }
 
@@ -105,6 +147,9 @@ pub(crate) fn all(catalogue: &Catalogue, calls: &EndpointNeeds) -> Vec<Endpoint>
 }
 
 fn in_place(endpoint: &Endpoint, calls: &EndpointNeeds) -> Vec<Endpoint> {
+    if calls.connects(endpoint) == Some(true) {
+        return vec![Endpoint { required: true, when: None, ..endpoint.clone() }];
+    }
     if endpoint.host != COLLECTOR || calls.collectors.is_empty() {
         return vec![endpoint.clone()];
     }
@@ -165,7 +210,7 @@ mod tests {
 
     fn hosts(pairs: &[(Key, &str)]) -> Vec<String> {
         let catalogue = Catalogue::shipped();
-        let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
+        let calls = EndpointNeeds::anywhere(&layers(pairs), &catalogue).unwrap();
         required_endpoints(&catalogue, &calls)
             .iter()
             .map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
@@ -186,7 +231,6 @@ mod tests {
             (&[(Key::Release, "21.8")], "public.ecr.aws:443", false),
             (&[(Key::Release, "22.3.9")], docker_hub, false),
             (&[(Key::Release, "22.3.9"), (Key::Deployment, "test-drive")], docker_hub, true),
-            (&[(Key::Release, "latest")], "public.ecr.aws:443", true),
             (&[(Key::AgentRegion, "us")], "endpoint.ingress.rapid7.com:443", true),
             (&[(Key::AgentRegion, "us")], "data.insight.rapid7.com:443", true),
             (&[(Key::AgentRegion, "us")], "eu.endpoint.ingress.rapid7.com:443", false),
@@ -195,8 +239,44 @@ mod tests {
             (&[(Key::AgentCollector, "C1, 10.0.0.9")], "c1:5508", true),
             (&[(Key::AgentCollector, "C1, 10.0.0.9")], "10.0.0.9:8037", true),
             (&[], "<collector>:5508", false),
+            (&[], "management.azure.com:443", true),
+            (&[(Key::Clouds, "azure")], "management.azure.com:443", true),
+            (&[(Key::Clouds, "azure")], "graph.microsoft.com:443", true),
+            (&[(Key::Clouds, "aws,azure")], "sts.amazonaws.com:443", true),
+            (&[(Key::Clouds, "azure")], "sts.amazonaws.com:443", false),
+            (&[(Key::Clouds, "azure")], "ecs.aliyuncs.com:443", false),
+            (&[(Key::Clouds, "azure")], "oauth2.googleapis.com:443", false),
+            (&[(Key::Clouds, "azure")], "divvycentral.divvycloud.com:443", true),
+            (&[(Key::Clouds, "azure")], "s3.amazonaws.com:443", true),
+            (&[(Key::Clouds, "azure")], "169.254.169.254:80", true),
         ] {
             assert_eq!(has(pairs, host), expected, "{pairs:?} {host}");
+        }
+    }
+
+    #[test]
+    fn endpoints_of_connected_clouds_are_required() {
+        let catalogue = Catalogue::shipped();
+        let required = |calls: EndpointNeeds| {
+            let endpoints = required_endpoints(&catalogue, &calls);
+            let of_cloud = endpoints.iter().filter(|endpoint| endpoint.only.cloud.is_some());
+            let (required, optional): (Vec<_>, Vec<_>) = of_cloud.partition(|endpoint| endpoint.required);
+            assert!(required.iter().all(|endpoint| endpoint.when.is_none()));
+            let hosts = |own: Vec<&Endpoint>| own.iter().map(|own| own.host.clone()).collect::<Vec<_>>().join(" ");
+            (hosts(required), optional.len())
+        };
+        let anywhere = |pairs: &[(Key, &str)]| EndpointNeeds::anywhere(&layers(pairs), &catalogue).unwrap();
+        let ec2 = crate::host::MemoryHost::new();
+        ec2.put("/sys/class/dmi/id/sys_vendor", b"Amazon EC2\n");
+        let on_ec2 = |pairs: &[(Key, &str)]| EndpointNeeds::known(&layers(pairs), &catalogue, &ec2);
+        let google = "www.googleapis.com oauth2.googleapis.com".to_owned();
+        for (calls, expected) in [
+            (anywhere(&[]), (String::new(), 7)),
+            (on_ec2(&[]), ("sts.amazonaws.com".to_owned(), 6)),
+            (anywhere(&[(Key::Clouds, "gcp")]), (google.clone(), 0)),
+            (on_ec2(&[(Key::Clouds, "gcp")]), (google, 0)),
+        ] {
+            assert_eq!(required(calls), expected);
         }
     }
 
@@ -204,7 +284,7 @@ mod tests {
     fn all_of_them_have_the_collector_in_its_place_or_a_stand_in() {
         let catalogue = Catalogue::shipped();
         let hosts = |pairs: &[(Key, &str)]| {
-            let calls = EndpointNeeds::of(&layers(pairs), &catalogue).unwrap();
+            let calls = EndpointNeeds::anywhere(&layers(pairs), &catalogue).unwrap();
             all(&catalogue, &calls).into_iter().map(|endpoint| endpoint.host).collect::<Vec<_>>()
         };
         assert_eq!(hosts(&[]).iter().filter(|host| *host == COLLECTOR).count(), 3);
@@ -218,10 +298,10 @@ mod tests {
     #[test]
     fn a_region_that_nobody_knows_is_refused_with_what_there_is() {
         let catalogue = Catalogue::shipped();
-        let problem = EndpointNeeds::of(&layers(&[(Key::AgentRegion, "us1")]), &catalogue).unwrap_err();
+        let problem = EndpointNeeds::anywhere(&layers(&[(Key::AgentRegion, "us1")]), &catalogue).unwrap_err();
         assert!(problem.because.unwrap().contains("ap, au, ca, eu, us, us2, us3"));
         assert!(problem.hints.last().unwrap().contains("--endpoints <FILE>"));
-        let problem = EndpointNeeds::of(&layers(&[(Key::AgentCollector, "c1:8037")]), &catalogue).unwrap_err();
+        let problem = EndpointNeeds::anywhere(&layers(&[(Key::AgentCollector, "c1:8037")]), &catalogue).unwrap_err();
         assert!(problem.message.contains("the port stands apart"), "{}", problem.message);
     }
 }

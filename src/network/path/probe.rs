@@ -144,7 +144,7 @@ fn direct(asked: &Asked<'_>, roots: &Roots, time: Time) -> PathProbe {
 fn through(asked: &Asked<'_>, proxy: &ProxyUrl, roots: &Roots, time: Time) -> PathProbe {
     let mut probe = PathProbe { via: Via::Proxy, ..PathProbe::default() };
     let host = proxy.host.to_string();
-    let port = proxy.port.unwrap_or_else(|| proxy.scheme.usual_port());
+    let port = proxy.asked_port();
     let (addresses, wire) = probe.connect(&host, port, time);
     let Some(wire) = wire else { return probe };
     let cleaner = Cleaner::new(std::iter::once(proxy));

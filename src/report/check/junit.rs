@@ -43,7 +43,8 @@ fn document(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Res
 
 fn suites(xml: &mut Xml, checked: &Checked<'_>, findings: &[Plain]) -> io::Result<()> {
     // JUnit's own form has no zone; the facts' time is UTC.
-    let taken = crate::stamp::seconds_of(checked.taken).map(|_| checked.taken.trim_end_matches('Z'));
+    let taken = &checked.record.taken;
+    let taken = crate::stamp::seconds_of(taken).map(|_| taken.trim_end_matches('Z'));
     for group in groups(findings.iter().map(|finding| finding.group)) {
         let own: Vec<&Plain> = findings.iter().filter(|finding| finding.group == group).collect();
         let summary = Summary::of(own.iter().map(|finding| finding.status));

@@ -3,39 +3,48 @@
 //! | module | for |
 //! | --- | --- |
 //! | `document` | whoever it is forwarded to: a page of HTML, a ticket's Markdown |
-//! | `human` | people: one line per check, detail below what is not right |
+//! | `human` | people: host and verdict, what is wrong and what to do about it |
 //! | `json` | scripts: keys and their order are a contract |
 //! | `junit` | CI: JUnit XML as Jenkins and GitLab read it |
 //! | `tap` | test harnesses: TAP version 14 |
 //! | `nagios` | Nagios and its heirs: status line, performance data, exit code |
 //! | `prometheus` | node_exporter's textfile collector |
 //!
+//! | module | what they have in common |
+//! | --- | --- |
+//! | `things` | what is alike, told once |
+//! | `actor` | who must act |
+//! | `spoken` | what can be typed apart from what is said |
+//!
 //! A new format is a module with a constant `FORMAT`, declared here and named in the list of `formats!`.
 
+mod actor;
 mod document;
 mod human;
 mod json;
 mod junit;
 mod nagios;
 mod prometheus;
+mod spoken;
 mod tap;
 #[cfg(test)]
 mod tests;
+mod things;
 
-use crate::check::Record;
+use crate::check::Group;
+pub use crate::check::Record;
 use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::text::Text;
 use crate::text::words::words;
-use serde::Serialize;
+use crate::text::{Text, counted};
+use serde::{Deserialize, Serialize};
 
 use super::Paint;
 use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
 pub(crate) use human::mark;
-pub use human::wrapped;
 
 /// How a format is made: the constant `FORMAT` of its module.
 struct Definition {
@@ -95,7 +104,7 @@ impl Format {
 }
 
 /// How many findings ended how.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// As expected.
     pub pass: usize,
@@ -155,8 +164,8 @@ pub struct Page {
 pub struct Checked<'a> {
     /// What was found, in declared order.
     pub findings: &'a [Finding],
-    /// When the facts were collected, as RFC 3339.
-    pub taken: &'a str,
+    /// The facts that they were judged by.
+    pub record: &'a Record,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
     /// Were the facts read from a file?
@@ -174,6 +183,59 @@ impl Checked<'_> {
     /// How many ended how.
     pub fn summary(&self) -> Summary {
         Summary::of(self.findings.iter().map(|finding| finding.status))
+    }
+
+    /// When the facts were collected.
+    fn taken(&self) -> String {
+        self.say(&self.record.taken)
+    }
+
+    /// The name of the host.
+    fn host(&self) -> String {
+        self.known(self.record.host.name.as_ref()).unwrap_or_else(|| "host without a name".to_owned())
+    }
+
+    fn address(&self) -> Option<String> {
+        self.known(self.record.host.address.as_ref())
+    }
+
+    /// Release and system, as far as they are known.
+    fn system(&self) -> Vec<String> {
+        let release = self.known(self.record.spec.release.as_ref()).map(|own| format!("InsightCloudSec {own}"));
+        release.into_iter().chain(self.known(self.record.host.system.as_ref())).collect()
+    }
+
+    fn known(&self, text: Option<impl Into<Text>>) -> Option<String> {
+        text.map(|text| self.say(text)).filter(|text| !text.is_empty())
+    }
+
+    /// The worst of them.
+    fn worst(&self) -> Status {
+        self.findings.iter().map(|own| own.status).max_by_key(|status| badness(*status)).unwrap_or(Status::Skip)
+    }
+
+    /// The answer, of so many things that are in the way.
+    fn verdict(&self, wrong: usize) -> String {
+        let things = |one: &str, many: &str| match wrong {
+            1 => format!("1 thing {one}"),
+            count => format!("{count} things {many}"),
+        };
+        let summary = self.summary();
+        // Who looks at a part of the host hears of that part.
+        let is_whole = Group::ALL.iter().all(|group| self.findings.iter().any(|own| own.id.group() == group.as_str()));
+        match summary {
+            Summary { fail: 0, error: 0, warn: 0, pass: 0, .. } => "Nothing was checked".to_owned(),
+            Summary { fail: 0, error: 0, warn: 0, pass, .. } => {
+                format!("{}{} passed", if is_whole { "Ready: " } else { "" }, counted(pass, "check"))
+            }
+            Summary { fail: 0, error: 0, warn, .. } => {
+                format!("{} {}", if is_whole { "Ready, with" } else { "Passed, with" }, counted(warn, "warning"))
+            }
+            Summary { fail: 0, .. } => {
+                format!("Not known: {}", things("could not be found out", "could not be found out"))
+            }
+            Summary { .. } => format!("Not ready: {}", things("stands in the way", "stand in the way")),
+        }
     }
 
     /// The findings as characters.

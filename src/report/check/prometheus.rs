@@ -38,7 +38,7 @@ fn render(checked: &Checked<'_>, findings: &[Plain]) -> String {
     }
     head(&mut text, "check_run_duration_seconds", "How long the longest check of the last run took.");
     let _ = writeln!(text, "ics_setup_check_run_duration_seconds {}", in_seconds(checked.took_ms));
-    if let Some(taken) = crate::stamp::seconds_of(checked.taken) {
+    if let Some(taken) = crate::stamp::seconds_of(&checked.record.taken) {
         head(&mut text, "check_last_run_timestamp_seconds", "When the last run looked, as a Unix time.");
         let _ = writeln!(text, "ics_setup_check_last_run_timestamp_seconds {taken}");
     }

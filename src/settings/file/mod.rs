@@ -16,10 +16,16 @@ use super::layers::{Layer, Origin, parse_switch};
 use super::table::{Key, RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{nearest, own};
+use crate::text::{Fix, Text, nearest, own};
 
 /// The settings of this host, where nobody names another file.
 pub const SETTINGS_FILE: &str = "/etc/ics-setup/settings.toml";
+
+/// Where somebody who wrote something else finds what there is.
+const ALL_KEYS: &str = "all keys: ics-setup settings example";
+
+/// So many more places of a file that is wrong are told, besides the first.
+const MOST_TOLD: usize = 9;
 
 /// Reads a settings file into a layer. `shown` is the name that messages use.
 ///
@@ -28,30 +34,51 @@ pub const SETTINGS_FILE: &str = "/etc/ics-setup/settings.toml";
 pub fn read(text: &str, shown: &Path) -> Result<Layer, Problem> {
     let (page, table) = Page::parse(text, shown)?;
     let mut layer = Layer::default();
+    let mut wrong = Vec::new();
     for (name, value) in &table {
         let section = by_section().contains_key(name.get_ref().as_ref());
         match value.get_ref() {
             DeValue::Table(section_table) if section => {
                 for (inner, value) in section_table {
                     let key = format!("{}.{}", name.get_ref(), inner.get_ref());
-                    insert(&page, &mut layer, &key, inner.span(), value)?;
+                    wrong.extend(insert(&page, &mut layer, &key, inner.span(), value).err().map(|wrong| *wrong));
                 }
             }
             // The span of an array of tables is its first header, around the name.
             DeValue::Array(_) if section && value.span().start < name.span().start => {
                 let name = name.get_ref();
-                return Err(page
-                    .problem(
-                        id::SETTINGS_WRONG_TYPE,
-                        value.span(),
-                        text!("{} is one table, not a list of tables", own(name)),
-                    )
-                    .hint(text!("write [{}] with single brackets, once", own(name))));
+                let message = text!("{} is one table, not a list of tables", own(name));
+                let problem = page.problem(id::SETTINGS_WRONG_TYPE, value.span(), message);
+                wrong.push((
+                    value.span().start,
+                    problem.hint(text!("write [{}] with single brackets, once", own(name))),
+                ));
             }
-            _ => insert(&page, &mut layer, name.get_ref(), name.span(), value)?,
+            _ => wrong.extend(insert(&page, &mut layer, name.get_ref(), name.span(), value).err().map(|wrong| *wrong)),
         }
     }
-    Ok(layer)
+    match together(wrong) {
+        Some(problem) => Err(problem),
+        None => Ok(layer),
+    }
+}
+
+/// All that is wrong with a file as one problem: the first place in full, each other one as a line.
+fn together(mut wrong: Vec<(usize, Problem)>) -> Option<Problem> {
+    wrong.sort_by_key(|(at, _)| *at);
+    let mut all = wrong.into_iter().map(|(_, problem)| problem);
+    let mut first = all.next()?;
+    let others: Vec<Problem> = all.collect();
+    let all_keys = Text::from(ALL_KEYS);
+    for other in others.iter().take(MOST_TOLD) {
+        let hint = other.hints.first().map(Fix::text).filter(|hint| **hint != all_keys);
+        let hint = hint.map(|hint| text!(" ({})", hint)).unwrap_or_default();
+        first = first.hint(text!("also {}{}", other.message, hint));
+    }
+    match others.len().saturating_sub(MOST_TOLD) {
+        0 => Some(first),
+        more => Some(first.hint(text!("and {} more", more))),
+    }
 }
 
 /// A commented file with every key.
@@ -107,7 +134,7 @@ fn rendered(shape: Shape, value: &str) -> String {
             let members = value.split(',').map(str::trim).filter(|member| !member.is_empty());
             format!("[{}]", members.map(quoted).collect::<Vec<_>>().join(", "))
         }
-        Shape::Text | Shape::Path | Shape::Duration | Shape::Choice(_) => quoted(value),
+        Shape::Text | Shape::Release | Shape::Path | Shape::Duration | Shape::Choice(_) => quoted(value),
     }
 }
 
@@ -149,27 +176,50 @@ fn insert(
     key: &str,
     key_span: Range<usize>,
     value: &toml::Spanned<DeValue<'_>>,
-) -> Result<(), Problem> {
+) -> Result<(), Box<(usize, Problem)>> {
+    let at = key_span.start;
     let Some(spec) = by_key(key) else {
         if RETIRED.contains(&key) {
             return Ok(());
         }
-        let near = nearest(key, TABLE.iter().map(|spec| spec.key.as_str()));
-        let advice = near
-            .map_or_else(|| "all keys: ics-setup settings example".into(), |near| text!("did you mean {}?", own(near)));
-        return Err(page
-            .problem(id::SETTINGS_UNKNOWN_KEY, key_span, text!("unknown key {}", mask_words(key)))
-            .hint(advice));
+        let problem = page.problem(id::SETTINGS_UNKNOWN_KEY, key_span, text!("unknown key {}", mask_words(key)));
+        return Err(Box::new((at, problem.hint(meant(key, value.get_ref())))));
     };
     let text = plain(value.get_ref()).ok_or_else(|| {
         let wants = if spec.shape.is_list() { "a list of texts" } else { "a text" };
-        page.problem(id::SETTINGS_WRONG_TYPE, value.span(), text!("{} takes {}", own(key), own(wants)))
+        Box::new((at, page.problem(id::SETTINGS_WRONG_TYPE, value.span(), text!("{} takes {}", own(key), own(wants)))))
     })?;
     let origin = Origin::File { path: page.shown.to_path_buf(), line: page.line(key_span.start) };
     if let Some(wrong) = Layer::wrong(spec, &text) {
-        return Err(page.problem(id::SETTING_INVALID, value.span(), wrong).hint(spec.help));
+        let problem = page.problem(id::SETTING_INVALID, value.span(), wrong);
+        return Err(Box::new((at, Layer::hinted(problem, spec, &text))));
     }
-    layer.insert(spec, text, origin)
+    layer.insert(spec, text, origin).map_err(|problem| Box::new((at, problem)))
+}
+
+/// What somebody who wrote this key may have meant: a table for a table, a table's own keys where a table stands as a key, a
+/// flag's name, and what is written nearly so.
+fn meant(key: &str, value: &DeValue<'_>) -> Text {
+    let sections = by_section();
+    let did_you_mean = |near: &str| text!("did you mean {}?", own(near));
+    if matches!(value, DeValue::Table(_))
+        && let Some(near) = nearest(key, sections.keys().copied().filter(|section| !section.is_empty()))
+    {
+        return text!("did you mean [{}]?", own(near));
+    }
+    if let Some(specs) = sections.get(key) {
+        let names = specs.iter().map(|(name, _)| format!("{key}.{name}")).collect::<Vec<_>>().join(", ");
+        return text!("{} is a table; its keys: {}", own(key), own(names));
+    }
+    let as_flag = |name: &str| name.to_ascii_lowercase().replace(['_', '.'], "-");
+    let of_flag = TABLE.iter().find(|spec| {
+        let own = [spec.flag.unwrap_or_default(), spec.key.as_str(), spec.variable.trim_start_matches("ICS_SETUP_")];
+        own.iter().any(|name| as_flag(name) == as_flag(key))
+    });
+    match of_flag.map(|spec| spec.key.as_str()).or_else(|| nearest(key, TABLE.iter().map(|spec| spec.key.as_str()))) {
+        Some(near) => did_you_mean(near),
+        None => ALL_KEYS.into(),
+    }
 }
 
 /// A TOML value as a flag would give it; `None`: no flag could.

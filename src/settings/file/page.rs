@@ -30,11 +30,14 @@ impl<'a> Page<'a> {
         let first = errors.iter().min_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
         if let Some(error) = first {
             let page = Self { text, shown, is_toml: false };
-            return Err(page.problem(
-                id::SETTINGS_NOT_TOML,
-                error.span().unwrap_or(0..0),
-                error.message().lines().next().unwrap_or_default().to_owned(),
-            ));
+            let span = error.span().unwrap_or(0..0);
+            let (_, line) = page.line_at(span.start);
+            let is_open = comment(line).is_none() && !["\"\"\"", "'''"].iter().any(|quotes| line.contains(quotes));
+            let message = match is_open {
+                true => "a quote is opened on this line, and none closes it",
+                false => error.message().lines().next().unwrap_or_default(),
+            };
+            return Err(page.problem(id::SETTINGS_NOT_TOML, span, message.to_owned()));
         }
         Ok((Self { text, shown, is_toml: true }, table.into_inner()))
     }
@@ -53,12 +56,18 @@ impl<'a> Page<'a> {
         self.text.as_bytes()[..at.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
+    /// Where the line at this byte begins, and the line.
+    fn line_at(&self, at: usize) -> (usize, &'a str) {
+        let before = &self.text.as_bytes()[..at.min(self.text.len())];
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        (start, self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default())
+    }
+
     /// The message, then the user's line with the place marked. Secrets on that line are masked.
     pub(super) fn problem(&self, id: ProblemId, span: Range<usize>, message: impl Into<Text>) -> Problem {
         let at = span.start.min(self.text.len());
         let number = self.line(at);
-        let start = self.text.as_bytes()[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let (start, line) = self.line_at(at);
         let column = self.text.get(start..at).map_or(0, |before| before.chars().count());
         let (masked, column) = match self.hidden() {
             Some(hidden) => {

@@ -177,6 +177,7 @@ fn values() -> impl Strategy<Value = Vec<(Key, String)>> {
             Shape::Duration => "[1-9][0-9]?[smh]".to_owned(),
             Shape::Number => "[1-9][0-9]{0,2}".to_owned(),
             Shape::Port => "[1-9][0-9]{0,3}".to_owned(),
+            Shape::Release => "v?[0-9]{1,2}(\\.[0-9]{1,3}){0,2}".to_owned(),
             Shape::Choice(words) => words.join("|"),
             Shape::Words(words) => format!("({0})(,({0})){{0,2}}", words.join("|")),
             Shape::List => "[a-zé.:*/\"'#0-9]{1,6}(,[a-z.\"'\\\\\t]{1,6}){0,2}".to_owned(),

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use super::found::Found;
 use super::last_run::{self, Told};
-use super::layers::{Layers, Origin, Setting, parse_duration, parse_switch};
+use super::layers::{Layers, Origin, Setting, URLS, parse_duration, parse_switch};
 use super::table::{Key, Spec, TABLE};
 use super::{NoProxy, ProxyUrl, Secret, host_shown};
 use crate::finding::{Finding, Ignored};
 use crate::platform::Strategy;
 use crate::problem::{Problem, id};
 use crate::redact::{MASK, list};
-use crate::system::cloud::Direct;
+use crate::system::cloud::{Cloud, Direct};
 use crate::text;
 use crate::text::words::words;
 use crate::text::{Text, nearest, own};
@@ -68,6 +68,15 @@ impl Proxies {
         self.http.is_some() || self.https.is_some()
     }
 
+    /// Where it is, or both are where they are two.
+    pub fn places(&self) -> Option<String> {
+        let [http, https] = [&self.http, &self.https].map(|own| own.as_ref().map(|own| own.value.place()));
+        match (http, https) {
+            (Some(http), Some(https)) if http != https => Some(format!("{http} for http and {https} for https")),
+            (http, https) => https.or(http),
+        }
+    }
+
     /// Both, where they are.
     pub fn iter(&self) -> impl Iterator<Item = &Setting<ProxyUrl>> {
         self.http.iter().chain(&self.https)
@@ -102,6 +111,8 @@ pub struct Settings {
     pub(crate) direct: Vec<Direct>,
     /// Take the proxy out again.
     pub remove_proxy: bool,
+    /// This site has no proxy: none is asked for, and none that is found is taken up.
+    pub(crate) goes_directly: bool,
     /// The product's folder.
     pub home: PathBuf,
     /// Targets named by the person; empty: the command's own.
@@ -183,20 +194,17 @@ impl Unresolved {
             Self::Missing(specs) => {
                 let names: Vec<&str> = specs.iter().map(|spec| spec.key.as_str()).collect();
                 let problem = Problem::settings(id::SETTINGS_MISSING, text!("missing: {}", own(names.join(", "))));
-                specs.iter().fold(problem, |problem, spec| {
-                    let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag);
-                    let flag = flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
-                    problem.hint(text!(
-                        "{}: {}{} or the key {} in a settings file",
-                        own(spec.help),
-                        own(flag),
-                        own(spec.variable),
-                        spec.key
-                    ))
-                })
+                specs.iter().fold(problem, |problem, spec| problem.hint(faces(spec)))
             }
         }
     }
+}
+
+/// What a setting is for, with each of its names.
+pub(crate) fn faces(spec: &Spec) -> Text {
+    let flag = spec.flag.or_else(|| spec.key.file_of_password()?.spec().flag);
+    let flag = flag.map(|flag| format!("--{flag}, ")).unwrap_or_default();
+    text!("{}: {}{} or the key {} in a settings file", own(spec.help), own(flag), own(spec.variable), spec.key)
 }
 
 /// The rank of what was said in an earlier run.
@@ -288,6 +296,12 @@ pub fn home(layers: &Layers) -> Result<PathBuf, Problem> {
     }
 }
 
+/// That folder, where it is not the usual one.
+pub fn unusual_home(home: &Path) -> Option<PathBuf> {
+    let is_usual = Key::Home.spec().default.is_some_and(|usual| home == Path::new(usual));
+    (!is_usual).then(|| home.to_path_buf())
+}
+
 impl Settings {
     /// Makes valid values of layers and host.
     ///
@@ -300,15 +314,23 @@ impl Settings {
         ignored: &Ignored,
     ) -> Result<(Self, Vec<Finding>), Unresolved> {
         let mut findings = Vec::new();
-        let remove_proxy = layers.switch(Key::ProxyRemove) == Some(true);
-        if remove_proxy && let Some((_, asked)) = layers.flags_first(&[Key::ProxyUrl, Key::ProxyHttp, Key::ProxyHttps])
-        {
-            let message = text!("{} and --remove-proxy contradict each other", asked.origin);
-            return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
+        let removal = layers.get(Key::ProxyRemove).filter(|own| parse_switch(&own.value) == Some(true));
+        let remove_proxy = removal.is_some();
+        if let Some(removal) = removal {
+            // Said in the same place, neither outranks the other.
+            let beside = |(_, url): &(Key, &Setting<String>)| {
+                url.origin.rank() == removal.origin.rank() && url.origin.rank() > LAST_RUN
+            };
+            if let Some((_, asked)) = layers.flags_first(&URLS).or_else(|| layers.first_of(&URLS).filter(beside)) {
+                let message = text!("{} and {} contradict each other", asked.origin, removal.origin);
+                return Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out").into());
+            }
         }
+        let goes_directly = directly(layers, found)?;
+        let without_proxy = remove_proxy || goes_directly;
         findings.extend(last_run::outlived(layers, remove_proxy));
         let mut resolver = Resolver { layers, found, outside, missing: Vec::new() };
-        let proxies = if remove_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
+        let proxies = if without_proxy { Proxies::default() } else { resolver.proxies(ignored, &mut findings)? };
         let exclusions = resolver.exclusions(&mut findings)?;
         let secrets_provider = resolver.secrets_provider()?;
         let mut back_ends = resolver.back_ends()?;
@@ -337,12 +359,13 @@ impl Settings {
             mysql_tls: layers.switch(Key::MysqlTls),
             redis_tls: layers.switch(Key::RedisTls),
             shown: shown(layers, found, &proxies),
-            told: last_run::told(layers, remove_proxy, secrets_provider.as_ref().and_then(SecretsProvider::aws)),
+            told: last_run::told(layers, without_proxy, secrets_provider.as_ref().and_then(SecretsProvider::aws)),
             proxies,
             exclusions,
             found_no_proxy: found.no_proxy.clone(),
             direct: found.direct.clone(),
             remove_proxy,
+            goes_directly,
             home: home(layers)?,
             targets: targets(layers)?,
             back_ends,
@@ -363,6 +386,11 @@ impl Settings {
     pub fn said(&self, key: Key) -> Option<&str> {
         let (_, value, origin) = self.shown.iter().find(|(own, ..)| *own == key)?;
         value.as_deref().filter(|_| origin.rank() > LAST_RUN)
+    }
+
+    /// The clouds that the product connects to, where somebody says so.
+    pub(crate) fn clouds(&self) -> Option<Vec<Cloud>> {
+        self.text(Key::Clouds).map(Cloud::of_list)
     }
 
     /// Are the databases to come from another place than `prod.env` names now: into a secret, or out of it?
@@ -391,6 +419,21 @@ impl Settings {
     /// The same of a switch; `None`: nobody said, and there is no default.
     pub fn switch(&self, key: Key) -> Option<bool> {
         self.text(key).and_then(parse_switch)
+    }
+}
+
+/// Has this site no proxy? What an earlier run was told does not stand against a proxy that is there now.
+///
+/// # Errors
+/// A proxy is named in the same place.
+fn directly(layers: &Layers, found: &Found) -> Result<bool, Problem> {
+    let Some(said) = layers.get(Key::ProxyDirect).filter(|_| layers.is_direct()) else { return Ok(false) };
+    match layers.first_of(&URLS) {
+        Some((_, url)) if url.origin.rank() == said.origin.rank() => {
+            let message = text!("{} and {} contradict each other", url.origin, said.origin);
+            Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out"))
+        }
+        _ => Ok(said.origin.rank() > LAST_RUN || found.a_proxy().is_none()),
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::host::HostRead;
 
 pub(crate) use address::addresses;
-pub(crate) use process::{Process, holders, owners, parent, pids, process};
+pub(crate) use process::{Process, holders, name, owners, parent, pids, process};
 pub(crate) use table::{Socket, State, sockets};
 
 /// The two tables of a namespace.
@@ -38,19 +38,26 @@ pub(crate) struct Space {
 
 /// The network namespaces that processes have, in the order of their numbers.
 pub(crate) fn spaces(host: &dyn HostRead) -> Vec<Space> {
-    let number = |pid: &str| {
-        let link = host.read_link(&Path::new("/proc").join(pid).join("ns/net")).ok()?;
-        link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse::<u64>().ok()
-    };
-    let own = number("self");
+    let own = number(host, "self");
     let mut found: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     for pid in pids(host) {
         // One that ended meanwhile is in none.
-        if let Some(id) = number(&pid.to_string()) {
+        if let Some(id) = number(host, &pid.to_string()) {
             found.entry(id).or_default().push(pid);
         }
     }
     found.into_iter().map(|(id, pids)| Space { id, pids, own: own == Some(id) }).collect()
+}
+
+/// The number of the network namespace that a process is in.
+fn number(host: &dyn HostRead, pid: &str) -> Option<u64> {
+    let link = host.read_link(&Path::new("/proc").join(pid).join("ns/net")).ok()?;
+    link.to_str()?.strip_prefix("net:[")?.strip_suffix(']')?.parse().ok()
+}
+
+/// Is one of its processes still in this namespace?
+pub(crate) fn is_there(host: &dyn HostRead, space: &Space) -> bool {
+    space.pids.iter().any(|pid| number(host, &pid.to_string()) == Some(space.id))
 }
 
 /// The sockets of a namespace; `None`: all its processes have ended, or its tables cannot be read.

@@ -34,32 +34,37 @@ pub(crate) fn pids(host: &dyn HostRead) -> Vec<u32> {
 
 /// Which processes hold these sockets, and could all processes be looked at? Ends with `time`.
 pub(crate) fn owners(host: &dyn HostRead, inodes: &BTreeSet<u64>, time: Time) -> (Vec<(u64, Process)>, bool) {
-    let (found, complete) = holders(host, &pids(host), inodes, time);
-    (found.into_iter().map(|(inode, pid)| (inode, process(host, pid))).collect(), complete)
+    let Holders { found, denied, next } = holders(host, &pids(host), inodes, time);
+    (found.into_iter().map(|(inode, pid)| (inode, process(host, pid))).collect(), !denied && next.is_none())
+}
+
+/// Which processes hold some sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Holders {
+    /// The number of a socket and that of a process.
+    pub(crate) found: Vec<(u64, u32)>,
+    /// A process may not be looked at.
+    pub(crate) denied: bool,
+    /// The time was over before this one of the processes.
+    pub(crate) next: Option<u32>,
 }
 
 /// The same of these processes, by their numbers alone.
-pub(crate) fn holders(
-    host: &dyn HostRead,
-    pids: &[u32],
-    inodes: &BTreeSet<u64>,
-    time: Time,
-) -> (Vec<(u64, u32)>, bool) {
-    let mut found: Vec<(u64, u32)> = Vec::new();
-    let mut complete = true;
+pub(crate) fn holders(host: &dyn HostRead, pids: &[u32], inodes: &BTreeSet<u64>, time: Time) -> Holders {
+    let mut holders = Holders::default();
     if inodes.is_empty() {
-        return (found, complete);
+        return holders;
     }
     for pid in pids {
         if time.is_over() {
-            return (found, false);
+            return Holders { next: Some(*pid), ..holders };
         }
         let folder = Path::new("/proc").join(pid.to_string()).join("fd");
         // A process may end while we look; then its sockets are closed.
         let names = match host.list(&folder) {
             Ok(names) => names,
             Err(error) => {
-                complete &= error.kind() != std::io::ErrorKind::PermissionDenied;
+                holders.denied |= error.kind() == std::io::ErrorKind::PermissionDenied;
                 continue;
             }
         };
@@ -68,11 +73,11 @@ pub(crate) fn holders(
             let Ok(target) = host.read_link(&folder.join(name)) else { continue };
             let Some(inode) = target.to_str().and_then(socket) else { continue };
             if inodes.contains(&inode) && own.insert(inode) {
-                found.push((inode, *pid));
+                holders.found.push((inode, *pid));
             }
         }
     }
-    (found, complete)
+    holders
 }
 
 /// The process that has started this one, or has taken it over; `None`: nobody, or it has ended.
@@ -90,13 +95,8 @@ fn socket(target: &str) -> Option<u64> {
 
 /// What is to be told of a process.
 pub(crate) fn process(host: &dyn HostRead, pid: u32) -> Process {
-    let of = |pid: u32, name: &str| {
-        let bytes = host.read(&Path::new("/proc").join(pid.to_string()).join(name)).ok().flatten().unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    let text = |name: &str| of(pid, name);
     // Of the command line only the addresses of a forwarder are kept: others may hold secrets.
-    let arguments = text("cmdline");
+    let arguments = text(host, pid, "cmdline");
     let arguments: Vec<&str> = arguments.split('\0').collect();
     let after = |flag: &str| {
         let at = arguments.iter().position(|word| *word == flag)?;
@@ -104,9 +104,20 @@ pub(crate) fn process(host: &dyn HostRead, pid: u32) -> Process {
         value.chars().all(|c| c.is_ascii_hexdigit() || ".:".contains(c)).then(|| (*value).to_owned())
     };
     let forwards_to = after("-container-ip").zip(after("-container-port")).map(|(ip, port)| format!("{ip}:{port}"));
-    let groups = text("cgroup");
-    let unit = unit(&groups, &of(1, "cgroup"));
-    Process { pid, name: clean(&text("comm"), 16), container: container(&groups), unit, forwards_to }
+    let groups = text(host, pid, "cgroup");
+    let unit = unit(&groups, &text(host, 1, "cgroup"));
+    Process { pid, name: name(host, pid), container: container(&groups), unit, forwards_to }
+}
+
+/// The name of a process, as the kernel keeps it; empty: it has ended.
+pub(crate) fn name(host: &dyn HostRead, pid: u32) -> String {
+    clean(&text(host, pid, "comm"), 16)
+}
+
+/// A file of a process; empty: it has ended, or nobody may read it.
+fn text(host: &dyn HostRead, pid: u32, file: &str) -> String {
+    let bytes = host.read(&Path::new("/proc").join(pid.to_string()).join(file)).ok().flatten().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The id of a container in the names of cgroups: `/docker/ID`, `docker-ID.scope`, `libpod-ID.scope`, `cri-containerd-ID`.

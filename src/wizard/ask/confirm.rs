@@ -6,7 +6,7 @@ use crate::finding::ids;
 use crate::report::visible;
 use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
-use crate::wizard::answers::{Proxy, Scope};
+use crate::wizard::answers::{Proxy, Scope, Topic};
 use crate::wizard::prompt::Ask;
 use crate::wizard::world::{Advice, Verdict, World};
 
@@ -20,6 +20,7 @@ impl Wizard<'_> {
             (self.answers.login_seen, self.answers.login_known) = (true, false);
             if verdict.wants_login {
                 self.answers.login = true;
+                self.answers.said.insert(Topic::Proxy, verdict.beside());
                 self.prompter.remark(&verdict.said);
             } else if let Some(then) = self.judged(&verdict, Step::Url, Step::Login)? {
                 return Ok(then);
@@ -191,6 +192,10 @@ impl Wizard<'_> {
     }
 
     fn look(&mut self, what: &str, ask: &mut dyn FnMut(&dyn World) -> Verdict) -> Verdict {
+        // What was said before is looked at anew.
+        if self.answers.said.remove(&self.at.topic()).is_some() {
+            self.draw();
+        }
         let world = self.world;
         self.prompter.during(what, &mut || ask(world))
     }
@@ -202,6 +207,7 @@ impl Wizard<'_> {
 
     /// The same, where what is missing on MySQL could be made.
     fn decided(&mut self, verdict: &Verdict, mend: Step, again: Step, can_make: bool) -> Result<Option<Then>, Ended> {
+        self.answers.said.insert(self.at.topic(), verdict.beside());
         if verdict.good {
             self.prompter.remark(&verdict.said);
         } else {

@@ -1,5 +1,6 @@
 //! The questions, their order, and the way back. `questions` asks them; `confirm` asks the world.
 
+mod answered;
 mod confirm;
 mod questions;
 
@@ -17,8 +18,6 @@ use crate::targets::Phase;
 /// One step; most are one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    Home,
-    Scope,
     Deployment,
     Proxy,
     Url,
@@ -28,6 +27,7 @@ enum Step {
     Password,
     Probe,
     Exclusions,
+    Scope,
     PackageManager,
     BackEnds,
     /// A plain setting of a back end.
@@ -58,8 +58,6 @@ impl Step {
 
 /// In the order in which they are asked.
 const STEPS: &[Step] = &[
-    Step::Home,
-    Step::Scope,
     Step::Deployment,
     Step::Proxy,
     Step::Url,
@@ -69,6 +67,7 @@ const STEPS: &[Step] = &[
     Step::Password,
     Step::Probe,
     Step::Exclusions,
+    Step::Scope,
     Step::PackageManager,
     Step::BackEnds,
     Step::Plain(Key::MysqlHost),
@@ -107,51 +106,80 @@ enum Then {
 /// Somebody who asks.
 pub(crate) struct Wizard<'a> {
     /// What is known already.
-    pub known: &'a KnownState<'a>,
+    known: &'a KnownState<'a>,
     /// Who answers.
-    pub prompter: &'a mut dyn Prompter,
+    prompter: &'a mut dyn Prompter,
     /// Who confirms.
-    pub world: &'a dyn World,
+    world: &'a dyn World,
     /// What was answered so far.
     pub answers: Answers,
+    /// The step that is asked.
+    at: Step,
+    /// The steps that were answered, by their place in [`STEPS`].
+    trail: Vec<usize>,
 }
 
-impl Wizard<'_> {
+impl<'a> Wizard<'a> {
+    /// Who asks this person, confirmed by this world.
+    pub(crate) fn new(
+        known: &'a KnownState<'a>,
+        prompter: &'a mut dyn Prompter,
+        world: &'a dyn World,
+        answers: Answers,
+    ) -> Self {
+        Self { known, prompter, world, answers, at: Step::Deployment, trail: Vec::new() }
+    }
+
     /// Asks everything; from the last question on where it was all answered before.
     ///
     /// # Errors
     /// The person went away, or the host cannot be looked at.
     pub(crate) fn run(&mut self, again: bool) -> Result<(), Ended> {
-        let mut trail: Vec<usize> = Vec::new();
+        self.trail.clear();
         let mut at = 0;
         if again {
             // The way back from the plan leads to the last question.
             for (index, step) in STEPS.iter().enumerate() {
                 if self.is_relevant(*step)? && !step.is_look() {
-                    trail.push(index);
+                    self.trail.push(index);
                 }
             }
-            at = trail.pop().unwrap_or(0);
+            at = self.trail.pop().unwrap_or(0);
+        }
+        if !again {
+            self.prompter.begin();
         }
         while let Some(step) = STEPS.get(at) {
             if !self.is_relevant(*step)? {
                 at += 1;
                 continue;
             }
-            match self.step(*step, !trail.is_empty())? {
+            self.at = *step;
+            if matches!(step, Step::Proxy | Step::Url | Step::Plain(Key::MysqlHost | Key::RedisHost)) {
+                self.answers.said.remove(&step.topic());
+            }
+            self.draw();
+            match self.step(*step, !self.trail.is_empty())? {
                 Then::On => {
-                    trail.push(at);
+                    self.trail.push(at);
                     at += 1;
                 }
                 Then::Silent => at += 1,
-                Then::Back => at = trail.pop().unwrap_or(0),
+                Then::Back => at = self.trail.pop().unwrap_or(0),
                 Then::To(step) => {
                     at = STEPS.iter().position(|other| *other == step).unwrap_or(0);
-                    trail.retain(|before| *before < at);
+                    self.trail.retain(|before| *before < at);
                 }
             }
         }
+        self.draw();
         Ok(())
+    }
+
+    /// Shows what was answered.
+    fn draw(&mut self) {
+        let lines = self.lines();
+        self.prompter.answered(&lines);
     }
 
     /// Is this a question here and now?
@@ -175,7 +203,6 @@ impl Wizard<'_> {
         let creates = back_ends && installs && answers.creates;
         let named_host = |key: Key| answers.get(key).is_some() || (installs && given(key));
         Ok(match step {
-            Step::Home => !given(Key::Home),
             Step::Scope => !given(Key::Target),
             Step::Deployment => !given(Key::Deployment),
             Step::Proxy => !proxy_given,
@@ -193,7 +220,11 @@ impl Wizard<'_> {
                 let is_prepare = answers.phase() == Phase::Prepare;
                 answers.proxy != Proxy::None && is_prepare && !given(Key::Target)
             }
-            Step::BackEnds => production && !installs && !given(Key::MysqlHost) && !given(Key::RedisHost),
+            // Before the product is there, install asks for them.
+            Step::BackEnds => {
+                let has_product = self.known.has_product(&self.home()) || given(Key::Target);
+                production && has_product && !installs && !given(Key::MysqlHost) && !given(Key::RedisHost)
+            }
             Step::Plain(key @ Key::MysqlAdminUser) => creates && !given(key),
             Step::Hidden(key @ Key::MysqlAdminPassword) => creates && !password_given(key),
             Step::Plain(key) => back_ends && !given(key),
@@ -211,14 +242,16 @@ impl Wizard<'_> {
             // Without anything to do nothing is written, and there would be no settings to keep it in.
             Step::Agent => {
                 let does = self.sets_proxy(proxy_given) || answers.proxy == Proxy::Remove || answers.back_ends;
-                does && !installs && !given(Key::AgentRegion) && !given(Key::AgentCollector)
+                let is_there = self.known.has_agent() || self.known.layers.get(Key::AgentRegion).is_some();
+                does && is_there && !installs && !given(Key::AgentRegion) && !given(Key::AgentCollector)
             }
             Step::Region | Step::Collectors => answers.agent,
         })
     }
 
     fn sets_proxy(&self, given: bool) -> bool {
-        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep) || (given && !self.known.given(Key::ProxyRemove))
+        matches!(self.answers.proxy, Proxy::Set | Proxy::Keep)
+            || (given && ![Key::ProxyRemove, Key::ProxyDirect].into_iter().any(|key| self.known.given(key)))
     }
 
     /// Is there a user whose password was not given? One that the host knows can be kept.
@@ -246,6 +279,11 @@ impl Wizard<'_> {
         self.answers.get(key).map(str::to_owned).or_else(known)
     }
 
+    /// apt, dnf or yum.
+    fn package_manager(&self) -> &'static str {
+        self.known.platform.package_manager(self.known.host).name
+    }
+
     fn deployment(&self) -> String {
         self.said(Key::Deployment).unwrap_or_default()
     }
@@ -257,20 +295,19 @@ impl Wizard<'_> {
     fn found(&self) -> Result<Found, Problem> {
         let is_prepare = self.answers.phase() == Phase::Prepare;
         let first = if is_prepare { First::System } else { First::Product };
-        self.known.found(&self.home(), first)
+        let found = self.known.found(&self.home(), first)?;
+        // Before it is said what is to be set, the product's own proxy is the present one where the system has none.
+        let is_open = !self.answers.scope_chosen && !self.known.given(Key::Target);
+        if is_open && found.get(Key::ProxyHttp).is_none() && found.get(Key::ProxyHttps).is_none() {
+            return self.known.found(&self.home(), First::Product);
+        }
+        Ok(found)
     }
 
     fn step(&mut self, step: Step, back: bool) -> Result<Then, Ended> {
         match step {
-            Step::Home => {
-                let then = self.text(Key::Home, "", back)?;
-                if !self.known.has_product(&self.home()) && !self.known.given(Key::Target) {
-                    (self.answers.scope, self.answers.scope_chosen) = (Scope::System, false);
-                }
-                Ok(then)
-            }
             Step::Scope => self.scope(back),
-            Step::Deployment => self.word(Key::Deployment, back),
+            Step::Deployment => self.deployed(back),
             Step::Proxy => self.proxy(back),
             Step::Url => self.url(back),
             Step::Port => self.port(back),
@@ -283,15 +320,15 @@ impl Wizard<'_> {
             Step::Probe => self.probe(),
             Step::Exclusions => self.exclusions(back),
             Step::PackageManager => {
-                let manager = self.known.platform.package_manager(self.known.host).name;
+                let manager = self.package_manager();
                 let question = format!("Is {manager} to use the proxy too?");
-                let help = "It does not read what logins read; its own file gets the proxy";
-                self.yes(&Ask::of(&question, help, back), |answers| &mut answers.package_manager)
+                let help = format!("{manager} does not read what logins read; its own file gets the proxy");
+                self.yes(&Ask::of(&question, &help, back), |answers| &mut answers.package_manager)
             }
             Step::BackEnds => {
                 let help = match self.answers.scope {
-                    Scope::System => "Kept in the settings, for when the product is installed",
-                    _ => "Written to prod.env; what is not named stays as it is",
+                    Scope::System => "Servers that are named are kept in the settings, for reconfigure and the checks",
+                    _ => "Servers that are named are written to prod.env; what is not named stays as it is",
                 };
                 let ask = Ask::of("Name the MySQL and Redis servers?", help, back);
                 self.yes(&ask, |answers| &mut answers.back_ends)
@@ -320,7 +357,7 @@ impl Wizard<'_> {
             Step::MysqlAdmin => self.administrator(),
             Step::Mysql | Step::MysqlLogin | Step::Redis | Step::RedisLogin => self.back_end(step),
             Step::Agent => {
-                let help = "Its region and Collectors are kept in the settings, for the network checks";
+                let help = "The agent's region and Collectors are kept in the settings, for the network checks";
                 self.yes(&Ask::of("Does this host run the Insight Agent?", help, back), |answers| &mut answers.agent)
             }
             Step::Region => self.region(back),

@@ -3,7 +3,7 @@
 use super::{Then, Wizard};
 use crate::network::catalogue::Catalogue;
 use crate::problem::Problem;
-use crate::settings::{Key, Shape, Spec};
+use crate::settings::{Key, Spec};
 use crate::vendor::{Vendor, prod_env};
 use crate::wizard::answers::{Answers, Proxy, Scope};
 use crate::wizard::prompt::{Ask, Reply};
@@ -27,12 +27,28 @@ impl Wizard<'_> {
         Ok(Then::On)
     }
 
-    /// A setting of the table that is one of a few words.
-    pub(super) fn word(&mut self, key: Key, back: bool) -> Result<Then, Ended> {
-        match key.spec().shape {
-            Shape::Choice(words) => self.one_of(key, words.iter().map(|word| (*word).to_owned()).collect(), back),
-            _ => self.text(key, "", back),
+    /// Test Drive, production, or a host that the vendor runs: there is nothing to ask then.
+    pub(super) fn deployed(&mut self, back: bool) -> Result<Then, Ended> {
+        let (_, question) = asked(Key::Deployment)?;
+        let has_product = self.known.has_product(&self.home());
+        let choices = [
+            (Some("test-drive"), "Test Drive: MySQL and Redis run on this host"),
+            (Some("production"), "production: MySQL and Redis are servers of your own"),
+            (None, "run by the vendor: SaaS, or self-hosted and managed"),
+        ];
+        let choices = if has_product { &choices[..2] } else { &choices };
+        let said = self.deployment();
+        let default = choices.iter().position(|(word, _)| *word == Some(said.as_str())).unwrap_or(0);
+        let help = "The deployment decides which servers are asked for and what goes without the proxy";
+        let options: Vec<String> = choices.iter().map(|(_, words)| (*words).to_owned()).collect();
+        let Some(index) = self.choose(&Ask::of(question, help, back), &options, default)? else {
+            return Ok(Then::Back);
+        };
+        match choices.get(index) {
+            Some((Some(word), _)) => self.answers.set(Key::Deployment, *word),
+            _ => return Err(Ended::Vendors),
         }
+        Ok(Then::On)
     }
 
     /// The platform's region, of those that the catalogue has; one that only a file of the user's knows can be given by flag.
@@ -66,7 +82,8 @@ impl Wizard<'_> {
 
     /// The number of one of several options; `None`: back.
     pub(super) fn choose(&mut self, ask: &Ask<'_>, options: &[String], default: usize) -> Result<Option<usize>, Ended> {
-        match self.prompter.choose(ask, options, default)? {
+        let ask = Ask { part: (!ask.careful).then(|| self.at.part()), ..*ask };
+        match self.prompter.choose(&ask, options, default)? {
             Reply::Given(index) => Ok(Some(index)),
             Reply::Back => Ok(None),
         }
@@ -74,8 +91,9 @@ impl Wizard<'_> {
 
     /// A line of text, asked for until `read` takes it; `None`: back.
     fn line<T>(&mut self, ask: &Ask<'_>, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, Ended> {
+        let ask = Ask { part: Some(self.at.part()), ..*ask };
         loop {
-            let Reply::Given(text) = self.prompter.line(ask)? else { return Ok(None) };
+            let Reply::Given(text) = self.prompter.line(&ask)? else { return Ok(None) };
             match read(&text) {
                 Ok(answer) => return Ok(Some(answer)),
                 Err(sentence) => self.prompter.complain(&sentence),
@@ -85,30 +103,18 @@ impl Wizard<'_> {
 
     pub(super) fn scope(&mut self, back: bool) -> Result<Then, Ended> {
         let file = self.known.host.shown(&prod_env(&self.home()));
-        let (question, help, choices) = if self.known.has_product(&self.home()) {
-            let choices = [
-                (Scope::Both, "the system and the product"),
-                (Scope::Product, "the product: prod.env"),
-                (Scope::System, "the system: logins and the Docker daemon"),
-            ];
-            ("What is to be set?", format!("{} is there: the product is installed", file.display()), choices.to_vec())
+        let (question, help, scopes) = if self.known.has_product(&self.home()) {
+            let help = format!("The product is installed: {} is there", file.display());
+            ("What is to be set?", help, vec![Scope::Both, Scope::Product, Scope::System])
         } else {
-            let prepare = (Scope::System, "prepare the system only: logins and the Docker daemon");
-            let is_live = self.known.host.is_live();
-            let words = match is_live {
-                true => "install the product: from here to healthy",
-                false => "write the product's files too; install there starts it",
-            };
-            let install = (Scope::Install, words);
             // An image cannot start it, and on a system that the vendor does not list it is a trial.
-            let choices = match is_live && self.known.platform.is_listed() {
-                true => vec![install, prepare],
-                false => vec![prepare, install],
+            let scopes = match self.known.host.is_live() && self.known.platform.is_listed() {
+                true => vec![Scope::Install, Scope::System],
+                false => vec![Scope::System, Scope::Install],
             };
-            ("What is to be done?", "The product is not installed yet".to_owned(), choices)
+            ("What is to be done?", "The product is not installed yet".to_owned(), scopes)
         };
-        let (scopes, options): (Vec<Scope>, Vec<String>) =
-            choices.into_iter().map(|(scope, words)| (scope, words.to_owned())).unzip();
+        let options: Vec<String> = scopes.iter().map(|scope| self.task(*scope).to_owned()).collect();
         let chosen = |scope: &Scope| self.answers.scope_chosen && *scope == self.answers.scope;
         let default = scopes.iter().position(chosen).unwrap_or(0);
         let ask = Ask::of(question, &help, back);
@@ -116,6 +122,18 @@ impl Wizard<'_> {
         self.answers.scope = scopes.get(index).copied().unwrap_or_default();
         self.answers.scope_chosen = true;
         Ok(Then::On)
+    }
+
+    /// What is to be done, in words.
+    pub(super) fn task(&self, scope: Scope) -> &'static str {
+        match scope {
+            Scope::Both => "the system and the product",
+            Scope::Product => "the product: prod.env",
+            Scope::System if self.known.has_product(&self.home()) => "the system: logins and the Docker daemon",
+            Scope::System => "prepare the system only: logins and the Docker daemon",
+            Scope::Install if self.known.host.is_live() => "install the product: from here to healthy",
+            Scope::Install => "write the product's files too; install there starts it",
+        }
     }
 
     pub(super) fn proxy(&mut self, back: bool) -> Result<Then, Ended> {
@@ -131,7 +149,7 @@ impl Wizard<'_> {
             shown.dedup();
             choices.push((Proxy::Keep, format!("the present one: {}", shown.join(" and "))));
         }
-        let (question, others) = if present.is_empty() {
+        let (question, others) = if present.is_empty() && found.a_proxy().is_none() {
             let others = [(Proxy::Set, "through a proxy"), (Proxy::None, "without a proxy")];
             ("How does this host reach the internet?", others)
         } else {
@@ -166,7 +184,7 @@ impl Wizard<'_> {
                 url.value.render()
             }),
         };
-        let help = "A host, HOST:PORT or http://HOST:PORT; user and password are asked for by themselves";
+        let help = "HOST, HOST:PORT or http://HOST:PORT; user and password are asked for by themselves";
         let ask = Ask::of(question, help, back).or(known.as_deref());
         let Some(mut url) = self.line(&ask, parse::proxy)? else { return Ok(Then::Back) };
         let has_user = url.credentials.is_some();
@@ -183,7 +201,7 @@ impl Wizard<'_> {
 
     pub(super) fn port(&mut self, back: bool) -> Result<Then, Ended> {
         let ask =
-            Ask::of("Port of the proxy?", "Clients read a missing port as 80, 443 or 1080, so it is written out", back);
+            Ask::of("Port of the proxy", "A missing port is 80, 443 or 1080 to clients, so it is written out", back);
         let Some(port) = self.line(&ask, parse::port)? else { return Ok(Then::Back) };
         if let Some(url) = &mut self.answers.url {
             url.port = Some(port);
@@ -194,7 +212,7 @@ impl Wizard<'_> {
 
     pub(super) fn hidden(&mut self, key: Key, default: Option<&str>, back: bool) -> Result<Then, Ended> {
         let (_, question) = asked(key)?;
-        let ask = Ask::of(question, "", back).or(default);
+        let ask = Ask { part: Some(self.at.part()), ..Ask::of(question, "", back).or(default) };
         loop {
             match self.prompter.secret(&ask)? {
                 Reply::Back => return Ok(Then::Back),
@@ -215,11 +233,11 @@ impl Wizard<'_> {
         let test_drive = (self.deployment() == "test-drive").then_some(&members.test_drive);
         let built_in: Vec<&str> =
             members.base.iter().chain(test_drive.into_iter().flatten()).map(String::as_str).collect();
-        let help = format!("Added to {} and to what is on the host already", built_in.join(","));
+        let help = format!("They are added to {} and to what is on the host already", built_in.join(","));
         let saved = self.known.layers.get(Key::ProxyNoProxy).map(|setting| setting.value.clone());
         let answered = self.answers.get(Key::ProxyNoProxy).map(str::to_owned);
-        let default = answered.or(saved.clone()).unwrap_or_else(|| "-".to_owned());
-        let ask = Ask::of(question, &help, back).or(Some(&default));
+        let default = answered.or(saved.clone());
+        let ask = Ask::of(question, &help, back).or(default.as_deref()).or_nothing("none besides");
         let read = |text: &str| {
             let text = without_dash(text);
             parse::no_proxy(&text)?;
@@ -236,8 +254,8 @@ impl Wizard<'_> {
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
         let (_, question) = asked(Key::AgentCollector)?;
         let said = self.said(Key::AgentCollector);
-        let help = "Hosts, separated by commas; - for none";
-        let ask = Ask::of(question, help, back).or(Some(said.as_deref().unwrap_or("-")));
+        let help = "Collectors that the agents of this host talk to, separated by commas; - for none";
+        let ask = Ask::of(question, help, back).or(said.as_deref()).or_nothing("none");
         let read = |text: &str| parse::hosts(&without_dash(text)).map(|()| without_dash(text));
         let Some(text) = self.line(&ask, read)? else { return Ok(Then::Back) };
         self.answers.set(Key::AgentCollector, text);

@@ -27,6 +27,8 @@ pub(crate) struct Verdict {
     pub good: bool,
     /// One sentence.
     pub said: String,
+    /// The same beside the answer, which names who was asked; empty: the sentence.
+    pub beside: String,
     /// What to do about it: the first of it that is done elsewhere than here, or the cause where nothing is.
     pub advice: Option<Advice>,
     /// What else is wrong or will hurt: a sentence each.
@@ -56,6 +58,12 @@ impl Verdict {
     /// The word for it.
     pub(crate) fn mark(&self) -> &'static str {
         if self.good || self.wants_login { "ok" } else { "no" }
+    }
+
+    /// What is to be read beside the answer, and whether it is good.
+    pub(crate) fn beside(&self) -> (bool, String) {
+        let said = if self.beside.is_empty() { &self.said } else { &self.beside };
+        (self.good || self.wants_login, said.clone())
     }
 
     /// The worst `most` of these findings; where nothing fails, the title of the last of `praise` that passes.

@@ -68,10 +68,12 @@ impl World for Network<'_> {
         let verdict = Verdict::of(&findings, 1, &[ids::PROXY_CONNECT_METHOD], &redactor);
         match asked.and_then(|asked| asked.failure(tls)).map(|failure| failure.why) {
             Some(Cause::ProxyLogin { schemes, .. }) if proxy.credentials.is_none() && offers_basic(&schemes) => {
-                let place = format!("{}:{}", proxy.host, proxy.port.unwrap_or_else(|| proxy.scheme.usual_port()));
+                let place = proxy.place();
                 let said = format!("{place} asks for a login (407: {})", schemes.join(", "));
-                Verdict { wants_login: true, said, advice: None, ..verdict }
+                let beside = format!("answers, and wants a login ({})", schemes.join(", "));
+                Verdict { wants_login: true, said, beside, advice: None, ..verdict }
             }
+            _ if verdict.good => Verdict { beside: "answers, and lets requests through".to_owned(), ..verdict },
             _ => Verdict { wrong_scheme, ..verdict },
         }
     }

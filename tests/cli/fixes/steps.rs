@@ -73,7 +73,11 @@ fn steps(result: &Value, root: &Root) -> Vec<String> {
     let mut lines = Vec::new();
     for step in result["next_steps"].as_array().unwrap() {
         let step = step.as_str().unwrap();
-        let later = step.strip_prefix("once the image runs: ").unwrap_or_else(|| panic!("{step}: an image"));
+        // The step of the whole way has a test of its own.
+        let Some(later) = step.strip_prefix("once the image runs: ") else {
+            assert!(step.contains("ics-setup "), "{step}: an image");
+            continue;
+        };
         let Some((_, line)) = later.split_once("): ").or(later.split_once("it: ")) else { continue };
         if Path::new(line).is_absolute() && line.starts_with("/usr/local/bin/docker-compose") {
             programs.paste(&line.replace("/usr/local/bin/", "")).unwrap();

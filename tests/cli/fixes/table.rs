@@ -26,6 +26,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("os-version-unknown", Words),
     ("os-not-listed", Words),
     ("run-interrupted", Here(interrupted)),
+    ("restart-nothing", Words),
     ("run-recovered", Words),
     ("runs-many", Here(runs_many)),
     ("file-unreadable", Lab),
@@ -73,6 +74,7 @@ pub const TABLE: &[(&str, How)] = &[
     ("way-decrypted", Words),
     ("env-file-commented-duplicates", Words),
     ("env-file-reader-rejects", Words),
+    ("env-file-line-ends", Here(line_ends)),
     ("no-proxy-everything", Words),
     ("no-proxy-ipv6-brackets", Words),
     ("no-proxy-loopback-added", Words),
@@ -192,6 +194,9 @@ pub const TABLE: &[(&str, How)] = &[
     ("agent-interception", Words),
     ("agent-static-address", Words),
     ("agent-collector", Words),
+    ("agent-installed", Words),
+    ("agent-own-proxy", Here(agent_proxy)),
+    ("agent-identity", Here(agent_key)),
     ("network-proxy", Here(|| path("network-proxy", &["network"]))),
     ("network-resolver", Words),
     ("network-endpoint", Words),
@@ -310,6 +315,44 @@ fn secure_path() -> Vec<Case> {
             &[("etc/sudoers", CENTOS_SUDOERS), ("etc/sudoers.d/zz-site", "Defaults secure_path=/usr/bin\n")],
         ),
     ]
+}
+
+const AGENT: &str = "opt/rapid7/ir_agent/components/bootstrap/common";
+
+fn agent_proxy() -> Vec<Case> {
+    let files = [None, Some("{\"https\": \"oldpx.corp.example:8888\"}\n"), Some("proxy=oldpx\n"), Some("{}")];
+    let host = |content: Option<&str>| {
+        let root = Root::ubuntu();
+        // Without a file, its folder may be absent too.
+        let folder = if content.is_some() { AGENT } else { "opt/rapid7/ir_agent" };
+        std::fs::create_dir_all(root.at(folder)).unwrap();
+        content.iter().for_each(|content| root.put(&format!("{AGENT}/proxy.config"), content));
+        case(root, &["check", "agent", "--only", "agent-own-proxy", "--proxy", P])
+    };
+    let mut cases: Vec<Case> = files.into_iter().map(host).collect();
+    let root = Root::ubuntu();
+    std::fs::create_dir_all(root.at(AGENT)).unwrap();
+    cases.push(case(root, &["check", "agent", "--only", "agent-own-proxy", "--proxy", P]));
+    cases
+}
+
+fn agent_key() -> Vec<Case> {
+    let root = Root::ubuntu();
+    for (name, mode) in [("client.key", 0o644), ("client.crt", 0o644), ("cafile.pem", 0o644)] {
+        let path = format!("{AGENT}/ssl/{name}");
+        root.put(&path, "x");
+        std::fs::set_permissions(root.at(&path), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let open = Root::ubuntu();
+    for name in ["client.key", "client.crt", "cafile.pem"] {
+        let path = format!("{AGENT}/ssl/{name}");
+        open.put(&path, "x");
+        std::fs::set_permissions(open.at(&path), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(open.at(&format!("{AGENT}/ssl")), mode).unwrap();
+    let look = &["check", "agent", "--only", "agent-identity"];
+    vec![case(root, look), case(open, look)]
 }
 
 fn requiretty() -> Vec<Case> {
@@ -464,6 +507,13 @@ fn given(id: &'static str, value: &str) -> Vec<Case> {
     let product = Root::centos();
     product.put("divvycloud/prod.env", proxied(value));
     vec![checked_for(with(Root::ubuntu, &[("etc/environment", &proxied(value))]), id), checked_for(product, id)]
+}
+
+fn line_ends() -> Vec<Case> {
+    let root = Root::ubuntu();
+    root.put("etc/environment", "LANG=C\r\n");
+    let of = |root| Case { root, look: vec!["check", "proxy", "--fail-on", "never"], then: None, plain: &[] };
+    vec![of(root), of(with(Root::ubuntu, &[("etc/profile", "export http_proxy=http://p.corp.example:3128\r\n")]))]
 }
 
 fn blank() -> Vec<Case> {

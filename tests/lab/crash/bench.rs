@@ -198,6 +198,12 @@ impl Lab {
         }
     }
 
+    /// The same for whoever looks at the exit code and at the files: what a run tells behind its end has looks of its own.
+    fn quiet(act: Act) -> Vec<&'static str> {
+        let words = Self::words(act);
+        [&words[..words.len() - 2], &["--quiet"]].concat()
+    }
+
     pub(super) fn prepare(&self) -> Ran {
         crate::common::run(&self.host(), Self::words(Act::Prepare))
     }
@@ -225,7 +231,7 @@ impl Lab {
             .arg(&log)
             .args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{injection}")])
             .arg(crate::common::binary())
-            .args(Self::words(act))
+            .args(Self::quiet(act))
             .arg("--root")
             .arg(self.host())
             .env_clear()
@@ -255,7 +261,7 @@ impl Lab {
             .arg(&log)
             .args(["-e", &format!("trace={}", known.join(","))])
             .arg(crate::common::binary())
-            .args(Self::words(act))
+            .args(Self::quiet(act))
             .arg("--root")
             .arg(self.host())
             .env_clear()

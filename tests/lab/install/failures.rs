@@ -82,6 +82,9 @@ fn of_the_first_start() {
     site.fault(IMAGE, &["LAB_MIGRATION=50"]);
     let slow = install(&site, &[&WORDS[..], &["--healthy-within", "40s"]].concat()).expect(0);
     assert!(slow.err.contains("upgrades the schema"), "{slow}");
+    // A log has a line from time to time for what lasts.
+    let lasts = |line: &str| line.starts_with("  healthy: the scheduler upgrades") && line.contains(" running (");
+    assert!(slow.err.lines().any(lasts), "{slow}");
     assert_eq!(site.status(), 200);
 
     // Or longer than anybody waits for: it goes on with that, and the same command finds it done.

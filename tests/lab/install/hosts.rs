@@ -57,7 +57,11 @@ fn is_well(host: &Host, tag: &str) {
 
 impl Running {
     /// Ends it with this signal, as a person or the kernel would.
-    fn end(mut self, signal: Signal) -> Option<i32> {
+    #[track_caller]
+    fn end(mut self, host: &Host, signal: Signal) -> Option<i32> {
+        if self.child.try_wait().unwrap().is_some() {
+            panic!("it has ended by itself:\n{}", self.ends(host));
+        }
         // Behind nsenter there is `timeout`, whose only child it is.
         let timeout = child_of(self.child.id()).unwrap();
         let run = child_of(timeout.parse().unwrap()).unwrap();
@@ -175,7 +179,7 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
     assert_eq!((a.status(), &failed["outcome"]), (200, &Value::from("restored")), "{failed:#}");
     let mut back = Vec::new();
     for ((run, site), number) in runs.into_iter().zip([&b, &c]).zip([1, 2]) {
-        assert_eq!(run.end(Signal::SIGTERM), Some(130));
+        assert_eq!(run.end(site, Signal::SIGTERM), Some(130));
         if number == 2 {
             // A scheduler that comes to a host which waits moves the schema as any: there is a backup first.
             let role = ics_setup(site, &["reconfigure", "--role", "interface,scheduler,worker", "--dry-run"]).json();
@@ -206,7 +210,7 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
           chmod 755 /usr/bin/$name; done");
     let mut run = Running::start(&a, &UPGRADE);
     run.says(&a, "dumping the databases");
-    left.end(Signal::SIGTERM);
+    left.end(&c, Signal::SIGTERM);
     let pool = c.serve(&["python3", "-c", POOL]);
     let refused = run.ends(&a).expect(5).json();
     assert_eq!(refused["error"]["id"], "upgrade-hosts", "{refused:#}");
@@ -221,7 +225,7 @@ fn three_hosts_are_upgraded_in_order_and_killed_at_each_step() {
         a.kill_at(&all, marker);
         told(marker);
     }
-    beside.end(Signal::SIGKILL);
+    beside.end(&b, Signal::SIGKILL);
     let ended = ics_setup(&a, &UPGRADE).expect(0).json();
     assert_eq!(a.status(), 200, "{ended:#}");
     assert_eq!(last.ends(&c).expect(0).json()["outcome"], "changed");
@@ -251,7 +255,7 @@ fn a_scheduler_that_comes_to_a_host_that_waits_has_the_databases_dumped_first() 
     let without = ["reconfigure", "--role", "interface,worker"];
     ics_setup(&site, &without).expect(0);
     let [run] = waiting([(&site, &UPGRADE)]);
-    assert_eq!(run.end(Signal::SIGTERM), Some(130));
+    assert_eq!(run.end(&site, Signal::SIGTERM), Some(130));
 
     // Nobody here makes dumps, and nobody has said that there is one.
     let before = (site.container_ids(), site.read("/divvycloud/docker-compose.yml"));

@@ -2,7 +2,7 @@
 
 #[path = "../../pty/terminal.rs"]
 #[allow(dead_code, reason = "the wizard's own tests use all of it")]
-mod terminal;
+pub(super) mod terminal;
 
 use terminal::{SIZE, Terminal};
 
@@ -31,16 +31,15 @@ fn wizard(site: &Site, arguments: &[&str]) -> Terminal {
 
 /// The answers up to the list of hosts that are reached without the proxy.
 fn answer(terminal: &mut Terminal, deployment: &str) {
-    terminal.line("Folder of the product [/divvycloud]: ", "");
-    terminal.pick("What is to be done?", "install the product");
     terminal.pick("Which deployment is this host for?", deployment);
     terminal.pick("How does this host reach the internet?", "through a proxy");
-    terminal.line("Proxy URL for http and https: ", PROXY_BARE);
-    terminal.hear("asks for a login (407: Basic)");
-    terminal.line("User at the proxy: ", "svc");
-    terminal.line("Password at the proxy: ", PASSWORD);
-    terminal.hear("lets CONNECT ");
-    terminal.line("Hosts that are reached without the proxy [-]: ", "");
+    terminal.line("Proxy URL for http and https", PROXY_BARE);
+    terminal.hear("wants a login (Basic)");
+    terminal.line("User at the proxy", "svc");
+    terminal.line("Password at the proxy", PASSWORD);
+    terminal.hear("lets requests through");
+    terminal.line("Hosts that are reached without the proxy", "");
+    terminal.pick("What is to be done?", "install the product");
 }
 
 /// It went well: whoever has it knows where to go on, and the command that is printed finds nothing to do.
@@ -84,7 +83,7 @@ fn a_test_drive_from_the_first_question_to_a_healthy_product() {
     let site = behind_the_proxy(Engine::V26_1);
     site.write("root/proxy", PASSWORD);
     let mut terminal = wizard(&site, &[]);
-    answer(&mut terminal, "test-drive");
+    answer(&mut terminal, "Test Drive");
     terminal.pick("What now?", "apply");
     is_handed_over(&site, &mut terminal, &[("--proxy-password-file", "/root/proxy")]);
     // The containers trust what the proxy may sign.
@@ -107,18 +106,18 @@ fn a_production_from_the_first_question_to_a_healthy_product() {
     // The lab is a small machine.
     let mut terminal = wizard(&site, &["--workers", "2", "--ignore-check", "cpu-cores"]);
     answer(&mut terminal, "production");
-    terminal.line("MySQL host: ", ADDRESS);
-    terminal.line("MySQL port [3306]: ", "");
+    terminal.line("MySQL host", ADDRESS);
+    terminal.line("[3306] ", "");
     // Its MySQL is a MariaDB.
     terminal.see("is not what the product asks for");
     terminal.take("What now?", "go on anyway");
-    terminal.line("MySQL user [divvy]: ", "");
-    terminal.line("MySQL password: ", "S3cret-Db");
-    terminal.line("Name of the main database [divvy]: ", "");
-    terminal.line("Name of the key database [divvykeys]: ", "");
-    terminal.line("Redis host: ", ADDRESS);
-    terminal.line("Redis port [6379]: ", "");
-    terminal.line("Redis password (Enter: none): ", REDIS_PASSWORD);
+    terminal.line("[divvy] ", "");
+    terminal.line("MySQL password", "S3cret-Db");
+    terminal.line("[divvy] ", "");
+    terminal.line("[divvykeys] ", "");
+    terminal.line("Redis host", ADDRESS);
+    terminal.line("[6379] ", "");
+    terminal.line("Redis password", REDIS_PASSWORD);
     terminal.pick("changes, containers of 3 services. What now?", "apply");
     is_handed_over(&site, &mut terminal, &files.map(|(flag, file, _)| (flag, file)));
 }
@@ -129,7 +128,7 @@ fn whoever_leaves_it_in_the_middle_hears_how_the_host_stands() {
     site.write("root/proxy", PASSWORD);
     let leave = |at: &str| {
         let mut terminal = wizard(&site, &["--workers", "1"]);
-        answer(&mut terminal, "test-drive");
+        answer(&mut terminal, "Test Drive");
         terminal.pick("What now?", "apply");
         terminal.hear(at);
         terminal.press("\u{3}");
@@ -140,10 +139,7 @@ fn whoever_leaves_it_in_the_middle_hears_how_the_host_stands() {
     };
     let before = site.read("/etc/environment");
     let raw = leave("pulling ");
-    assert!(
-        raw.contains("cancelled while") && raw.to_lowercase().contains("what had been written was put back"),
-        "{raw}"
-    );
+    assert!(raw.contains("cancelled while") && raw.contains("that had been written were put back"), "{raw}");
     let is_back = || {
         bare(&site);
         assert_eq!(site.read("/etc/environment"), before);

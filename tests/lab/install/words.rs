@@ -44,13 +44,19 @@ fn every_ending_says_how_the_host_stands() {
         || site.run(&["ics-setup", "status", "--format", "json"]).expect(0).json()["product"]["containers"].take();
     let all = containers()["wanted"].clone();
     let whole = serde_json::json!({"running": all, "wanted": all, "unknown": null});
-    let (runs, look) =
-        (format!("product  runs: {all} of {all} "), "next: see whether it serves: ics-setup check runtime");
-    read(&site, &["status"], 0, &["product  installed in /divvycloud by run ", &runs, look]);
+    let runs = format!("; runs: {all} of {all} containers");
+    let saves = "-> ics-setup check --save";
+    read(
+        &site,
+        &["status"],
+        0,
+        &["product   installed in /divvycloud by run ", &runs, "Next: check the whole of it", saves],
+    );
     site.sh("docker stop $(docker ps -q)");
-    let stopped = read(&site, &["status"], 0, &[&format!("product  does not run: 0 of {all} ")]);
+    let stopped = read(&site, &["status"], 0, &[&format!("does not run: 0 of {all} "), "Next: start the product"]);
     let out = String::from_utf8_lossy(&stopped.out).into_owned();
-    site.sh(out.lines().find_map(|line| line.strip_prefix("next: start it: ")).expect("a command"));
+    let (_, next) = out.split_once("Next: ").expect("a step");
+    site.sh(next.lines().find_map(|line| line.trim().strip_prefix("-> ")).expect("a command"));
     until(|| if containers() == whole && site.status() == 200 { Ok(()) } else { Err(containers().to_string()) });
     let listener = site.serve(&["python3", "-m", "http.server", "9001", "--bind", "0.0.0.0"]);
     until(|| {

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use serde_json::Value;
+
 use super::servers;
 use super::world::{STATIC, World};
 
@@ -83,5 +85,6 @@ fn a_file_adds_a_region() {
     let seen = world.check(&["agent", "--agent-region", "lab", "--endpoints", &file]);
     seen.expect("agent-endpoint", "pass", &["kept.lab:443 is reached directly"]);
     seen.expect("agent-static-address", "pass", &["kept.lab:443"]);
-    assert_eq!(seen.findings().len(), 3, "{}", seen.human);
+    let of_network = |own: &&Value| own["status"] != "skip";
+    assert_eq!(seen.findings().iter().filter(of_network).count(), 3, "{}", seen.human);
 }

@@ -52,6 +52,7 @@ fn trusted_interception_warns_for_the_product_and_fails_for_the_agent() {
     assert!(advice[1].contains("network allowlist --decrypt-exclusions --format paloalto"), "{advice:?}");
     let output = std::process::Command::new(super::world::binary())
         .args(["network", "allowlist", "--decrypt-exclusions", "--format", "paloalto", "--agent-region", "us"])
+        .env_clear()
         .output()
         .unwrap();
     assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("endpoint.ingress.rapid7.com"));

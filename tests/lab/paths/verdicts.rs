@@ -99,7 +99,11 @@ fn each_origin_gets_its_verdict() {
         "{}",
         seen.human
     );
-    let genuine = seen.expect("network-interception", "pass", &["genuine", "Other Authority, Public Authority"]);
+    let genuine = seen.expect(
+        "network-interception",
+        "pass",
+        &["genuine", "Other Authority (Other Authority Root), Public Authority (Public Authority Root)"],
+    );
     assert_eq!(genuine["evidence"]["one_issuer_for_all"], false);
     assert_eq!(genuine["evidence"]["one_key_for_all"], false);
     // A certificate that is in the store itself is trusted, as clients do.

@@ -56,7 +56,8 @@ const AGREES: [&str; 4] = [
 
 /// Every host of the shipped catalogue, as the tool lists them.
 pub static CATALOGUE: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let output = Command::new(binary()).args(["network", "list", "--all", "--format", "json"]).output().unwrap();
+    let list = ["network", "list", "--all", "--format", "json"];
+    let output = Command::new(binary()).args(list).env_clear().output().unwrap();
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     let hosts = list["endpoints"].as_array().unwrap().iter().map(|row| row["host"].as_str().unwrap().to_owned());
     let mut hosts: Vec<String> = hosts.filter(|host| host.ends_with(char::is_alphabetic)).collect();
@@ -152,7 +153,7 @@ impl World {
     /// A command inside of the namespaces.
     pub fn inside(&self, argv: &[&str]) -> Command {
         let mut command = self.space.enter(&["--net", "--mount", "--pid"], argv);
-        command.env("ICS_SETUP_LAB_PUBLIC_ROOTS", self.path("public-roots.crt"));
+        command.env("LAB_PUBLIC_ROOTS", self.path("public-roots.crt"));
         command
     }
 

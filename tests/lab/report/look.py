@@ -1,5 +1,5 @@
 """Opens a page in headless Chromium and tells, as JSON, what it did: console messages, requests, the text that is visible,
-what axe-core objects to; and takes a picture.
+all of the text, how many pages of A4 it prints on, what axe-core objects to; and takes a picture.
 
     look.py CHROMIUM AXE_JS PAGE WIDTH PICTURE [dark|print]
 """
@@ -7,6 +7,7 @@ what axe-core objects to; and takes a picture.
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,11 @@ try:
         return result["result"].get("value")
 
     text = value("document.body.innerText")
+    everything = value("document.body.textContent")
+    pages = 0
+    if mode == "print":
+        paper = base64.b64decode(call("Page.printToPDF", preferCSSPageSize=True, paperWidth=8.27, paperHeight=11.69)["data"])
+        pages = len(re.findall(rb"/Type\s*/Page\b", paper))
     size = value("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     before = list(seen)
     # The page forbids scripts; axe is brought in by the debugger, beside it.
@@ -83,7 +89,7 @@ try:
     messages = [m for m in before if m["method"] in ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")]
     requests = [m["params"]["request"]["url"] for m in before if m["method"] == "Network.requestWillBeSent"]
     dialogs = [m for m in before if m["method"] == "Page.javascriptDialogOpening"]
-    print(json.dumps({"text": text, "size": size, "violations": violations, "messages": messages,
+    print(json.dumps({"text": text, "everything": everything, "pages": pages, "size": size, "violations": violations, "messages": messages,
                       "requests": requests, "dialogs": len(dialogs)}))
 finally:
     process.terminate()

@@ -32,15 +32,15 @@ const SKIP_NAME_RESOLVE: &str =
 
 /// Judges what was seen.
 pub(super) fn judge_mysql(facts: &MysqlFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let Some(mysql) = &spec.mysql else { return vec![SERVER.not_named(spec)] };
+    let Some(mysql) = &spec.mysql else { return all(vec![SERVER.not_named(spec)]) };
     if let Some(finding) = SERVER.no_host(&mysql.at) {
-        return vec![finding];
+        return all(vec![finding]);
     }
     if SERVER.is_container(spec, &mysql.at) {
-        return vec![SERVER.still_container(&mysql.at)];
+        return all(vec![SERVER.still_container(&mysql.at)]);
     }
     match &facts.opening {
-        None => vec![SERVER.not_named(spec)],
+        None => all(vec![SERVER.not_named(spec)]),
         Some(Opening::NetError(error)) => all(vec![unreached(mysql, error, facts.opening_ms, spec)]),
         Some(Opening::Refusal(refusal)) => all(access::turned_away(mysql, refusal)),
         Some(Opening::Greeting(greeting)) => all(greeted(facts, greeting, mysql, spec)),

@@ -71,6 +71,7 @@ fn no_reply(facts: &RedisFacts, redis: &RedisSpec, spec: &CheckSpec) -> Finding 
             tls_finding(text!("no TLS connection to Redis on {}", place), error)
                 .expected("TLS 1.2 or 1.3, as the settings say (redis.tls = true)")
                 .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
+                .up_to(Actor::Host)
                 .advise(text!("see whether it is a plain one: {}", ics_setup("check backends --redis-tls=false")))
                 .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place))
         }
@@ -196,6 +197,7 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
                 .expected("the password in the settings or in prod.env")
                 .observed(denial.to_string())
                 .cause("requirepass or an ACL is set on the server")
+                .up_to(Actor::Host)
                 .advise(text!("give it: {}", ics_setup("reconfigure --redis-password-file <FILE>")))
                 .advise(text!("try it once: {}", ics_setup("check backends --redis-password-file <FILE>")))
         }

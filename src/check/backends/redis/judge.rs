@@ -15,12 +15,13 @@ use crate::version::Version;
 
 /// Judges what was seen.
 pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> {
-    let Some(redis) = &spec.redis else { return vec![SERVER.not_named(spec)] };
+    let all = |finding| complete(vec![finding], super::Redis::META);
+    let Some(redis) = &spec.redis else { return all(SERVER.not_named(spec)) };
     if let Some(finding) = SERVER.no_host(&redis.at) {
-        return vec![finding];
+        return all(finding);
     }
     if SERVER.is_container(spec, &redis.at) {
-        return vec![SERVER.still_container(&redis.at)];
+        return all(SERVER.still_container(&redis.at));
     }
     let (answers, mut findings) = access(facts, redis, spec);
     if let Some(answers) = answers {

@@ -318,6 +318,18 @@ fn tls_faults_and_what_was_not_looked_at_say_what_to_do() {
     assert_eq!(status(&judged(&Redis, &facts, &container), "redis-reachable"), Fail);
 }
 
+#[test]
+fn what_says_nothing_of_a_redis_is_none_and_gets_no_password() {
+    for answer in ["$4\r\nabcd\r\n", "$-1\r\n", ":1\r\n", "+OK\r\n", "*0\r\n"] {
+        let (peer, heard) = server(&[("", answer.to_owned())]);
+        let spec = want_redis(peer.port, Some(false));
+        let findings = judged(&Redis, &collect(&Redis, &spec, true, PATIENT, None), &spec);
+        assert_eq!(status(&findings, "redis-reachable"), Fail, "{answer:?}: {findings:?}");
+        assert!(findings.iter().all(|finding| finding.status != Pass), "{findings:?}");
+        assert!(!heard.lock().unwrap().contains("AUTH"));
+    }
+}
+
 fn want_without() -> crate::check::spec::CheckSpec {
     crate::check::CheckSpec::default()
 }

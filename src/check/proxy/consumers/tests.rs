@@ -152,7 +152,7 @@ fn each_consumer_that_differs_says_what_and_how_to_mend_it() {
         assert!(found == wanted && text.contains(words), "{id}: {found:?} {text}");
     }
     let fix = |id: &str| findings.iter().find(|finding| finding.id == id).unwrap().fix.clone();
-    let flags = "--proxy http://proxy.corp:3128 --proxy-user 'divvy' --proxy-password-file <FILE>";
+    let flags = "--proxy http://proxy.corp:3128 --proxy-user divvy --proxy-password-file <FILE>";
     let advice = |verb: &str| format!("write it with the password from a file: ics-setup {verb} {flags}");
     assert_eq!(fix("proxy-login")[0], advice("prepare"));
     assert_eq!(fix("proxy-prod-env")[0], advice("reconfigure"));

@@ -135,6 +135,10 @@ fn write_again(places: &[&Found<'_>], wanted: &Wanted) -> Vec<Fix> {
     if !fixes.is_empty() {
         return fixes;
     }
+    // Without a proxy that is wanted or found there is nothing to write.
+    if !wanted.is_proxy() {
+        return set(places, wanted, Some(set_anew));
+    }
     let mut writers: Vec<Option<Writer>> = places.iter().map(|found| found.writer()).collect();
     writers.sort_unstable();
     writers.dedup();
@@ -147,7 +151,12 @@ fn write_again(places: &[&Found<'_>], wanted: &Wanted) -> Vec<Fix> {
     writers.into_iter().map(again).collect()
 }
 
-const RULES: [Rule; 11] = [
+/// Where nobody says which proxy is wanted, the file is mended and its proxy stays.
+fn without_carriage_returns() -> Text {
+    "take the line ends of Windows out of its file: env-file-line-ends names the command".into()
+}
+
+const RULES: [Rule; 12] = [
     Rule {
         flaws: &[Flaw::NoScheme, Flaw::OtherScheme],
         id: ids::PROXY_URL_SCHEME,
@@ -227,6 +236,18 @@ const RULES: [Rule; 11] = [
         expected: "the bare URL",
         cause: "its reader takes quotes and blanks as parts of the value: docker and Compose 1.25 keep the quotes of prod.env, pam_env keeps blanks at the end",
         fix: write_again,
+    },
+    Rule {
+        flaws: &[Flaw::CarriageReturn],
+        id: ids::PROXY_URL_BLANK,
+        status: Status::Fail,
+        title: "a proxy URL ends in a carriage return, which nothing shows",
+        expected: "lines that end in a line feed alone",
+        cause: "its file has line ends of Windows, and its reader takes the carriage return for the last character of the port",
+        fix: |places, wanted| match wanted.asked {
+            true => set(places, wanted, Some(without_carriage_returns)),
+            false => vec![Fix::Advice(without_carriage_returns())],
+        },
     },
     Rule {
         flaws: &[Flaw::NotAscii],

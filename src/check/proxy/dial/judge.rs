@@ -12,9 +12,11 @@ const IDS: [FindingId; 5] =
 /// The findings of each place in turn.
 pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
     if spec.http_proxy.is_none() && spec.https_proxy.is_none() {
-        let skip = |id: FindingId| {
-            Finding::skip(id, "no proxy was looked at").observed("no proxy is asked for and none is set on this host")
+        let why: Text = match spec.unread.first() {
+            None => "no proxy is asked for and none is set on this host".into(),
+            Some(unread) => text!("no proxy is asked for, and whether one is set is not known: {}", unread.why),
         };
+        let skip = |id: FindingId| Finding::skip(id, "no proxy was looked at").observed(why.clone());
         return IDS.into_iter().map(skip).collect();
     }
     let findings = facts.proxies.iter().flat_map(|proxy| one(proxy, spec));

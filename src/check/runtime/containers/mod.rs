@@ -8,6 +8,7 @@ use crate::docker::NoDocker;
 use crate::envfile::unit::Release;
 use crate::platform::Platform;
 use crate::product::containers::{self, ContainersFacts};
+use crate::system::disk::DATA_ROOT;
 
 /// See the module.
 pub(super) struct Containers;
@@ -33,7 +34,8 @@ impl Check for Containers {
         let release = look.platform.map_or(Release::UNKNOWN, Platform::systemd);
         ContainersFacts {
             unit: consumers::installed_docker(look.host, release).map(str::to_owned),
-            data_root: consumers::data_root(look.host, release),
+            // For an advice alone.
+            data_root: consumers::data_root(look.host, release).unwrap_or_else(|_| DATA_ROOT.into()),
             ..containers::look(look.host, &look.spec.home, time)
         }
     }

@@ -71,7 +71,10 @@ fn lists_that_are_the_products_by_name_are_counted() {
     let told: Vec<_> = findings.iter().map(|finding| (finding.status, finding.title.as_str())).collect();
     assert_eq!(
         told,
-        [(Status::Pass, "queue p0 (immediate) has 500 elements"), (Status::Pass, "the list divvy:jobs! has 1 element")]
+        [
+            (Status::Pass, "queue p0 (High; CloudWatch and Stackdriver: Immediate) has 500 elements"),
+            (Status::Pass, "the list divvy:jobs! has 1 element")
+        ]
     );
     assert_eq!(findings[0].evidence["waiting"], 500);
     assert!(findings[0].observed.as_ref().is_some_and(|text| text.starts_with("500 elements in the list p0 in Redis")));

@@ -2,20 +2,23 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `view` | what is shown, as plain values: verdict, groups, paths, times, tables |
+//! | `view` | what is shown, as plain values: verdict, what is wrong, tables |
+//! | `marked` | the same for Markdown |
+//! | `times` | how long the ways took |
 //! | `picture` | where the boxes and lines of the picture stand |
 //!
 //! The templates in `assets/report` escape every text; what comes from outside is data to them.
 
+mod marked;
 mod picture;
 #[cfg(test)]
 mod tests;
+mod times;
 mod view;
 
 use askama::Template;
 
 use super::Checked;
-use crate::check::Record;
 use view::View;
 
 #[derive(Template)]
@@ -31,14 +34,14 @@ struct Markdown<'a> {
 }
 
 /// A self-contained page.
-pub fn html(record: &Record, checked: &Checked<'_>) -> String {
-    let view = View::new(record, checked);
+pub fn html(checked: &Checked<'_>) -> String {
+    let view = View::new(checked);
     // Templates of strings and numbers, written into a string: nothing in it can fail.
     Html { view: &view }.render().unwrap_or_default()
 }
 
 /// The same for a ticket.
-pub fn markdown(record: &Record, checked: &Checked<'_>) -> String {
-    let view = View::new(record, checked).for_markdown();
+pub fn markdown(checked: &Checked<'_>) -> String {
+    let view = View::new(checked).for_markdown();
     Markdown { view: &view }.render().unwrap_or_default()
 }

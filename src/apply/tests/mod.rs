@@ -1,14 +1,16 @@
 //! The laws of the transaction, on a file system in memory that can fail, die and lose its power at every effect.
 
+mod back;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::apply::{Session, State, revert, runs};
+use crate::apply::{Session, State, plan_back, revert, runs};
 use crate::finding::Ignored;
 use crate::host::{Attributes, Fault, FaultyHost, HostRead, HostWrite, MemoryHost, View};
-use crate::plan::{Memory, Plan};
+use crate::plan::Plan;
 use crate::platform;
 use crate::problem::{HostState, Problem};
 use crate::settings::{
@@ -76,23 +78,23 @@ fn plan(host: &dyn HostRead, values: &[(Key, &str)]) -> Result<Plan, Problem> {
 }
 
 fn prepare(host: &dyn HostWrite, values: &[(Key, &str)]) -> Result<Option<String>, Problem> {
-    let session = Session::open(host)?;
+    let session = Session::open(host, &mut |_| {})?;
     session.recover()?;
     let plan = plan(host, values)?;
     if plan.is_empty() { Ok(None) } else { session.apply(&plan, "prepare", &[]).map(|applied| Some(applied.run)) }
 }
 
 fn take_back(host: &dyn HostWrite) -> Result<(), Problem> {
-    let session = Session::open(host)?;
+    let session = Session::open(host, &mut |_| {})?;
     session.recover()?;
     let all = runs(host)?;
     let run = revert::choose(&all, None)?;
-    let plan = revert::plan(&View::new(host), run, &all, false)?;
+    let plan = plan_back(&View::new(host), run, &all, false)?;
     session.apply(&plan, "revert", &[&run.begin.run]).map(|_| ())
 }
 
 fn recover(host: &MemoryHost) {
-    let session = Session::open(host).unwrap();
+    let session = Session::open(host, &mut |_| {}).unwrap();
     session.recover().unwrap();
     let all = runs(host).unwrap();
     assert!(all.iter().all(|run| run.state != State::Interrupted));
@@ -248,7 +250,7 @@ fn a_crash_during_the_recovery_of_a_crash_is_recovered_too() {
         action(&done).unwrap();
         let new = picture(&done);
         at_every_effect(&base, Fault::Dies, action, |first, host, _| {
-            let retry = |host: &dyn HostWrite| Session::open(host)?.recover().map(|_| ());
+            let retry = |host: &dyn HostWrite| Session::open(host, &mut |_| {})?.recover().map(|_| ());
             at_every_effect(host, Fault::Dies, retry, |second, host, _| {
                 recover(host);
                 assert_one_of(&picture(host), &old, &new, &format!("{name}, dead at {first}, and again at {second}"));
@@ -287,8 +289,8 @@ fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
     // By force it comes back, and the edit can be had again: the revert is a run like any other.
     let all = runs(&edited).unwrap();
     let run = revert::choose(&all, None).unwrap();
-    let session = Session::open(&edited).unwrap();
-    let plan = revert::plan(&View::new(&edited), run, &all, true).unwrap();
+    let session = Session::open(&edited, &mut |_| {}).unwrap();
+    let plan = plan_back(&View::new(&edited), run, &all, true).unwrap();
     let forced = session.apply(&plan, "revert", &[&run.begin.run]).unwrap().run;
     drop(session);
     let without_mode = |picture: Picture| -> BTreeMap<PathBuf, Vec<u8>> {
@@ -296,7 +298,7 @@ fn a_file_edited_since_is_a_conflict_and_never_guessed_at() {
     };
     assert_eq!(without_mode(picture(&edited)), without_mode(old));
     let all = runs(&edited).unwrap();
-    let again = revert::plan(&View::new(&edited), revert::choose(&all, Some(&forced)).unwrap(), &all, false).unwrap();
+    let again = plan_back(&View::new(&edited), revert::choose(&all, Some(&forced)).unwrap(), &all, false).unwrap();
     assert!(again.changes.iter().any(|change| change.new_bytes() == b"somebody=else\n"));
 }
 
@@ -311,11 +313,11 @@ fn an_interrupted_run_whose_file_was_edited_since_is_a_conflict() {
         |_, host, _| {
             if runs(host).unwrap().iter().any(|run| run.state == State::Interrupted) {
                 host.put("/etc/environment", b"somebody=else\n");
-                let problem = Session::open(host).unwrap().recover().unwrap_err();
+                let problem = Session::open(host, &mut |_| {}).unwrap().recover().unwrap_err();
                 assert_eq!(problem.id, "conflict");
                 assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"somebody=else\n");
                 let run = runs(host).unwrap().pop().unwrap();
-                Session::open(host).unwrap().recover_by_force(&run).unwrap();
+                Session::open(host, &mut |_| {}).unwrap().recover_by_force(&run).unwrap();
                 assert_eq!(host.read(Path::new("/etc/environment")).unwrap().unwrap(), b"PATH=\"/bin\"\nno_proxy=a");
                 let kept = host
                     .picture()
@@ -327,102 +329,6 @@ fn an_interrupted_run_whose_file_was_edited_since_is_a_conflict() {
         },
     );
     assert!(conflicts > 5);
-}
-
-#[test]
-fn runs_are_taken_back_like_an_undo_stack() {
-    let host = host("ubuntu");
-    let first = picture(&host);
-    prepare(&host, WANTED).unwrap().unwrap();
-    let second = picture(&host);
-    prepare(&host, &[(Key::ProxyUrl, "http://other:1"), (Key::Target, "system-proxy")]).unwrap().unwrap();
-    take_back(&host).unwrap();
-    assert_eq!(picture(&host), second);
-    take_back(&host).unwrap();
-    assert_eq!(picture(&host), first);
-    assert_eq!(take_back(&host).unwrap_err().id, "nothing-to-revert");
-    assert_eq!(remembered(&host), LastRun::default());
-    let states: Vec<State> = runs(&host).unwrap().iter().map(|run| run.state).collect();
-    assert_eq!(states, [State::Reverted, State::Reverted, State::Committed, State::Committed]);
-}
-
-#[test]
-fn a_conflict_names_the_run_in_force_and_no_way_back() {
-    let host = host("ubuntu");
-    let first = prepare(&host, WANTED).unwrap().unwrap();
-    let second = prepare(&host, &[(Key::ProxyUrl, "http://other:1")]).unwrap().unwrap();
-    prepare(&host, &[(Key::ProxyUrl, "http://third:1")]).unwrap().unwrap();
-    take_back(&host).unwrap();
-    let all = runs(&host).unwrap();
-    let run = revert::choose(&all, Some(&first)).unwrap();
-    let problem = revert::plan(&View::new(&host), run, &all, false).unwrap_err();
-    assert!(problem.hints[0].text().contains(&format!("ics-setup revert {second}")), "{problem:?}");
-}
-
-#[test]
-fn with_a_folder_that_goes_the_runs_within_it_end_and_others_keep_what_they_changed() {
-    let going = Path::new("/divvycloud");
-    let host = host("ubuntu");
-    let first = prepare(&host, WANTED).unwrap().unwrap();
-    let later = prepare(&host, &[(Key::MysqlHost, "db"), (Key::Target, "prod-env")]).unwrap().unwrap();
-    let take = || {
-        let all = runs(&host).unwrap();
-        let run = revert::choose(&all, Some(&first)).unwrap();
-        let plan = revert::plan_but(&View::new(&host), run, &all, false, Some(going)).unwrap();
-        let ending: Vec<String> = revert::ending_with(&all, going).map(|run| run.begin.run.clone()).collect();
-        (plan, ending)
-    };
-    // What the run within it was told goes with it.
-    let (plan, ending) = take();
-    assert_eq!(ending, [later]);
-    assert!(matches!(plan.memory, Memory::Back(None)), "{:?}", plan.memory);
-    assert!(plan.touches(Path::new("/etc/environment")) && plan.next_steps.is_empty());
-    // A run beside it stays in force, and so does what it has changed and was told.
-    let system = (Key::Target, "system-proxy,docker-daemon");
-    let beside = prepare(&host, &[(Key::ProxyUrl, "http://p:1"), system]).unwrap().unwrap();
-    let (plan, _) = take();
-    assert!(!plan.touches(Path::new("/etc/environment")) && plan.touches(Path::new("/divvycloud/prod.env")));
-    assert!(matches!(plan.memory, Memory::Stays), "{:?}", plan.memory);
-    let steps = format!("{:?}", plan.next_steps);
-    assert!(steps.contains("/etc/environment") && steps.contains(&beside), "{steps}");
-    // And so it does where another run within the folder was told more since.
-    prepare(&host, &[(Key::MysqlUser, "other"), (Key::Target, "prod-env")]).unwrap().unwrap();
-    match take().0.memory {
-        Memory::Back(Some(bytes)) => {
-            assert_eq!(LastRun::parse(&bytes, Path::new(STATE_FILE)).unwrap().run.as_ref(), Some(&beside));
-        }
-        other => panic!("{other:?}"),
-    }
-    // An edit by hand is a conflict, whose way out is of the same command.
-    let edited = host.read(Path::new("/etc/environment")).unwrap().unwrap();
-    host.put("/etc/environment", &[&edited[..], b"X=1\n"].concat());
-    let all = runs(&host).unwrap();
-    let run = revert::choose(&all, Some(&beside)).unwrap();
-    let problem = revert::plan_but(&View::new(&host), run, &all, false, Some(going)).unwrap_err();
-    assert!(problem.hints.iter().any(|hint| hint.text().contains("revert --purge=/divvycloud --force")), "{problem:?}");
-}
-
-#[test]
-fn runs_taken_back_out_of_order_are_forgotten_all_the_same() {
-    let host = host("ubuntu");
-    let other: &[(Key, &str)] = &[(Key::ProxyUrl, "http://p:1"), (Key::Target, "system-proxy")];
-    let first = prepare(&host, other).unwrap().unwrap();
-    let second = prepare(&host, &[(Key::MysqlHost, "db"), (Key::Target, "prod-env")]).unwrap().unwrap();
-    let back = |name: &str| {
-        let session = Session::open(&host).unwrap();
-        let all = runs(&host).unwrap();
-        let run = revert::choose(&all, Some(name)).unwrap();
-        let plan = revert::plan(&View::new(&host), run, &all, false).unwrap();
-        session.apply(&plan, "revert", &[name]).unwrap().run
-    };
-    let both = remembered(&host);
-    assert_eq!(both.run.as_ref(), Some(&second));
-    back(&first);
-    assert_eq!(remembered(&host), both, "the last run is still in force");
-    let undone = back(&second);
-    assert_eq!(remembered(&host), LastRun::default(), "the first is not any more");
-    back(&undone);
-    assert_eq!(remembered(&host), both, "and the second is again");
 }
 
 #[test]
@@ -503,7 +409,7 @@ fn a_file_that_was_swapped_before_its_rename_is_not_called_written() {
             assert_eq!((problem.id.as_str(), problem.host_state), ("moved", HostState::Changed), "{problem:?}");
             assert!(problem.message.contains("is not the file that was written"), "{problem:?}");
             // By force it is as before.
-            let (session, all) = (Session::open(&inner).unwrap(), runs(&inner).unwrap());
+            let (session, all) = (Session::open(&inner, &mut |_| {}).unwrap(), runs(&inner).unwrap());
             assert_eq!(all[0].state, State::Interrupted);
             session.recover_by_force(&all[0]).unwrap();
             assert_eq!(picture(&inner), before, "{family} {at}");
