@@ -85,6 +85,9 @@ pub(crate) struct Intent {
     pub before: Option<Before>,
     /// Fingerprint of what will be there; `None`: nothing.
     pub after: Option<String>,
+    /// The mode that it will have, where the run changes the one that was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
 }
 
 /// What was there before a run.

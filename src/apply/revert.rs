@@ -108,7 +108,8 @@ pub(super) fn plan_files(
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = now.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
-                let meta = FileMeta::Like(crate::host::Attributes { mtime: kept.attributes.mtime, ..attributes });
+                let mode = if intent.mode == Some(attributes.mode) { kept.attributes.mode } else { attributes.mode };
+                let meta = FileMeta::Like(crate::host::Attributes { mode, mtime: kept.attributes.mtime, ..attributes });
                 Some(After { bytes, meta })
             }
         };

@@ -182,6 +182,10 @@ fn intent(run: &str, index: usize, change: &Change) -> Intent {
             backup: backup_name(index, &change.path),
         }),
         after: change.after.as_ref().map(|after| fingerprint(&after.bytes)),
+        mode: change.before.as_ref().zip(change.after.as_ref()).and_then(|(before, after)| match &after.meta {
+            FileMeta::Like(after) => Some(after.mode).filter(|mode| *mode != before.attributes.mode),
+            FileMeta::Mode(_) => None,
+        }),
     }
 }
 

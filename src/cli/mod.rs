@@ -40,9 +40,6 @@ use crate::targets::Phase;
 use args::Globals;
 use exit::Exit;
 
-/// What a verb does before it does anything else.
-const LOOKING: &str = "looking at this host";
-
 /// Runs one command and returns its exit code. Writes to standard output and standard error; never panics on input.
 pub fn run(argv: Vec<OsString>) -> ExitCode {
     if let Some(exit) = sandbox::inside(&argv) {
@@ -77,7 +74,7 @@ fn done(argv: Vec<OsString>) -> Exit {
     interface::face(&globals).into_iter().for_each(progress::show);
     // Whatever a verb is at that says nothing of it by itself. The wizard and the demonstration are at the person's questions.
     let looks = !["wizard", "demo", "completions", "man"].contains(&verb);
-    let looking = looks.then(|| Progress::begin(LOOKING));
+    let looking = looks.then(Progress::looking);
     let mut redactor = Redactor::default();
     let result = match verb {
         "wizard" => wizard::run(&globals, matches),
@@ -125,7 +122,7 @@ fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
         Err(problem) => return out::early(matches, "wizard", &problem),
     };
     interface::face(&globals).into_iter().for_each(progress::show);
-    let looking = Progress::begin(LOOKING);
+    let looking = Progress::looking();
     let is_provisioned = wizard::is_provisioned(&globals);
     if !is_provisioned {
         drop(looking);

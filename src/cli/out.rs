@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_failed, human_findings, human_problem, human_routes, line, stands};
 use crate::routes::Routes;
-use crate::text::{Person, Text, changes_host};
+use crate::text::{Again, Person, Text, changes_host};
 
 /// Writes to standard output. What keeps it from being written is remembered; how the command ends says what is made of it:
 /// [`lost`], [`untold`].
@@ -169,13 +169,18 @@ fn failure<'a>(verb: &'a str, problem: &'a Problem, redactor: &'a Redactor) -> R
 static NO_ROUTES: Routes = Routes::NONE;
 
 /// Of whom nothing is known.
-static NOBODY: Person = Person { image: None, privileged: false, again: false, home: None, settings: None };
+static NOBODY: Person = Person { image: None, privileged: false, again: Again::No, home: None, settings: None };
 
 /// Prints the end of a changing command and returns its exit code.
 pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
     // Commands to paste have to work on the same host, and with what was said in this run.
     let is_done = matches!(report.outcome, Outcome::Changed | Outcome::Unchanged);
-    let again = matches!(report.command, "install" | "reconfigure") && !is_done;
+    let again = match report.command {
+        "prepare" if !is_done => Again::Prepare,
+        "reconfigure" if !is_done => Again::Reconfigure,
+        "install" if !is_done => Again::Install,
+        _ => Again::No,
+    };
     let person = &Person { again, ..globals.person.clone() };
     let findings: Vec<Finding> = report.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     let mut error = report.error.map(|problem| sudo::advised(problem, &globals.argv));

@@ -48,7 +48,7 @@ pub(super) fn is_provisioned(globals: &Globals) -> bool {
 fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Problem> {
     let host = machine::to_change(globals, "wizard")?;
     let inputs = machine::inputs(globals, matches)?;
-    let looking = Progress::begin("looking at this host");
+    let looking = Progress::looking();
     let Subject { layers, platform, mut findings, .. } = Subject::identify(&host, &inputs)?;
     let platform = platform?;
     // Nobody wants to hear after twenty questions that the system is too old.
@@ -66,7 +66,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
             let lenient = globals.dry_run;
             let known = KnownState { host: &host, platform: &platform, layers: &layers, outside, ignored, lenient };
             if !again {
-                let looking = Progress::begin("looking at this host");
+                let looking = Progress::looking();
                 let opening = opening(&known, paint, prompter.window().1)?;
                 drop(looking);
                 prompter.say(&opening);

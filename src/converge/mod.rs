@@ -135,7 +135,7 @@ impl<'a> Converge<'a> {
     /// # Errors
     /// The problem that stopped it.
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
-        let looking = Progress::begin("looking at this host");
+        let looking = Progress::looking();
         let ended = self.go(context);
         drop(looking);
         if matches!(&ended, Err(problem) if problem.host_state == HostState::Restored) {

@@ -22,7 +22,7 @@ use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec,
 use crate::system::IMAGE;
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Foreign, Text, ics_setup, own, quoted};
+use crate::text::{Again, Foreign, Text, ics_setup, own, quoted};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
@@ -271,7 +271,7 @@ fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) ->
     if !matches!(finding.status, Status::Fail | Status::Error) {
         return finding;
     }
-    finding.fix.retain(|fix| !fix.text().names_ics_setup() || fix.text().writes_product());
+    finding.fix.retain(|fix| !fix.text().names_ics_setup() || fix.text().is_again(Again::Reconfigure));
     let is_of_it = |spec: &&Spec| spec.key.is_in(back_end.section) || matches!(spec.key, Key::Release | Key::ProxyCa);
     let said = TABLE.iter().filter(is_of_it).filter_map(|spec| Some((spec, layers.flags_first(&[spec.key])?.1)));
     let words = said.filter_map(|(spec, said)| {

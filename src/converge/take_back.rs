@@ -47,7 +47,7 @@ impl TakeBack<'_> {
     /// # Errors
     /// A conflict, or the effect that failed.
     pub(crate) fn run(self, context: &mut RunContext) -> Result<Outcome, Problem> {
-        let _looking = Progress::begin("looking at this host");
+        let _looking = Progress::looking();
         let was_last = last(self.host);
         let session = if self.options.dry_run {
             None

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{CommandLine, Evidence, Fix, Person, Text, ics_setup, own};
+use crate::text::{Again, CommandLine, Evidence, Fix, Person, Text, ics_setup, own};
 
 #[doc(hidden)]
 pub use crate::text::as_anybody;
@@ -178,7 +178,12 @@ impl Finding {
     /// The same with its command lines as this person can paste them.
     #[must_use]
     pub(crate) fn pasted_by(&self, person: &Person) -> Self {
-        Self { fix: self.fix.iter().map(|fix| fix.pasted_by(person)).collect(), ..self.clone() }
+        let mut fixes = self.fix.clone();
+        // What goes on with the product's files is the same call, which writes both.
+        if person.again == Again::Install && fixes.iter().any(|fix| fix.text().is_again(Again::Prepare)) {
+            fixes.retain(|fix| !fix.text().is_again(Again::Reconfigure));
+        }
+        Self { fix: fixes.iter().map(|fix| fix.pasted_by(person)).collect(), ..self.clone() }
     }
 
     /// Who must act, where that is another one than usual for findings of this id.
@@ -255,4 +260,27 @@ pub fn must_be_known(id: &str, flag: &str) -> Result<&'static Known, Problem> {
             None => problem.hint(text!("all ids: {}", ics_setup("check --list"))),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_installs_is_given_one_call_for_host_and_product() {
+        let login = "--proxy-user <USER> --proxy-password-file <FILE>";
+        let finding = Finding::fail(ids::PROXY_CREDENTIALS, "the proxy asks for a login")
+            .advise(text!("give one: {}", ics_setup(text!("prepare {}", own(login)))))
+            .advise(text!("then the product: {}", ics_setup("reconfigure")))
+            .look("look: curl -v");
+        let said = |again| {
+            let pasted = finding.pasted_by(&Person { again, privileged: true, ..Person::default() });
+            pasted.fix.iter().map(|fix| fix.text().to_string()).collect::<Vec<_>>()
+        };
+        let once = format!("give one: the same command with {login}");
+        assert_eq!(said(Again::Install), [once.as_str(), "look: curl -v"]);
+        assert_eq!(said(Again::Prepare), [once.as_str(), "then the product: ics-setup reconfigure", "look: curl -v"]);
+        let other = format!("give one: ics-setup prepare {login}");
+        assert_eq!(said(Again::Reconfigure), [other.as_str(), "then the product: the same command", "look: curl -v"]);
+    }
 }

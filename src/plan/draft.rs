@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{After, Change, FileMeta, Plan};
 use crate::envfile::{UTF_16, to_utf_8, utf_16};
 use crate::finding::Finding;
-use crate::host::{Refused, Snapshot, View, unreadable};
+use crate::host::{Attributes, Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Text, as_root, own, quoted};
@@ -43,12 +43,46 @@ impl<'v> Draft<'v> {
     /// # Errors
     /// When the path cannot be edited safely.
     pub(crate) fn put(&mut self, path: &Path, bytes: Vec<u8>, mode: u32, reasons: Vec<Text>) -> Result<(), Problem> {
+        self.put_within(path, bytes, mode, 0o7777, reasons)
+    }
+
+    /// As [`Draft::put`], of a file of ours that holds a password: nobody may do with it what `mode` does not allow, also where
+    /// it was there before and had no secret.
+    ///
+    /// # Errors
+    /// When the path cannot be edited safely.
+    pub(crate) fn put_closed(
+        &mut self,
+        path: &Path,
+        bytes: Vec<u8>,
+        mode: u32,
+        reasons: Vec<Text>,
+    ) -> Result<(), Problem> {
+        self.put_within(path, bytes, mode, mode, reasons)
+    }
+
+    /// What an existing file has of rights beside `limit` is taken from it.
+    fn put_within(
+        &mut self,
+        path: &Path,
+        bytes: Vec<u8>,
+        mode: u32,
+        limit: u32,
+        mut reasons: Vec<Text>,
+    ) -> Result<(), Problem> {
         let before = self.snapshot(path)?;
         if before.as_ref().is_some_and(|before| before.bytes == bytes) {
             return Ok(());
         }
         let meta = match &before {
-            Some(before) => FileMeta::Like(before.attributes.touched()),
+            Some(before) => {
+                let now = before.attributes.touched();
+                let mode = now.mode & limit;
+                if mode != now.mode {
+                    reasons.push(text!("mode {}, since a password comes into it", own(format!("{mode:04o}"))));
+                }
+                FileMeta::Like(Attributes { mode, ..now })
+            }
             None => FileMeta::Mode(mode),
         };
         self.change(path, before, Some(After { bytes, meta }), reasons)

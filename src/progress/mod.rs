@@ -59,6 +59,11 @@ impl Progress {
         Self(with(|board| board.begin(work)))
     }
 
+    /// The look that most verbs begin with.
+    pub(crate) fn looking() -> Self {
+        Self::begin("looking at this host")
+    }
+
     /// A stage of a run, and those that come after it.
     pub(crate) fn stage(name: &'static str, coming: Vec<&'static str>) -> Self {
         Self(with(|board| board.begin(Work { stage: Some(name), coming, ..Work::new() })))

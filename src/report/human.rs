@@ -96,18 +96,20 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         }
         let head = format!("{} [{}]", say(redactor, &finding.title), finding.id);
         let _ = writeln!(text, "{} {}", paint.status(finding.status), hanging(&head, 5, columns));
-        let mut detail = |word: &str, value: &Text| {
-            // A command that a sentence names is pasted, too.
-            let columns = columns.filter(|_| word != Fix::COMMAND && !value.names_ics_setup());
+        let mut detail = |word: &str, value: &Text, columns: Option<usize>| {
             let _ = writeln!(text, "     {}", hanging(&format!("{word}: {}", say(redactor, value)), 7, columns));
         };
         if !passed {
-            finding.expected.iter().for_each(|value| detail("expected", value));
-            finding.observed.iter().for_each(|value| detail("seen", value));
+            finding.expected.iter().for_each(|value| detail("expected", value, columns));
+            finding.observed.iter().for_each(|value| detail("seen", value, columns));
         }
-        finding.cause.iter().for_each(|value| detail("because", value));
+        finding.cause.iter().for_each(|value| detail("because", value, columns));
         if !passed {
-            finding.fix.iter().for_each(|fix| detail(fix.label(), fix.text()));
+            for fix in &finding.fix {
+                // A command that a sentence names is pasted, too.
+                let is_whole = matches!(fix, Fix::Command(_)) || fix.text().names_ics_setup();
+                detail(fix.label(), fix.text(), columns.filter(|_| !is_whole));
+            }
         }
     }
     text

@@ -124,8 +124,10 @@ fn plan_drop_in(path: &Path, present: &[u8], vars: &ProxyVars, draft: &mut Draft
             .hint(text!("mend the file by hand: {}", path.display())));
         }
     }
-    let mode = if vars.secret { 0o600 } else { 0o644 };
-    draft.put(path, bytes, mode, reasons)
+    match vars.secret {
+        true => draft.put_closed(path, bytes, 0o600, reasons),
+        false => draft.put(path, bytes, 0o644, reasons),
+    }
 }
 
 /// Lines of our drop-in that an old systemd cuts.

@@ -16,7 +16,6 @@ use crate::vendor::Vendor;
 pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_>) -> Result<(), Problem> {
     draft.plan.consumers.push(Who::PackageManager);
     let manager = context.platform.package_manager(context.view.host);
-    let mode = if vars.secret { 0o640 } else { 0o644 };
     let what = if vars.remove { "take out" } else { "set" };
     let reasons = vec![text!("{} the proxy of {}", own(what), own(manager.name))];
     let bytes = match manager.syntax {
@@ -33,7 +32,12 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             bytes
         }
     };
-    draft.put(manager.conf, bytes, mode, reasons)
+    match vars.secret {
+        // The file of dnf and yum is the system's, and is read by whoever looks for packages.
+        true if manager.syntax == PackageSyntax::Apt => draft.put_closed(manager.conf, bytes, 0o640, reasons),
+        true => draft.put(manager.conf, bytes, 0o640, reasons),
+        false => draft.put(manager.conf, bytes, 0o644, reasons),
+    }
 }
 
 /// The file with this proxy as its only one.

@@ -19,13 +19,44 @@ pub struct Person {
     pub image: Option<PathBuf>,
     /// Needs no other rights for the host that the line is for: root, or whoever may write to the image.
     pub privileged: bool,
-    /// Has called a verb that writes the product's settings, which has not written them: a line that would write them is that
-    /// call again, with other flags.
-    pub again: bool,
+    /// The verb that was called and has not written what it was called for: lines that would write the same are that call
+    /// again, with other flags.
+    pub again: Again,
     /// `--home`, where it was given and is not the usual folder: the product that lines are about.
     pub home: Option<PathBuf>,
     /// `--settings`, where it was given and can be read again.
     pub settings: Option<PathBuf>,
+}
+
+/// A verb that would be called again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Again {
+    /// None would be.
+    #[default]
+    No,
+    Prepare,
+    Reconfigure,
+    /// Writes what `prepare` writes, and what `reconfigure` writes.
+    Install,
+}
+
+impl Again {
+    /// The verbs whose lines are that call.
+    fn verbs(self) -> &'static [&'static str] {
+        match self {
+            Self::No => &[],
+            Self::Prepare => &["prepare"],
+            Self::Reconfigure => &["reconfigure"],
+            Self::Install => &["prepare", "reconfigure", "install"],
+        }
+    }
+
+    /// What follows the verb in a line that is that call.
+    fn flags(self, line: &str) -> Option<&str> {
+        let words = line.strip_prefix("ics-setup ")?.strip_suffix(ROOT)?;
+        let flags = self.verbs().iter().find_map(|verb| words.strip_prefix(verb))?;
+        (flags.is_empty() || flags.starts_with(' ')).then_some(flags)
+    }
 }
 
 /// Verbs that look at the product's folder.
@@ -138,7 +169,7 @@ impl Text {
         while let Some((before, line)) = rest.split_once(ROOTS) {
             let (line, after) = line.split_once(ROOTS_END).unwrap_or((line, ""));
             pasted.push_str(&of_image(before));
-            let flags = flags_of_product(line).filter(|_| person.again);
+            let flags = person.again.flags(line);
             let line = &of_image(line);
             if let Some(flags) = flags {
                 pasted.push_str("the same command");
@@ -156,16 +187,11 @@ impl Text {
         Self::of_marked(pasted)
     }
 
-    /// Does it name a command of ours that writes the product's settings?
-    pub(crate) fn writes_product(&self) -> bool {
-        let lines = self.marked().split(ROOTS).filter_map(|rest| Some(rest.split_once(ROOTS_END)?.0));
-        lines.into_iter().any(|line| flags_of_product(line).is_some())
+    /// Does it name a command of ours that is this call again?
+    pub(crate) fn is_again(&self, again: Again) -> bool {
+        let mut lines = self.marked().split(ROOTS).filter_map(|rest| Some(rest.split_once(ROOTS_END)?.0));
+        lines.any(|line| again.flags(line).is_some())
     }
-}
-
-/// What follows the verb that writes the product's settings.
-fn flags_of_product(line: &str) -> Option<&str> {
-    line.strip_prefix("ics-setup reconfigure")?.strip_suffix(ROOT)
 }
 
 /// A line without the places, such as `<FILE>`, that a person has to fill.
@@ -255,7 +281,7 @@ mod tests {
 
     #[test]
     fn whoever_has_written_nothing_yet_is_given_flags_for_the_same_command() {
-        let again = Person { again: true, ..image() };
+        let again = Person { again: Again::Reconfigure, ..image() };
         let named = text!("name it: {}, then {}", ics_setup("reconfigure --redis-port <PORT>"), ics_setup("check"));
         assert_eq!(
             named.pasted_by(&again),
@@ -265,8 +291,21 @@ mod tests {
         let before = text!("{}", ics_setup_before("reconfigure", "--no-secrets-provider"));
         let line = "ics-setup reconfigure --root '/mnt/a b' --no-secrets-provider";
         assert_eq!(before.pasted_by(&again), line);
-        assert!(named.writes_product() && !text!("{}", ics_setup("prepare")).writes_product());
         assert_eq!(text!("{}", ics_setup("prepare")).pasted_by(&again), "ics-setup prepare --root '/mnt/a b'");
+        for (called, verb, is_it) in [
+            (Again::No, "prepare", false),
+            (Again::Prepare, "prepare --proxy-ca <CA.crt>", true),
+            (Again::Prepare, "prepared", false),
+            (Again::Prepare, "reconfigure", false),
+            (Again::Reconfigure, "reconfigure", true),
+            (Again::Reconfigure, "prepare", false),
+            (Again::Install, "prepare --restart", true),
+            (Again::Install, "reconfigure --mysql-host h", true),
+            (Again::Install, "install", true),
+            (Again::Install, "revert", false),
+        ] {
+            assert_eq!(Text::from(ics_setup(verb)).is_again(called), is_it, "{called:?} {verb}");
+        }
     }
 
     #[test]

@@ -16,9 +16,6 @@ pub enum Fix {
 }
 
 impl Fix {
-    /// The label of what is to be pasted whole.
-    pub const COMMAND: &'static str = "fix";
-
     /// The command or the sentence.
     pub fn text(&self) -> &Text {
         match self {
@@ -30,7 +27,7 @@ impl Fix {
     /// The word that introduces it where it is shown.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Command(_) => Self::COMMAND,
+            Self::Command(_) => "fix",
             Self::Advice(_) | Self::Look(_) => "advice",
         }
     }
@@ -39,9 +36,7 @@ impl Fix {
     #[must_use]
     pub fn pasted_by(&self, person: &Person) -> Self {
         match self {
-            Self::Command(line) if person.again && line.text().writes_product() => {
-                Self::Advice(line.text().pasted_by(person))
-            }
+            Self::Command(line) if line.text().is_again(person.again) => Self::Advice(line.text().pasted_by(person)),
             Self::Command(line) => Self::Command(as_anybody(line.text().pasted_by(person))),
             Self::Advice(text) => Self::Advice(text.pasted_by(person)),
             Self::Look(text) => Self::Look(text.pasted_by(person)),

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use command::as_anybody;
 pub(crate) use command::{
-    CommandLine, Person, as_root, changes_host, ics_setup, ics_setup_before, ics_setup_there, of_host,
+    Again, CommandLine, Person, as_root, changes_host, ics_setup, ics_setup_before, ics_setup_there, of_host,
 };
 pub(crate) use evidence::Evidence;
 pub(crate) use fix::Fix;

@@ -7,6 +7,7 @@ mod check_host;
 mod check_proxy;
 mod check_runtime;
 mod check_secrets;
+mod clock;
 mod containers;
 mod contract;
 mod converge;

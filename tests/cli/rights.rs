@@ -464,3 +464,31 @@ fn a_settings_file_that_is_not_there_where_its_name_leads_is_not_none() {
     root.put(OWN, b"[proxy]\nurl = \"http://s.example:1\"\nuser = \"u\"\npassword = \"caf\xe9\"\n");
     told(&root, "it is not UTF-8 text");
 }
+
+#[test]
+fn a_file_of_ours_is_closed_when_a_password_comes_into_it_and_others_keep_their_mode() {
+    let root = Root::ubuntu();
+    mode(root.path(), 0o755);
+    root.put("usr/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd\n");
+    root.put("pw", "Hunter2x");
+    mode(root.at("pw"), 0o600);
+    let has = |file: &str| std::fs::metadata(root.at(file)).unwrap().permissions().mode() & 0o7777;
+    let drop_in = "etc/systemd/system/docker.service.d/http-proxy.conf";
+    let (apt, environment) = ("etc/apt/apt.conf.d/95ics-setup-proxy", "etc/environment");
+    let targets = ["--target", "system-proxy", "--target", "docker-daemon", "--target", "package-manager"];
+    let prepare = [&["prepare", "--yes", "--proxy", "http://h.example:1"], &targets[..]].concat();
+    let (code, json) = root.json(&prepare);
+    assert_eq!(code, 0, "{json:#}");
+    let before = [drop_in, apt, environment].map(has);
+    assert_eq!(before, [0o644; 3]);
+    let password = root.at("pw").display().to_string();
+    let login = ["--proxy-user", "svc", "--proxy-password-file", &password];
+    let (code, json) = root.json(&[&prepare[..], &login].concat());
+    assert_eq!(code, 0, "{json:#}");
+    assert_eq!([drop_in, apt, environment].map(has), [0o600, 0o640, 0o644], "{json:#}");
+    assert!(json["changes"].to_string().contains("mode 0600, since a password comes into it"), "{json:#}");
+    // What somebody has done to a mode since stays; what the run did goes back with it.
+    mode(root.at(apt), 0o600);
+    assert_eq!(root.json(&["revert", "--yes"]).0, 0);
+    assert_eq!([drop_in, apt, environment].map(has), [0o644, 0o600, 0o644]);
+}

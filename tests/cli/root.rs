@@ -10,6 +10,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::clock::without_clock;
+
 pub const PROD_ENV: &str = "\
 # Uncomment and adjust if behind a proxy.
 #http_proxy=http://proxy.acmecorp.com
@@ -63,13 +65,6 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)], stdin: &str) -> Ran {
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: status.code().unwrap(), stdout: text(stdout), stderr: without_clock(&text(stderr)) }
-}
-
-/// What is said of work that lasts comes by the clock, sooner on a slow machine: `progress` has its own tests.
-fn without_clock(stderr: &str) -> String {
-    let by_the_clock = ["  looking at this host", "  checking", "  asking ", "  writing ", "  watching "];
-    let stays = |line: &&str| !by_the_clock.iter().any(|words| line.starts_with(words));
-    stderr.split_inclusive('\n').filter(stays).collect()
 }
 
 impl Root {

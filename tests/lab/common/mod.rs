@@ -9,6 +9,8 @@
 //! only say "not for ever".
 
 mod booted;
+#[path = "../../cli/clock.rs"]
+mod clock;
 mod guest;
 mod manifest;
 pub mod outside;
@@ -133,12 +135,6 @@ pub fn leashed(namespaces: &[&str], program: impl AsRef<OsStr>) -> Command {
     command.args(namespaces).arg("--").arg(program).stdin(Stdio::null());
     unsaid(&mut command);
     command
-}
-
-/// What is said of work that lasts comes by the clock, sooner on a slow machine.
-fn without_clock(err: &str) -> String {
-    let by_the_clock = ["  looking at this host", "  checking", "  asking programs of this host", "  writing "];
-    err.split_inclusive('\n').filter(|line| !by_the_clock.iter().any(|words| line.starts_with(words))).collect()
 }
 
 /// Without the variables of these tests, which mean nothing to the program: it refuses to work under such.
@@ -382,7 +378,7 @@ impl Ran {
             code: output.status.code(),
             signal: output.status.signal(),
             out: output.stdout,
-            err: without_clock(&String::from_utf8_lossy(&output.stderr)),
+            err: clock::without_clock(&String::from_utf8_lossy(&output.stderr)),
             shown: shown.into(),
         }
     }

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::common::outside::{ADDRESS, PROXY, REDIS_PASSWORD};
+use crate::common::site::PROGRAM;
 use crate::common::{Compose, Engine, Host, Ran, Site, report};
 
 use super::failures::bare;
@@ -132,6 +133,8 @@ fn made_here_and_installed_without_any_network() {
     // What it has printed, as printed.
     let steps: Vec<&str> = json["next_steps"].as_array().unwrap().iter().map(|step| step.as_str().unwrap()).collect();
     assert_eq!(steps.len(), 2, "{steps:?}");
+    // A host that has had no program yet, in the place of the lab's mount.
+    dark.sh(&format!("umount {PROGRAM} && rm -f {PROGRAM}"));
     for step in steps {
         report(&format!("  bundle: {step}"));
         dark.run(&["sh", "-c", step]).expect(0);
