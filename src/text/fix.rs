@@ -1,6 +1,6 @@
 //! What is to be done about something.
 
-use super::{CommandLine, Person, Text, as_anybody};
+use super::{Again, CommandLine, Person, Text, as_anybody};
 
 /// What mends something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +32,15 @@ impl Fix {
         }
     }
 
-    /// The same as this person can paste it; see [`Text::pasted_by`]. Flags for a command that they have called are advice.
+    /// The same as this person can paste it; see [`Text::pasted_by`]. A whole command of `prepare` stays one; flags for another
+    /// verb that they have called are advice.
     #[must_use]
     pub fn pasted_by(&self, person: &Person) -> Self {
         match self {
+            Self::Command(line) if person.again == Again::Prepare => {
+                let person = &Person { again: Again::No, ..person.clone() };
+                Self::Command(as_anybody(line.text().pasted_by(person)))
+            }
             Self::Command(line) if line.text().is_again(person.again) => Self::Advice(line.text().pasted_by(person)),
             Self::Command(line) => Self::Command(as_anybody(line.text().pasted_by(person))),
             Self::Advice(text) => Self::Advice(text.pasted_by(person)),
