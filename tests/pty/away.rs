@@ -58,7 +58,7 @@ fn leave_at(last: usize, port: u16, variables: &[(&str, &str)]) {
     let (question, code) = (QUESTIONS[last].0, terminal.end());
     let screen = terminal.screen();
     assert_eq!(code, 130, "{question}: {screen}");
-    assert!(screen.contains("cancelled; nothing was changed"), "{question}: {screen}");
+    assert!(screen.contains("error: cancelled\n\nNothing was changed."), "{question}: {screen}");
     assert!(terminal.is_cooked(), "{question}: the terminal's mode did not come back");
     assert!(!terminal.cursor_is_hidden(), "{question}: the cursor is gone");
     assert_eq!(image.picture(), before, "{question}");
@@ -108,8 +108,15 @@ fn ctrl_c_while_the_world_is_asked() {
     let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
     let mut terminal = Terminal::start(&arguments, &[]);
     terminal.hear("asking http://127.0.0.1");
+    // The line says since when.
+    terminal.hear(" 1 s");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+    let screen = terminal.screen();
+    assert!(
+        screen.ends_with("error: cancelled\n\nNothing was changed.") && !screen.contains("asking http"),
+        "{screen}"
+    );
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden() && !image.has("var"));
 }
 

@@ -62,7 +62,8 @@ impl Album<'_> {
             self.terminal.see(&format!("Page {page} of "));
             let screen = self.terminal.screen();
             let last = screen.lines().last().unwrap_or_default().to_owned();
-            let all: usize = last.split_whitespace().nth(3).and_then(|word| word.parse().ok()).unwrap();
+            let all: usize =
+                last.split_whitespace().nth(3).and_then(|word| word.trim_end_matches(',').parse().ok()).unwrap();
             assert!(all > 1 && page <= all, "{screen}");
             self.keep(&format!("page {page} of {all}"));
             if page == 2 && !went_back {
