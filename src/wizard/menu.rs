@@ -99,10 +99,9 @@ impl<'a> Menu<'a> {
         let failing = || findings.iter().filter(|finding| finding.status == Status::Fail);
         let (told, redactor) = (failing().cloned().collect::<Vec<_>>(), &context.redactor);
         let told = human_findings(&told, false, redactor, self.paint, Some(self.prompter.window().1));
-        let mut options = vec!["go back to the question that it is about".to_owned()];
+        let mut options = vec!["go back to the questions".to_owned()];
         options.extend((!told.is_empty()).then(|| "show what was found".to_owned()));
         options.push("cancel".to_owned());
-        self.prompter.begin();
         loop {
             self.prompter.say("");
             if told.is_empty() {
@@ -116,7 +115,7 @@ impl<'a> Menu<'a> {
             }
             self.prompter.detail("Nothing was changed, and your answers are kept.");
             let ask =
-                Ask { careful: true, part: Some(PARTS), ..Ask::of("The plan does not hold. What now?", "", true) };
+                Ask { careful: true, part: Some(PARTS), ..Ask::of("The plan does not hold. What now?", "", false) };
             let chosen = self.prompter.choose(&ask, &options, 0)?;
             self.prompter.answered(&[]);
             match chosen {

@@ -19,7 +19,7 @@ use crate::text::ascii;
 const ESCAPE: &str = "\u{1b}";
 
 /// The answer to the wish to go back where there is nothing to go back to.
-pub(super) const NO_WAY_BACK: &str = "there is no question before this one to go back to";
+pub(super) const NO_WAY_BACK: &str = "there is no way back from here";
 
 /// On wider windows the number of a step stands no farther to the right: columns.
 const WIDE: usize = 80;

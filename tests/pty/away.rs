@@ -121,6 +121,23 @@ fn ctrl_c_while_the_world_is_asked() {
 }
 
 #[test]
+fn a_proxy_that_says_nothing_is_not_waited_for_as_long_as_a_check_does() {
+    let image = Image::ubuntu();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
+    let mut terminal = Terminal::start(&arguments, &[]);
+    terminal.see("What now?");
+    let screen = terminal.screen();
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let limits: Vec<f64> =
+        words.windows(2).filter(|pair| pair[0] == "within").map(|pair| pair[1].parse().unwrap()).collect();
+    assert!(!limits.is_empty() && limits.iter().sum::<f64>() < 6.0, "{screen}");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130);
+}
+
+#[test]
 fn the_end_of_the_input_leaves_too() {
     for variables in [&[][..], &[("TERM", "dumb")]] {
         let image = Image::ubuntu();

@@ -181,7 +181,7 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     terminal.pick("How does this host reach", "< back");
     terminal.see("Which deployment");
     terminal.press("\u{1b}");
-    terminal.see("there is no question before this one");
+    terminal.see("there is no way back from here");
     terminal.take("Which deployment", "production");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", "ftp://x:1");
@@ -314,7 +314,7 @@ fn a_check_of_the_plan_that_fails_leads_back_to_its_question_and_keeps_the_answe
     terminal.pick("What is to be done?", "write the product's files too");
     // To a container it is the container itself.
     terminal.pick("The plan does not hold. What now?", "show what was found");
-    terminal.pick("The plan does not hold. What now?", "go back to the question");
+    terminal.pick("The plan does not hold. What now?", "go back to the questions");
     assert_eq!(image.picture(), before);
     terminal.line(&format!("[http://127.0.0.1:{open}]"), "");
     terminal.line("[one.corp]", "");
