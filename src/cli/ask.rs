@@ -12,6 +12,7 @@ use crate::problem::{Problem, id};
 use crate::progress;
 use crate::settings::Spec;
 use crate::signals::Uninterrupted;
+use crate::wizard::{FORGOTTEN, forget_typed};
 
 /// Asks before the host is changed.
 ///
@@ -26,9 +27,17 @@ pub(super) fn confirm(changes: usize, containers: &[ContainerChange], restart: b
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub(super) fn yes(question: &str) -> Result<(), Problem> {
+    unprepared();
     match asking(|| Confirm::new().with_prompt(question).default(false).interact_opt())? {
         Some(true) => Ok(()),
         _ => Err(cancelled()),
+    }
+}
+
+/// Nobody says yes to what they have not seen: what was typed before the question is thrown away, and told.
+fn unprepared() {
+    if forget_typed() {
+        out::message(&format!("{FORGOTTEN}\n"));
     }
 }
 
@@ -37,10 +46,7 @@ pub(super) fn yes(question: &str) -> Result<(), Problem> {
 /// # Errors
 /// `cancelled` when the answer is no, or when there is none.
 pub(super) fn go_on() -> Result<(), Problem> {
-    match asking(|| Confirm::new().with_prompt("Go on all the same?").default(false).interact_opt())? {
-        Some(true) => Ok(()),
-        _ => Err(cancelled()),
-    }
+    yes("Go on all the same?")
 }
 
 /// What becomes of files and of the product, as a question; `restart`: what there is of it is started anew in any case.
@@ -69,6 +75,7 @@ fn question(changes: usize, containers: &[ContainerChange], restart: bool) -> St
 /// `cancelled` when something else is typed.
 pub(super) fn confirm_by_word(folder: &str) -> Result<(), Problem> {
     let question = format!("Type {folder} to remove all of this for good");
+    unprepared();
     let typed: String = asking(|| Input::new().with_prompt(question).allow_empty(true).interact_text())?;
     if typed.trim() == folder { Ok(()) } else { Err(cancelled()) }
 }
@@ -106,8 +113,10 @@ pub(super) fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Pr
         if let Some(before) = before {
             let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, &before);
         }
+        // The line that moves goes before the cursor does.
+        let _pause = progress::pause();
         put_cursor_back();
-        out::message("error: cancelled; nothing was changed\n");
+        out::message("error: cancelled\n\nNothing was changed.\n");
         std::process::exit(Exit::CANCELLED.0.into());
     };
     let answer = calm.or_instead(ask, instead);
@@ -124,9 +133,9 @@ fn put_cursor_back() {
     let _ = term.write_line("");
 }
 
-/// The problem of a run that a person has ended.
+/// The problem of a run that a person has ended. How the host stands is told at the end of every run that failed.
 pub(super) fn cancelled() -> Problem {
-    Problem::host(id::CANCELLED, "cancelled; nothing was changed")
+    Problem::host(id::CANCELLED, "cancelled")
 }
 
 #[cfg(test)]

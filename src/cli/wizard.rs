@@ -12,9 +12,9 @@ use super::{machine, out, terminal};
 use crate::apply::runs;
 use crate::context::{Inputs, Named, Subject, has_product, roots};
 use crate::converge::{Converge, Interface, Options, RunContext, stop_on_failure};
-use crate::finding::Finding;
-use crate::plan::{Change, Stage};
-use crate::problem::Problem;
+use crate::finding::{Finding, Status};
+use crate::plan::{Change, Stage, StageState};
+use crate::problem::{HostState, Problem, id};
 use crate::progress::{self, Progress};
 use crate::report::{Outcome, Paint};
 use crate::settings::{self, Layer, Spec};
@@ -24,7 +24,7 @@ use crate::text;
 use crate::text::{Fix, Text, own};
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
-    Answers, Consent, Ended, Gone, KnownState, Menu, Network, Plain, Prompter, Screen, Wizard, closing, missing,
+    Answers, Consent, Ended, Gone, KnownState, Menu, Network, Plain, Prompter, Screen, Start, Wizard, closing, missing,
     opening,
 };
 
@@ -59,13 +59,13 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
     let world = Network::new(&host, roots(&host, Named::of_layers(&layers)?.as_ref())?);
     drop(looking);
     let mut answers = Answers::default();
-    let mut again = false;
+    let mut start = Start::First;
     loop {
         let asked = inputs.outside(|outside| {
             let ignored = &globals.ignored;
             let lenient = globals.dry_run;
             let known = KnownState { host: &host, platform: &platform, layers: &layers, outside, ignored, lenient };
-            if !again {
+            if matches!(start, Start::First) {
                 let looking = Progress::looking();
                 let opening = opening(&known, paint, prompter.window().1)?;
                 drop(looking);
@@ -73,7 +73,7 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
                 answers = Answers::new(&known);
             }
             let mut wizard = Wizard::new(&known, &mut *prompter, &world, std::mem::take(&mut answers));
-            let is_ours = in_order(|| match wizard.run(again) {
+            let is_ours = in_order(|| match wizard.run(start) {
                 Ok(()) => Ok(Ok(true)),
                 Err(Ended::Vendors) => Ok(Ok(false)),
                 Err(Ended::Problem(problem)) => Ok(Err(problem)),
@@ -96,10 +96,22 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         let around = &mut *crate::deploy::around(&host, phase);
         let converge =
             Converge { host: &host, inputs: inputs_of_run, phase, options, interface: &mut interface, around };
-        let outcome = converge.run(&mut context);
+        let mut outcome = converge.run(&mut context);
         if interface.back {
-            again = true;
+            start = Start::Last;
             continue;
+        }
+        if let Err(problem) = &outcome
+            && is_refused(problem, &context)
+        {
+            match in_order(|| interface.menu.refused(&context, problem))? {
+                Consent::Back => {
+                    let failing = context.findings.iter().find(|finding| finding.status == Status::Fail);
+                    start = failing.map_or(Start::Last, |finding| Start::About(finding.id));
+                    continue;
+                }
+                Consent::Apply | Consent::Cancel => outcome = Err(cancelled()),
+            }
         }
         let passed = passed().map(|id| id.as_str().to_owned());
         let ignored: Vec<String> = every_ignored(&globals.argv).into_iter().chain(passed).collect();
@@ -109,6 +121,14 @@ fn at_the_terminal(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Prob
         super::status::then(globals, &host, Ok(inputs), &outcome, &mut context);
         return Ok(end(globals, phase, &mut context, outcome, &command));
     }
+}
+
+/// Has a check failed before anything was done? Other answers may help.
+fn is_refused(problem: &Problem, context: &RunContext) -> bool {
+    problem.id == id::CHECKS_FAILED
+        && problem.host_state == HostState::AsItWas
+        && context.run.is_none()
+        && context.stages.iter().all(|stage| stage.state != StageState::Changed)
 }
 
 fn prompter(paint: Paint) -> Box<dyn Prompter> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use console::{Term, measure_text_width, truncate_str};
 
-use crate::text::elapsed;
+use crate::text::{ascii, elapsed};
 
 /// Takes away what stands from the cursor on.
 pub(super) const ERASED: &str = "\r\u{1b}[J";
@@ -143,12 +143,6 @@ impl Frame {
             }
         }
     }
-}
-
-/// For a terminal that has nothing else.
-fn ascii(text: &str) -> String {
-    let text = text.replace('…', "...").replace(" · ", ", ");
-    text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
 }
 
 #[cfg(test)]

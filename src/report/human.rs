@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::characters::{characters, diff_line, line as say, reasons, visible};
-use super::{Outcome, Report, wrapped};
+use super::window::command;
+use super::{Outcome, Report, with_command, wrapped};
 use crate::apply::Run;
 use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
@@ -137,15 +138,24 @@ pub fn problem(problem: &Problem, redactor: &Redactor, paint: Paint, columns: Op
             let _ = writeln!(text, "{}", visible(line));
         }
     }
-    text.push_str(&hints(problem.hints.iter(), redactor, paint));
+    text.push_str(&hints(problem.hints.iter(), redactor, paint, columns));
     text
 }
 
 /// What to do, behind an empty line; nothing where there is none.
-fn hints<'h>(hints: impl Iterator<Item = &'h Fix>, redactor: &Redactor, paint: Paint) -> String {
-    // They are on one line each, whatever the window: most name a command, and what is broken does not paste.
-    let lines: Vec<String> =
-        hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), say(redactor, hint.text()))).collect();
+fn hints<'h>(
+    hints: impl Iterator<Item = &'h Fix>,
+    redactor: &Redactor,
+    paint: Paint,
+    columns: Option<usize>,
+) -> String {
+    // On one line each, but for commands below their sentence: most name one, and what is broken does not paste.
+    let lines = |hint: &Fix| {
+        let said = say(redactor, hint.text());
+        let columns = columns.filter(|_| command(&said).is_some_and(|(words, _)| !words.is_empty()));
+        with_command(&said, 6, columns).join("\n      ")
+    };
+    let lines: Vec<String> = hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), lines(hint))).collect();
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 
@@ -157,7 +167,7 @@ pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint, columns: Opt
     let told = findings(&sorted, false, report.redactor, paint, columns);
     if problem.id == id::CHECKS_FAILED && sorted.first().is_some_and(|finding| finding.status == Status::Fail) {
         let is_new = |hint: &&Fix| sorted.iter().flat_map(|finding| &finding.fix).all(|own| own != *hint);
-        return told + &hints(problem.hints.iter().filter(is_new), report.redactor, paint);
+        return told + &hints(problem.hints.iter().filter(is_new), report.redactor, paint, columns);
     }
     let gap = if told.is_empty() { "" } else { "\n" };
     format!("{told}{gap}{}", self::problem(problem, report.redactor, paint, columns))

@@ -32,6 +32,7 @@ pub(crate) use routes::human as human_routes;
 pub(crate) use run::{
     forgotten as run_forgotten, human_run, of_run as run_json, stage as human_stage, stay as runs_stay,
 };
+pub(crate) use window::with_command;
 pub use window::wrapped;
 
 words! {

@@ -45,6 +45,12 @@ pub(crate) fn clean(text: &str, max: usize) -> String {
     cleaned
 }
 
+/// For a terminal that shows nothing beyond ASCII: what has a plain form gets it, what has none becomes `?`.
+pub(crate) fn ascii(text: &str) -> String {
+    let text = text.replace('…', "...").replace(" · ", ", ").replace('›', ">");
+    text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
+}
+
 /// The first line with something on it, as [`clean`]. Of endless output only the beginning is looked at.
 pub(crate) fn first_line(bytes: &[u8], max: usize) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(64 << 10)]);

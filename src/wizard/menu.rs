@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::messages::explain;
 use super::prompt::{Ask, Gone, PARTS, Prompter, Reply};
 use crate::converge::RunContext;
-use crate::finding::Finding;
+use crate::finding::{Finding, Status};
 use crate::plan::{Change, Fate, unified};
+use crate::problem::Problem;
 use crate::report::{
     Paint, human_containers, human_findings, human_plan, human_routes, line, past, verb, visible, wrapped,
 };
@@ -14,6 +15,9 @@ use crate::text::{Person, counted};
 
 /// Rows of the window that the question below the plan takes: a gap, its line, seven answers, the line below.
 const BELOW: usize = 10;
+
+/// Of more findings that fail the number is told.
+const MOST: usize = 3;
 
 /// What the person has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub(crate) enum Consent {
 pub(crate) struct Menu<'a> {
     prompter: &'a mut dyn Prompter,
     paint: Paint,
-    /// Who pastes what is printed; where there is no image, programs of the host can be asked what they see.
+    /// Who pastes what is printed.
     person: &'a Person,
     number: usize,
     total: usize,
@@ -73,7 +77,9 @@ impl<'a> Menu<'a> {
                 Some(Choice::Show) => human_plan(&context.plan.changes, &context.redactor, self.paint),
                 Some(Choice::Noticed) => noticed.clone(),
                 Some(Choice::Ways) => human_routes(&context.routes, false, &context.redactor, self.paint),
-                Some(Choice::Explain) => explain(&context.plan.changes, &context.redactor, self.paint),
+                Some(Choice::Explain) => {
+                    explain(&context.plan.changes, &context.redactor, self.paint, self.prompter.window().1)
+                }
                 Some(Choice::Cancel) | None => return Ok(Consent::Cancel),
             };
             self.prompter.page(text.trim_end())?;
@@ -81,6 +87,44 @@ impl<'a> Menu<'a> {
             default = 0;
         }
         Ok(Consent::Apply)
+    }
+
+    /// Says which checks of the plan have failed, and asks what to do; nothing was changed. The findings that are to blame come
+    /// first in the context.
+    ///
+    /// # Errors
+    /// Nobody is there any more.
+    pub(crate) fn refused(&mut self, context: &RunContext, problem: &Problem) -> Result<Consent, Gone> {
+        let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(self.person)).collect();
+        let failing = || findings.iter().filter(|finding| finding.status == Status::Fail);
+        let (told, redactor) = (failing().cloned().collect::<Vec<_>>(), &context.redactor);
+        let told = human_findings(&told, false, redactor, self.paint, Some(self.prompter.window().1));
+        let mut options = vec!["go back to the questions".to_owned()];
+        options.extend((!told.is_empty()).then(|| "show what was found".to_owned()));
+        options.push("cancel".to_owned());
+        loop {
+            self.prompter.say("");
+            if told.is_empty() {
+                self.prompter.complain(&line(redactor, &problem.message));
+            }
+            for finding in failing().take(MOST) {
+                self.prompter.complain(&line(redactor, &finding.title));
+            }
+            if let more @ 1.. = failing().count().saturating_sub(MOST) {
+                self.prompter.detail(&format!("and {more} more"));
+            }
+            self.prompter.detail("Nothing was changed, and your answers are kept.");
+            let ask =
+                Ask { careful: true, part: Some(PARTS), ..Ask::of("The plan does not hold. What now?", "", false) };
+            let chosen = self.prompter.choose(&ask, &options, 0)?;
+            self.prompter.answered(&[]);
+            match chosen {
+                Reply::Back | Reply::Given(0) => return Ok(Consent::Back),
+                Reply::Given(1) if options.len() > 2 => self.prompter.page(told.trim_end())?,
+                Reply::Given(_) => return Ok(Consent::Cancel),
+            }
+            self.prompter.begin();
+        }
     }
 
     /// What is going to be done, of which [`Self::progress`] tells.
@@ -96,10 +140,6 @@ impl<'a> Menu<'a> {
         self.number += 1;
         let what = format!("{} {}", past(change.action()), visible(&change.path.display().to_string()));
         self.prompter.done(self.number, self.total.max(self.number), &what);
-        if self.person.image.is_none() && self.number == self.total {
-            // A login may take seconds.
-            self.prompter.say("  asking logins and services what they see ...");
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{self, Outcome, Paint, human_findings, visible, wrapped};
+use crate::report::{self, Outcome, Paint, human_findings, visible, with_command, wrapped};
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::targets::Phase;
 use crate::text;
@@ -56,22 +56,23 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint, columns: usize) -> R
     if let Some(told) = TABLE.iter().find_map(|spec| known.layers.last_run.get(spec.key)) {
         row("settings", &format!("what the {} was told is offered", told.origin));
     }
-    let keys = "Enter takes the marked line or what is in brackets, < goes back, Ctrl-C leaves.";
+    let keys = "Enter takes what is marked or in brackets, < or Esc goes back, Ctrl-C leaves.";
     let _ = write!(text, "\n{}", broken(keys, 0));
     Ok(text)
 }
 
 /// Each change: what, why, who reads it.
-pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint) -> String {
+pub(super) fn explain(changes: &[Change], redactor: &Redactor, paint: Paint, columns: usize) -> String {
+    let broken = |text: &str| wrapped(text, 4, Some(columns)).join("\n    ");
     let mut text = String::new();
     for (index, change) in changes.iter().enumerate() {
         let path = visible(&change.path.display().to_string());
         let head = format!("{}/{} {} {path}", index + 1, changes.len(), report::verb(change.action()));
         let _ = writeln!(text, "\n{}", paint.bold(&head));
         for reason in &change.reasons {
-            let _ = writeln!(text, "  - {}", report::line(redactor, reason));
+            let _ = writeln!(text, "  - {}", broken(&report::line(redactor, reason)));
         }
-        let _ = writeln!(text, "  read by {}", Touched::readers(&change.path));
+        let _ = writeln!(text, "  {}", broken(&format!("read by {}", Touched::readers(&change.path))));
         match change.before {
             Some(_) => text.push_str("  its owner, mode and other lines stay; a backup is kept for revert\n"),
             None => text.push_str("  it is new; revert takes it away again\n"),
@@ -94,14 +95,17 @@ pub(crate) fn closing(
             let _ = write!(text, "\n{}\n{body}", paint.bold(title));
         }
     };
-    let line = |text: &Text| format!("  {}\n", report::line(&context.redactor, text));
+    let line = |text: &Text| {
+        let lines = with_command(&report::line(&context.redactor, text), 4, columns);
+        format!("  {}\n", lines.join("\n    "))
+    };
     let pasted = |text: &Text| line(&text.pasted_by(person));
     let findings: Vec<Finding> = context.findings.iter().map(|finding| finding.pasted_by(person)).collect();
     if outcome != Outcome::Changed {
         let others: Vec<_> = findings.iter().filter(|finding| Who::of(finding.id).is_none()).cloned().collect();
         part("Noticed", &human_findings(&others, false, &context.redactor, paint, columns));
     }
-    part("Who sees it", &proof_table(&findings, &context.redactor, paint));
+    part("Who sees it", &proof_table(&findings, &context.redactor, paint, columns));
     let ignorant = |finding: &Finding| {
         finding.status == Status::Warn && Who::of(finding.id).is_some_and(|who| !who.has_file_of_ours())
     };
@@ -118,7 +122,7 @@ pub(crate) fn closing(
 
 /// What each consumer sees, as a table; below a row what to do where one of our files should have told it. Empty: nothing was
 /// looked at.
-fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> String {
+fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint, columns: Option<usize>) -> String {
     let rows: Vec<&Finding> = findings.iter().filter(|finding| Who::of(finding.id).is_some()).collect();
     let name = |finding: &Finding| Who::of(finding.id).map_or("", Who::as_str);
     let has_file_of_ours = |finding: &Finding| Who::of(finding.id).is_some_and(Who::has_file_of_ours);
@@ -129,12 +133,14 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint) -> Strin
             Status::Skip => finding.observed.as_ref().unwrap_or(&finding.title),
             _ => &finding.title,
         };
-        let what = report::line(redactor, what);
+        let below = format!("\n{:1$}", "", 10 + width);
+        let what = wrapped(&report::line(redactor, what), 10 + width, columns).join(&below);
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass && has_file_of_ours(finding) {
             for fix in &finding.fix {
-                let what = report::line(redactor, fix.text());
-                let _ = writeln!(text, "        {:width$}  {}: {what}", "", fix.label());
+                let what = format!("{}: {}", fix.label(), report::line(redactor, fix.text()));
+                let what = with_command(&what, 10 + width, columns).join(&below);
+                let _ = writeln!(text, "{}{what}", below.trim_start_matches('\n'));
             }
         }
     }

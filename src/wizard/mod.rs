@@ -8,6 +8,7 @@
 //! | `known` | what is known before anybody is asked: host, settings file, last run, flags |
 //! | `answers` | what was answered so far, and the layer that it makes |
 //! | `ask` | the questions, their order, and the way back |
+//! | `ask::answered` | a line for each answer |
 //! | `parse` | answers read at once, by the parsers of the settings |
 //! | `world` | does the network agree? |
 //! | `prompt` | the `Prompter` trait |
@@ -35,12 +36,12 @@ mod tests;
 mod world;
 
 pub(crate) use answers::Answers;
-pub(crate) use ask::Wizard;
+pub(crate) use ask::{Start, Wizard};
 pub(crate) use known::KnownState;
 pub(crate) use menu::{Consent, Menu};
 pub(crate) use messages::{closing, opening};
 pub(crate) use missing::missing;
-pub(crate) use plain::Plain;
+pub(crate) use plain::{FORGOTTEN, Plain, forget_typed};
 pub(crate) use prompt::{Gone, Prompter};
 pub(crate) use screen::Screen;
 pub(crate) use world::{Network, Verdict};

@@ -4,13 +4,22 @@
 //! its Ctrl-D an end, and a slow serial line carries one byte for each key.
 
 use std::io::{self, BufRead, Write};
+use std::os::fd::AsFd;
 
-use dialoguer::console::{Term, measure_text_width};
+use dialoguer::console::{Term, measure_text_width, truncate_str};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{FlushArg, LocalFlags, SetArg, tcflush, tcgetattr, tcsetattr};
 
 use super::Verdict;
 use super::prompt::{Ask, BACK, Gone, PARTS, Prompter, Reply};
-use crate::report::{Paint, visible};
+use crate::report::{Paint, visible, wrapped};
+use crate::text::ascii;
+
+/// The key that goes back in a list, where it was typed as a line.
+const ESCAPE: &str = "\u{1b}";
+
+/// The answer to the wish to go back where there is nothing to go back to.
+pub(super) const NO_WAY_BACK: &str = "there is no way back from here";
 
 /// On wider windows the number of a step stands no farther to the right: columns.
 const WIDE: usize = 80;
@@ -34,17 +43,17 @@ impl Prompter for Plain {
     }
 
     fn remark(&mut self, sentence: &str) {
-        self.say(&folded(&visible(sentence), "  ", "  "));
+        self.say(&broken(&format!("  {}", visible(sentence))));
     }
 
     fn complain(&mut self, sentence: &str) {
-        let sentence = folded(&visible(sentence), "    ", "    ");
+        let sentence = broken(&format!("    {}", visible(sentence)));
         self.say(&format!("  {} {}", self.paint.bad("!"), sentence.trim_start()));
         self.again = true;
     }
 
     fn detail(&mut self, sentence: &str) {
-        self.say(&folded(&visible(sentence), "    ", "    "));
+        self.say(&broken(&format!("    {}", visible(sentence))));
     }
 
     fn window(&self) -> (usize, usize) {
@@ -53,11 +62,7 @@ impl Prompter for Plain {
 
     fn page(&mut self, text: &str) -> Result<(), Gone> {
         let pages = self.pages(text);
-        let mut at = Some(0);
-        while let Some((page, index)) = at.and_then(|at| Some((pages.get(at)?, at))) {
-            at = self.leaf(page, index, pages.len())?;
-        }
-        Ok(())
+        leafed(&pages, |page, at| self.leaf(page, at, pages.len()))
     }
 
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
@@ -89,7 +94,7 @@ impl Prompter for Plain {
             };
             self.again = false;
             return Ok(match typed.as_str() {
-                BACK => Reply::Back,
+                BACK | ESCAPE => Reply::Back,
                 "" => Reply::Given(None),
                 _ => Reply::Given(Some(typed)),
             });
@@ -97,8 +102,8 @@ impl Prompter for Plain {
     }
 
     fn choose(&mut self, ask: &Ask<'_>, options: &[String], default: usize) -> Result<Reply<usize>, Gone> {
-        if ask.careful {
-            forget_typed();
+        if ask.careful && forget_typed() {
+            self.remark(FORGOTTEN);
         }
         self.head(ask);
         for (index, option) in options.iter().enumerate() {
@@ -141,31 +146,12 @@ impl Plain {
 
     /// Text as this terminal can show it.
     pub(crate) fn fit(&self, text: &str) -> String {
-        let shown = |c: char| match c {
-            c if self.unicode || c.is_ascii() => c,
-            '·' => '-',
-            _ => '?',
-        };
-        let text = if self.unicode { text.to_owned() } else { text.replace('…', "...") };
-        text.chars().map(shown).collect()
+        if self.unicode { text.to_owned() } else { ascii(text) }
     }
 
     /// The same within so many columns; what is left out is told by an ellipsis.
     pub(super) fn cut(&self, text: &str, columns: usize) -> String {
-        let text = self.fit(text);
-        if measure_text_width(&text) <= columns {
-            return text;
-        }
-        let rest = self.fit("…");
-        let room = columns.saturating_sub(measure_text_width(&rest));
-        let mut cut = String::new();
-        for c in text.chars() {
-            if measure_text_width(&cut) + measure_text_width(c.encode_utf8(&mut [0; 4])) > room {
-                break;
-            }
-            cut.push(c);
-        }
-        cut + &rest
+        truncate_str(&self.fit(text), columns, &self.fit("…")).into_owned()
     }
 
     /// Colours.
@@ -198,14 +184,14 @@ impl Plain {
                 self.say(head.trim_end());
             }
             None => {
-                for row in folded(&question, "", "").lines() {
+                for row in broken(&question).lines() {
                     let row = self.paint.bold(row);
                     self.say(&row);
                 }
             }
         }
-        if !ask.help.is_empty() && !ask.question.eq_ignore_ascii_case(ask.help) {
-            for line in folded(&format!("{}.", ask.help), "  ", "  ").lines() {
+        if !ask.help.is_empty() {
+            for line in broken(&format!("  {}.", ask.help)).lines() {
                 let line = self.paint.faint(line);
                 self.say(&line);
             }
@@ -219,8 +205,8 @@ impl Plain {
         loop {
             match (self.typed(&prompt)?.as_deref(), ask.default) {
                 (None, _) => self.complain("that is not text in UTF-8"),
-                (Some(BACK), _) if ask.back => return Ok(Reply::Back),
-                (Some(BACK), _) => self.complain("this is the first question"),
+                (Some(BACK | ESCAPE), _) if ask.back => return Ok(Reply::Back),
+                (Some(BACK | ESCAPE), _) => self.complain(NO_WAY_BACK),
                 (Some(""), Some(default)) => return Ok(Reply::Given(default.to_owned())),
                 (Some(typed), _) => return Ok(Reply::Given(typed.to_owned())),
             }
@@ -283,6 +269,18 @@ impl Plain {
     }
 }
 
+/// Goes through pages, forth and back; `leaf` shows one and says which comes next.
+pub(super) fn leafed(
+    pages: &[String],
+    mut leaf: impl FnMut(&str, usize) -> Result<Option<usize>, Gone>,
+) -> Result<(), Gone> {
+    let mut at = Some(0);
+    while let Some((page, index)) = at.and_then(|at| Some((pages.get(at)?, at))) {
+        at = leaf(page, index)?;
+    }
+    Ok(())
+}
+
 /// The window: rows and columns.
 pub(super) fn window() -> (usize, usize) {
     let (rows, columns) = Term::stderr().size();
@@ -299,26 +297,9 @@ fn rows_of(text: &str) -> usize {
     text.split('\n').map(|line| measure_text_width(line).div_ceil(width).max(1)).sum()
 }
 
-/// A sentence broken between words, so that no line is longer than the terminal is wide.
-pub(super) fn folded(sentence: &str, first: &str, rest: &str) -> String {
-    let width = width();
-    let mut text = String::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in sentence.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > width {
-            text.push_str(&line);
-            text.push('\n');
-            line = rest.to_owned();
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    text + &line
+/// A sentence broken at the window's width; all its lines begin where the first one does.
+fn broken(sentence: &str) -> String {
+    wrapped(sentence, 0, Some(width())).join("\n")
 }
 
 /// A line without its end; `None`: not UTF-8.
@@ -340,9 +321,15 @@ fn read_to_end_of_line() -> Result<(Option<String>, bool), Gone> {
     Ok((String::from_utf8(bytes).ok(), is_ended))
 }
 
-/// Throws away what was typed and not read.
-pub(super) fn forget_typed() {
-    let _ = tcflush(io::stdin(), FlushArg::TCIFLUSH);
+/// Said where [`forget_typed`] has thrown something away.
+pub(crate) const FORGOTTEN: &str = "What was typed before this question is no answer to it, and was left out.";
+
+/// Throws away what was typed and not read: it was no answer to a question that nobody had seen. Was there a line of it?
+pub(crate) fn forget_typed() -> bool {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    let is_typed = poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+    tcflush(&stdin, FlushArg::TCIFLUSH).is_ok() && is_typed
 }
 
 /// The terminal shows nothing of what is typed, until this is dropped.

@@ -13,12 +13,12 @@ use dialoguer::theme::Theme;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Verdict;
-use super::plain::{Echo, Plain, folded, forget_typed, window};
+use super::plain::{Echo, NO_WAY_BACK, Plain, forget_typed, leafed, window};
 use super::prompt::{Ask, BACK, Gone, Line, Prompter, Reply};
 use crate::finding::Status;
 use crate::progress::Progress;
 use crate::report::check::mark;
-use crate::report::{Paint, visible};
+use crate::report::{Paint, visible, wrapped};
 use crate::text::counted;
 
 /// Asks with dialoguer; what was answered takes the place of its question.
@@ -65,8 +65,8 @@ impl Screen {
             return beside;
         }
         let indent = " ".repeat(LABEL + 2);
-        let below = folded(&said, &format!("{indent}{mark} "), &format!("{indent}  "));
-        format!("{label}{value}\n{below}")
+        let below = wrapped(&said, LABEL + 4, Some(columns)).join(&format!("\n{indent}  "));
+        format!("{label}{value}\n{indent}{mark} {below}")
     }
 }
 
@@ -111,11 +111,10 @@ impl Prompter for Screen {
 
     fn page(&mut self, text: &str) -> Result<(), Gone> {
         let pages = self.plain.pages(text);
-        let mut at = Some(0);
-        while let Some((page, index)) = at.and_then(|at| Some((pages.get(at)?, at))) {
+        leafed(&pages, |page, at| {
             self.clear();
-            at = self.plain.leaf(page, index, pages.len())?;
-        }
+            self.plain.leaf(page, at, pages.len())
+        })?;
         if pages.len() > 1 {
             self.clear();
         }
@@ -157,7 +156,16 @@ impl Prompter for Screen {
         // Between two keys the terminal is as it was: what is typed then must not show.
         let _hidden = Echo::off();
         let select = Select::with_theme(&look).items(&lines).default(default).report(false);
-        let chosen = select.interact().map_err(|_| Gone)?;
+        let chosen = loop {
+            match select.clone().interact_opt().map_err(|_| Gone)? {
+                Some(chosen) => break chosen,
+                None if ask.back => return Ok(Reply::Back),
+                None => {
+                    self.plain.complain(NO_WAY_BACK);
+                    self.plain.head(ask);
+                }
+            }
+        };
         let words = lines.get(chosen).map(String::as_str).unwrap_or_default();
         self.plain.say(&format!("  {} {}", look.pointer, look.paint.with(ACCENT, words)));
         Ok(if chosen < options.len() { Reply::Given(chosen) } else { Reply::Back })

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::scripted::Scripted;
 use super::world::World;
-use super::{Answers, Ended, KnownState, Verdict, Wizard};
+use super::{Answers, Ended, KnownState, Start, Verdict, Wizard};
 use crate::check::{CheckSpec, Secrets};
 use crate::finding::{Ignored, ids};
 use crate::host::MemoryHost;
@@ -88,7 +88,7 @@ fn asked_of(world: &dyn World, host: &MemoryHost, layers: &Layers, script: &[(&s
     };
     let mut person = Scripted::new(script);
     let mut wizard = Wizard::new(&known, &mut person, world, Answers::new(&known));
-    wizard.run(false)?;
+    wizard.run(Start::First)?;
     let answers = wizard.answers;
     assert!(person.is_at_its_end(), "not everything was asked");
     let made = answers.layer(&known).unwrap();

@@ -40,8 +40,22 @@ fn yes_applies_and_no_and_ctrl_c_do_not() {
         let (seen_code, screen) = at_a_terminal(&prepare(&path, &[]), &[("changes? [y/N]", answer)]);
         assert_eq!(seen_code, code, "{screen}");
         assert_eq!(root.get("etc/environment").contains("http_proxy"), code == 0);
-        assert!(code == 0 || screen.contains("cancelled; nothing was changed"), "{screen}");
+        assert!(code == 0 || screen.contains(": cancelled\r\n"), "{screen}");
+        assert_eq!(screen.matches("othing was changed").count(), usize::from(code != 0), "{screen}");
     }
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_yes() {
+    let root = Root::ubuntu();
+    let path = root.path().to_str().unwrap().to_owned();
+    let mut terminal = pseudo::Terminal::start_on(None, &["--ctty"], &prepare(&path, &[]), &[]);
+    terminal.press("y\ry\r");
+    terminal.hear("What was typed before this question is no answer to it");
+    terminal.see("changes? [y/N]");
+    terminal.press("n");
+    assert_eq!(terminal.end(), 130, "{}", terminal.raw());
+    assert!(!root.get("etc/environment").contains("http_proxy"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn leave_at(last: usize, port: u16, variables: &[(&str, &str)]) {
     let (question, code) = (QUESTIONS[last].0, terminal.end());
     let screen = terminal.screen();
     assert_eq!(code, 130, "{question}: {screen}");
-    assert!(screen.contains("cancelled; nothing was changed"), "{question}: {screen}");
+    assert!(screen.contains("error: cancelled\n\nNothing was changed."), "{question}: {screen}");
     assert!(terminal.is_cooked(), "{question}: the terminal's mode did not come back");
     assert!(!terminal.cursor_is_hidden(), "{question}: the cursor is gone");
     assert_eq!(image.picture(), before, "{question}");
@@ -108,9 +108,33 @@ fn ctrl_c_while_the_world_is_asked() {
     let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
     let mut terminal = Terminal::start(&arguments, &[]);
     terminal.hear("asking http://127.0.0.1");
+    // The line says since when.
+    terminal.hear(" 1 s");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+    let screen = terminal.screen();
+    assert!(
+        screen.ends_with("error: cancelled\n\nNothing was changed.") && !screen.contains("asking http"),
+        "{screen}"
+    );
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden() && !image.has("var"));
+}
+
+#[test]
+fn a_proxy_that_says_nothing_is_not_waited_for_as_long_as_a_check_does() {
+    let image = Image::ubuntu();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let arguments = ["wizard", "--root", image.path(), "--proxy", &url, "--deployment", "test-drive", "--home", "/d"];
+    let mut terminal = Terminal::start(&arguments, &[]);
+    terminal.see("What now?");
+    let screen = terminal.screen();
+    let words: Vec<&str> = screen.split_whitespace().collect();
+    let limits: Vec<f64> =
+        words.windows(2).filter(|pair| pair[0] == "within").map(|pair| pair[1].parse().unwrap()).collect();
+    assert!(!limits.is_empty() && limits.iter().sum::<f64>() < 6.0, "{screen}");
+    terminal.press("\u{3}");
+    assert_eq!(terminal.end(), 130);
 }
 
 #[test]

@@ -179,7 +179,10 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[]);
     terminal.pick("Which deployment", "Test Drive");
     terminal.pick("How does this host reach", "< back");
-    terminal.pick("Which deployment", "production");
+    terminal.see("Which deployment");
+    terminal.press("\u{1b}");
+    terminal.see("there is no way back from here");
+    terminal.take("Which deployment", "production");
     terminal.pick("How does this host reach", "through a proxy");
     terminal.line("Proxy URL", "ftp://x:1");
     terminal.line("not with ftp://", "http://u:seen@h:1");
@@ -199,7 +202,11 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     terminal.pick("Does the proxy want a login?", "no login");
     terminal.line("Hosts that are reached without", "a b,c");
     terminal.line("cannot be a no_proxy member", "one.corp");
-    terminal.pick("What is to be set?", "< back");
+    // As the line "< back" does.
+    terminal.see("What is to be set?");
+    terminal.press("\u{1b}");
+    terminal.line("[one.corp]", "\u{1b}");
+    terminal.pick("Does the proxy want a login?", "no login");
     terminal.line("[one.corp]", "two.corp");
     terminal.pick("What is to be set?", "the system: logins");
     terminal.pick("to use the proxy too?", "no");
@@ -219,10 +226,11 @@ fn wrong_answers_are_asked_again_and_the_way_back_leads_through_every_question()
     terminal.pick("What now?", "cancel");
     assert_eq!(terminal.end(), 130, "{}", terminal.screen());
     let raw = terminal.raw();
-    assert!(raw.contains("cancelled; nothing was changed") && raw.contains("--no-proxy two.corp"), "{raw}");
+    assert!(raw.contains(": cancelled\r\n") && raw.contains("--no-proxy two.corp"), "{raw}");
+    assert_eq!(raw.to_lowercase().matches("nothing was changed").count(), 1, "{raw}");
     // On one line: what is broken does not paste.
-    let hint = raw.lines().find(|line| line.contains("the same without questions: ics-setup ")).unwrap_or_default();
-    assert!(hint.trim_end().ends_with("--non-interactive"), "{raw}");
+    let hint = raw.lines().skip_while(|line| !line.ends_with("the same without questions:")).nth(1).unwrap_or_default();
+    assert!(hint.starts_with("      ics-setup ") && hint.ends_with("--non-interactive"), "{raw}");
     assert_eq!(image.picture(), before);
     assert!(terminal.is_cooked() && !terminal.cursor_is_hidden());
 }
@@ -286,9 +294,53 @@ fn a_proxy_that_wants_a_login_that_the_product_cannot_give() {
     terminal.hear("offered: NTLM");
     terminal.see("try: ask the proxy team for Basic");
     terminal.take("What now?", "go on anyway");
-    terminal.see("Does the proxy want a login?");
+    terminal.see("Hosts that are reached without");
+    let raw = terminal.raw();
+    assert!(raw.contains("a login would not change that") && !raw.contains("want a login?"), "{raw}");
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130);
+}
+
+#[test]
+fn a_check_of_the_plan_that_fails_leads_back_to_its_question_and_keeps_the_answers() {
+    let image = Image::ubuntu();
+    let before = image.picture();
+    let open = world::open_proxy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path(), "--release", "22.3.9"], &[]);
+    terminal.pick("Which deployment", "Test Drive");
+    terminal.pick("How does this host reach", "through a proxy");
+    terminal.line("Proxy URL", &format!("127.0.0.1:{open}"));
+    terminal.line("Hosts that are reached without", "one.corp");
+    terminal.pick("What is to be done?", "write the product's files too");
+    // To a container it is the container itself.
+    terminal.pick("The plan does not hold. What now?", "show what was found");
+    terminal.pick("The plan does not hold. What now?", "go back to the questions");
+    assert_eq!(image.picture(), before);
+    terminal.line(&format!("[http://127.0.0.1:{open}]"), "");
+    terminal.line("[one.corp]", "");
+    terminal.see("What is to be done?");
+    assert!(terminal.screen().contains("> write the product's files too"), "{}", terminal.screen());
+    terminal.take("What is to be done?", "prepare the system");
+    terminal.pick("to use the proxy too?", "no");
+    terminal.pick("changes. What now?", "cancel");
+    assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+    assert_eq!(image.picture(), before);
+}
+
+#[test]
+fn lines_that_are_pasted_answer_one_question_each_and_never_the_last_one() {
+    let image = Image::ubuntu();
+    let before = image.picture();
+    let open = world::open_proxy();
+    let mut terminal = Terminal::start(&["wizard", "--root", image.path()], &[("TERM", "dumb")]);
+    terminal.see("Which deployment");
+    // Test Drive, through a proxy, its URL, no other hosts, the system alone, no apt; and a 1 for the plan: apply.
+    terminal.press(&format!("1\r1\r127.0.0.1:{open}\r\r1\r1\r1\r"));
+    terminal.see("changes. What now?");
+    assert!(terminal.raw().contains("What was typed before this question is no answer to it"), "{}", terminal.raw());
+    terminal.take("changes. What now?", "cancel");
+    assert_eq!(terminal.end(), 130, "{}", terminal.screen());
+    assert_eq!(image.picture(), before);
 }
 
 #[test]
@@ -378,13 +430,13 @@ fn what_is_typed_while_the_world_is_asked_is_no_answer_and_costs_no_line() {
     let hosts: Vec<String> = (0..45).map(|number| format!("host-{number}.corp.example")).collect();
     terminal.press(&format!("{}\r", hosts.join(",")));
     gate.open();
+    // It forbids everything: a login is not asked for.
     terminal.pick("What now?", "go on anyway");
-    terminal.pick("Does the proxy want a login?", "no login");
     terminal.see("Hosts that are reached without");
     let screen = terminal.screen();
     assert!(screen.starts_with("ics-setup wizard: nothing is changed") && !screen.contains("host-1."), "{screen}");
     assert!(
-        screen.contains("  Deployment      Test Drive") && screen.contains("Enter takes the marked line"),
+        screen.contains("  Deployment      Test Drive") && screen.contains("Enter takes what is marked"),
         "{screen}"
     );
     // A line that Ctrl-D ends is ended by us, and costs none either.

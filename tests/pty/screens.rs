@@ -62,7 +62,8 @@ impl Album<'_> {
             self.terminal.see(&format!("Page {page} of "));
             let screen = self.terminal.screen();
             let last = screen.lines().last().unwrap_or_default().to_owned();
-            let all: usize = last.split_whitespace().nth(3).and_then(|word| word.parse().ok()).unwrap();
+            let all: usize =
+                last.split_whitespace().nth(3).and_then(|word| word.trim_end_matches(',').parse().ok()).unwrap();
             assert!(all > 1 && page <= all, "{screen}");
             self.keep(&format!("page {page} of {all}"));
             if page == 2 && !went_back {
@@ -183,6 +184,28 @@ fn a_test_drive_of_an_image() {
     album.at("changes. What now?", Take("apply"));
     assert_eq!(album.terminal.end(), 0, "{}", album.terminal.screen());
     compare("test-drive", &album.screens);
+}
+
+#[test]
+fn a_proxy_that_no_login_opens_and_a_plan_that_does_not_hold() {
+    let image = Image::ubuntu();
+    let (ntlm, proxy) = (world::ntlm_proxy(), world::open_proxy());
+    let arguments = ["wizard", "--root", image.path(), "--release", "22.3.9"];
+    let terminal = Terminal::start(&arguments, &[("LANG", "C.UTF-8")]);
+    let ports = vec![(ntlm, "PROX1"), (proxy, "PROX2")];
+    let mut album = Album { terminal, image: &image, ports, screens: String::new() };
+    album.terminal.pick("Which deployment is this host for?", "Test Drive");
+    album.terminal.pick("How does this host reach the internet?", "through a proxy");
+    album.terminal.line("Proxy URL for http and https", &format!("127.0.0.1:{ntlm}"));
+    album.at("What now?", Take("change the answer"));
+    album.terminal.line("Proxy URL for http and https", &format!("127.0.0.1:{proxy}"));
+    album.terminal.line("reached without the proxy", "");
+    album.terminal.pick("What is to be done?", "write the product's files too");
+    album.at("The plan does not hold. What now?", Take("go back"));
+    album.at("Proxy URL for http and https", Type("\u{3}"));
+    assert_eq!(album.terminal.end(), 130);
+    album.keep("the end");
+    compare("refused", &album.screens);
 }
 
 #[test]

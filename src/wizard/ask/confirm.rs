@@ -3,7 +3,7 @@
 use super::{Step, Then, Wizard};
 use crate::check::{CheckSpec, Limits, Secrets};
 use crate::finding::ids;
-use crate::report::visible;
+use crate::report::{visible, with_command};
 use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
 use crate::wizard::answers::{Proxy, Scope, Topic};
@@ -32,7 +32,9 @@ impl Wizard<'_> {
                     self.answers.set(Key::ProxyUser, String::from_utf8_lossy(&login.user).into_owned());
                 }
             }
-            self.answers.login_known = verdict.wants_login || (verdict.good && !self.answers.login);
+            self.answers.login_known =
+                verdict.wants_login || verdict.login_is_no_help || (verdict.good && !self.answers.login);
+            self.answers.login &= !verdict.login_is_no_help;
             if self.answers.login_known {
                 return Ok(Then::Silent);
             }
@@ -55,7 +57,8 @@ impl Wizard<'_> {
         let seen = self.answers.login_seen && !self.answers.login;
         for url in urls.into_iter().filter(|_| !seen) {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
-            let refused = verdict.about == Some(ids::PROXY_CREDENTIALS) && self.answers.login;
+            let refused =
+                verdict.about == Some(ids::PROXY_CREDENTIALS) && self.answers.login && !verdict.login_is_no_help;
             let mend = match self.answers.proxy {
                 Proxy::Set if refused => Step::User,
                 Proxy::Set => Step::Url,
@@ -114,12 +117,10 @@ impl Wizard<'_> {
         } else {
             verdict
         };
-        let mend = match verdict.about {
-            Some(ids::MYSQL_LOGIN | ids::MYSQL_GRANTS) if login => Step::Plain(Key::MysqlUser),
-            Some(ids::MYSQL_DATABASES) if login => Step::Plain(Key::MysqlDatabase),
+        let mend = match verdict.about.filter(|_| login) {
             _ if refused => Step::Hidden(Key::RedisPassword),
-            Some(ids::REDIS_LOGIN) if login => Step::Hidden(Key::RedisPassword),
-            _ => Step::Plain(host),
+            Some(id) => Step::to_blame(id).unwrap_or(Step::Plain(host)),
+            None => Step::Plain(host),
         };
         let is_missing = step == Step::MysqlLogin && self.answers.scope == Scope::Install && is_made(&verdict);
         let given = self.known.given(Key::CreateDatabases);
@@ -265,8 +266,11 @@ impl Wizard<'_> {
 
     fn advise(&mut self, advice: Option<&Advice>) {
         match advice {
-            // To be copied: lines that are broken by us would not paste.
-            Some(Advice::Do(command)) => self.prompter.say(&format!("    try: {}", visible(command))),
+            Some(Advice::Do(what)) => {
+                let columns = Some(self.prompter.window().1);
+                let lines = with_command(&format!("try: {}", visible(what)), 6, columns);
+                self.prompter.say(&format!("    {}", lines.join("\n      ")));
+            }
             Some(Advice::Know(sentence)) => self.prompter.detail(sentence),
             None => {}
         }

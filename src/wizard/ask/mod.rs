@@ -1,4 +1,5 @@
-//! The questions, their order, and the way back. `questions` asks them; `confirm` asks the world.
+//! The questions, their order, and the way back. `questions` asks them; `confirm` asks the world; `answered` has a line for each
+//! answer.
 
 mod answered;
 mod confirm;
@@ -11,6 +12,7 @@ use super::answers::{Answers, Proxy, Scope};
 use super::known::{KnownState, PROXY_KEYS};
 use super::prompt::{Ask, Prompter};
 use super::world::World;
+use crate::finding::{FindingId, ids};
 use crate::problem::Problem;
 use crate::settings::{First, Found, Key, Unresolved};
 use crate::targets::Phase;
@@ -54,6 +56,21 @@ impl Step {
     fn is_look(self) -> bool {
         matches!(self, Self::Probe | Self::Mysql | Self::MysqlLogin | Self::MysqlAdmin | Self::Redis | Self::RedisLogin)
     }
+
+    /// The question whose answer a finding blames.
+    fn to_blame(id: FindingId) -> Option<Self> {
+        Some(match id {
+            ids::MYSQL_LOGIN | ids::MYSQL_GRANTS => Self::Plain(Key::MysqlUser),
+            ids::MYSQL_DATABASES => Self::Plain(Key::MysqlDatabase),
+            ids::MYSQL_ADMIN => Self::Plain(Key::MysqlAdminUser),
+            ids::REDIS_LOGIN => Self::Hidden(Key::RedisPassword),
+            ids::PROXY_CREDENTIALS => Self::User,
+            id if id.as_str().starts_with("mysql-") => Self::Plain(Key::MysqlHost),
+            id if id.as_str().starts_with("redis-") => Self::Plain(Key::RedisHost),
+            id if matches!(id.group(), "proxy" | "network") => Self::Url,
+            _ => return None,
+        })
+    }
 }
 
 /// In the order in which they are asked.
@@ -90,6 +107,17 @@ const STEPS: &[Step] = &[
     Step::Region,
     Step::Collectors,
 ];
+
+/// Where the questions begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    /// With the first one.
+    First,
+    /// All was answered before: with the last one.
+    Last,
+    /// The same, with the one that this finding is about.
+    About(FindingId),
+}
 
 /// Where to go after a step.
 enum Then {
@@ -130,24 +158,33 @@ impl<'a> Wizard<'a> {
         Self { known, prompter, world, answers, at: Step::Deployment, trail: Vec::new() }
     }
 
-    /// Asks everything; from the last question on where it was all answered before.
+    /// Asks everything from there on.
     ///
     /// # Errors
     /// The person went away, or the host cannot be looked at.
-    pub(crate) fn run(&mut self, again: bool) -> Result<(), Ended> {
+    pub(crate) fn run(&mut self, start: Start) -> Result<(), Ended> {
         self.trail.clear();
         let mut at = 0;
-        if again {
-            // The way back from the plan leads to the last question.
+        if matches!(start, Start::First) {
+            self.prompter.begin();
+        } else {
             for (index, step) in STEPS.iter().enumerate() {
                 if self.is_relevant(*step)? && !step.is_look() {
                     self.trail.push(index);
                 }
             }
+            let wanted = match start {
+                Start::About(id) => Step::to_blame(id),
+                Start::First | Start::Last => None,
+            };
+            // Where that is none of the questions, one before it is about the same.
+            let wanted = wanted.and_then(|wanted| {
+                let is_it = |at: &&usize| STEPS.get(**at) == Some(&wanted);
+                let is_like_it = |at: &&usize| STEPS.get(**at).is_some_and(|step| step.topic() == wanted.topic());
+                self.trail.iter().find(is_it).or_else(|| self.trail.iter().find(is_like_it)).copied()
+            });
+            self.trail.retain(|before| wanted.is_none_or(|wanted| *before <= wanted));
             at = self.trail.pop().unwrap_or(0);
-        }
-        if !again {
-            self.prompter.begin();
         }
         while let Some(step) = STEPS.get(at) {
             if !self.is_relevant(*step)? {

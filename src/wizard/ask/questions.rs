@@ -3,7 +3,7 @@
 use super::{Then, Wizard};
 use crate::network::catalogue::Catalogue;
 use crate::problem::Problem;
-use crate::settings::{Key, Spec};
+use crate::settings::Key;
 use crate::vendor::{Vendor, prod_env};
 use crate::wizard::answers::{Answers, Proxy, Scope};
 use crate::wizard::prompt::{Ask, Reply};
@@ -12,7 +12,7 @@ use crate::wizard::{Ended, parse};
 impl Wizard<'_> {
     /// A setting of the table, as text.
     pub(super) fn text(&mut self, key: Key, usual: &str, back: bool) -> Result<Then, Ended> {
-        let (spec, question) = asked(key)?;
+        let question = asked(key)?;
         let known = self.known.known(key, &self.found()?).unwrap_or_else(|| usual.to_owned());
         // The name of the Test Drive's container is no server of a production deployment.
         let known = match (key, known.as_str()) {
@@ -20,7 +20,7 @@ impl Wizard<'_> {
             _ => known,
         };
         let default = self.answers.get(key).map_or(known, str::to_owned);
-        let ask = Ask::of(question, spec.help, back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
+        let ask = Ask::of(question, decides(key), back).or(Some(default.as_str()).filter(|text| !text.is_empty()));
         let read = |text: &str| parse::of_key(key, text).map(|()| text.to_owned());
         let Some(text) = self.line(&ask, read)? else { return Ok(Then::Back) };
         self.answers.set(key, text);
@@ -29,7 +29,7 @@ impl Wizard<'_> {
 
     /// Test Drive, production, or a host that the vendor runs: there is nothing to ask then.
     pub(super) fn deployed(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked(Key::Deployment)?;
+        let question = asked(Key::Deployment)?;
         let has_product = self.known.has_product(&self.home());
         let choices = [
             (Some("test-drive"), "Test Drive: MySQL and Redis run on this host"),
@@ -63,10 +63,10 @@ impl Wizard<'_> {
 
     /// A setting of the table, chosen from these words.
     fn one_of(&mut self, key: Key, words: Vec<String>, back: bool) -> Result<Then, Ended> {
-        let (spec, question) = asked(key)?;
+        let question = asked(key)?;
         let said = self.said(key);
         let default = words.iter().position(|word| Some(word) == said.as_ref()).unwrap_or(0);
-        let ask = Ask::of(question, spec.help, back);
+        let ask = Ask::of(question, decides(key), back);
         let Some(index) = self.choose(&ask, &words, default)? else { return Ok(Then::Back) };
         self.answers.set(key, words.get(index).map(String::as_str).unwrap_or_default());
         Ok(Then::On)
@@ -104,7 +104,7 @@ impl Wizard<'_> {
     pub(super) fn scope(&mut self, back: bool) -> Result<Then, Ended> {
         let file = self.known.host.shown(&prod_env(&self.home()));
         let (question, help, scopes) = if self.known.has_product(&self.home()) {
-            let help = format!("The product is installed: {} is there", file.display());
+            let help = format!("The product's own proxy and servers stand in {}", file.display());
             ("What is to be set?", help, vec![Scope::Both, Scope::Product, Scope::System])
         } else {
             // An image cannot start it, and on a system that the vendor does not list it is a trial.
@@ -112,7 +112,7 @@ impl Wizard<'_> {
                 true => vec![Scope::Install, Scope::System],
                 false => vec![Scope::System, Scope::Install],
             };
-            ("What is to be done?", "The product is not installed yet".to_owned(), scopes)
+            ("What is to be done?", String::new(), scopes)
         };
         let options: Vec<String> = scopes.iter().map(|scope| self.task(*scope).to_owned()).collect();
         let chosen = |scope: &Scope| self.answers.scope_chosen && *scope == self.answers.scope;
@@ -176,7 +176,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn url(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked(Key::ProxyUrl)?;
+        let question = asked(Key::ProxyUrl)?;
         let known = match &self.answers.url {
             Some(url) => Some(url.render()),
             None => self.known.proxy(Key::ProxyHttp, &self.found()?).map(|mut url| {
@@ -211,7 +211,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn hidden(&mut self, key: Key, default: Option<&str>, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked(key)?;
+        let question = asked(key)?;
         let ask = Ask { part: Some(self.at.part()), ..Ask::of(question, "", back).or(default) };
         loop {
             match self.prompter.secret(&ask)? {
@@ -228,7 +228,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn exclusions(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked(Key::ProxyNoProxy)?;
+        let question = asked(Key::ProxyNoProxy)?;
         let members = &Vendor::get().no_proxy;
         let test_drive = (self.deployment() == "test-drive").then_some(&members.test_drive);
         let built_in: Vec<&str> =
@@ -252,7 +252,7 @@ impl Wizard<'_> {
     }
 
     pub(super) fn collectors(&mut self, back: bool) -> Result<Then, Ended> {
-        let (_, question) = asked(Key::AgentCollector)?;
+        let question = asked(Key::AgentCollector)?;
         let said = self.said(Key::AgentCollector);
         let help = "Collectors that the agents of this host talk to, separated by commas; - for none";
         let ask = Ask::of(question, help, back).or(said.as_deref()).or_nothing("none");
@@ -268,10 +268,21 @@ fn without_dash(text: &str) -> String {
     if text == "-" { String::new() } else { text.to_owned() }
 }
 
-/// A setting and the question for it.
-fn asked(key: Key) -> Result<(&'static Spec, &'static str), Problem> {
-    let spec = key.spec();
-    spec.question
-        .map(|question| (spec, question))
-        .ok_or_else(|| Problem::bug(format!("there is no question for the setting {key}")))
+/// The question for a setting.
+fn asked(key: Key) -> Result<&'static str, Problem> {
+    key.spec().question.ok_or_else(|| Problem::bug(format!("there is no question for the setting {key}")))
+}
+
+/// What an answer decides, where the question does not say it.
+fn decides(key: Key) -> &'static str {
+    match key {
+        Key::ProxyUser => "Type it as it is; it is encoded where a URL needs that",
+        Key::MysqlHost => "Both databases are looked for on this server",
+        Key::MysqlUser => "The product logs in as this user, who needs all rights on both databases",
+        Key::MysqlDatabase => "The product keeps its data in it, but for the encryption keys",
+        Key::MysqlSecretDatabase => "The encryption keys are in it, apart from the data",
+        Key::MysqlAdminUser => "Makes databases, user and rights now; the product does not get to know this login",
+        Key::AgentRegion => "Decides which servers of the platform the network checks try to reach",
+        _ => "",
+    }
 }

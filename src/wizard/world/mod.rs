@@ -39,6 +39,8 @@ pub(crate) struct Verdict {
     pub failing: Vec<FindingId>,
     /// The other side asked for a login that it was not given.
     pub wants_login: bool,
+    /// The proxy refuses, and a login of ours would not change that.
+    pub login_is_no_help: bool,
     /// The other side is to be spoken to in TLS, and no setting says so.
     pub wants_tls: bool,
     /// The proxy URL begins with `http://` where the port speaks TLS, or the other way round.

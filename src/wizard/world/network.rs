@@ -15,7 +15,11 @@ use crate::redact::Redactor;
 use crate::report::line;
 use crate::settings::{Found, ProxyUrl, Scheme, Settings};
 
-/// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer.
+/// A person waits for the proxy's answer and can look again: no longer than this, in milliseconds. With the second look at one
+/// that says nothing, in TLS, it is over after about 5 s.
+const PROXY_ANSWERS: u64 = 4_000;
+
+/// The network, within the limits of `check`: 3 s for a connection, 10 s for an answer, but for that of the proxy.
 pub(crate) struct Network<'a> {
     host: &'a dyn HostRead,
     roots: Roots,
@@ -40,7 +44,7 @@ impl<'a> Network<'a> {
         earlier: Option<&C::Facts>,
     ) -> (Vec<Finding>, C::Facts) {
         let look = Look { host: self.host, platform: None, spec, secrets, roots: &self.roots, changes: None };
-        let facts = check.collect(&look, Time::new(self.limits.connect(), self.limits.check()), earlier);
+        let facts = check.collect(&look, Time::new(spec.limits.connect(), spec.limits.check()), earlier);
         (check.judge(&facts, spec), facts)
     }
 }
@@ -48,8 +52,8 @@ impl<'a> Network<'a> {
 impl World for Network<'_> {
     fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
         let wanted = || Some(ProxySpec::new(proxy, String::new()));
-        let spec =
-            CheckSpec { http_proxy: wanted(), https_proxy: wanted(), limits: self.limits, ..CheckSpec::default() };
+        let limits = Limits { check: PROXY_ANSWERS, ..self.limits };
+        let spec = CheckSpec { http_proxy: wanted(), https_proxy: wanted(), limits, ..CheckSpec::default() };
         let url = || Some(proxy.clone());
         let secrets = Secrets { http_proxy: url(), https_proxy: url(), ..Secrets::default() };
         let (mut findings, facts) = self.asked(&Dial, &spec, &secrets, None);
@@ -73,6 +77,10 @@ impl World for Network<'_> {
                 let beside = format!("answers, and wants a login ({})", schemes.join(", "));
                 Verdict { wants_login: true, said, beside, advice: None, ..verdict }
             }
+            Some(Cause::ProxyLogin { schemes, .. }) if !offers_basic(&schemes) && !schemes.is_empty() => {
+                no_login(verdict, proxy)
+            }
+            Some(Cause::ProxyForbids { .. }) => no_login(verdict, proxy),
             _ if verdict.good => Verdict { beside: "answers, and lets requests through".to_owned(), ..verdict },
             _ => Verdict { wrong_scheme, ..verdict },
         }
@@ -123,6 +131,14 @@ impl World for Network<'_> {
             Err(problem) => Verdict { said: line(&redactor, &problem.sentence()), ..Verdict::default() },
         }
     }
+}
+
+/// A login of ours would not change it: nobody is asked for one in vain.
+fn no_login(mut verdict: Verdict, proxy: &ProxyUrl) -> Verdict {
+    if proxy.credentials.is_none() {
+        verdict.noticed.push(("a login would not change that, so none is asked for".to_owned(), None));
+    }
+    Verdict { login_is_no_help: true, ..verdict }
 }
 
 fn knowing(secrets: &Secrets) -> Redactor {

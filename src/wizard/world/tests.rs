@@ -124,7 +124,10 @@ fn a_proxy_is_judged_by_its_answer() {
             (good, wants, about),
             "{verdict:?}"
         );
+        let is_no_help = says.windows(4).any(|part| part == b"NTLM" || part == b" 403");
+        assert_eq!(verdict.login_is_no_help, is_no_help, "{verdict:?}");
         let text = text(&verdict);
+        assert_eq!(text.contains("a login would not change that"), is_no_help, "{text}");
         assert!(text.contains(word) && !text.contains("s3cret"), "{text}");
         // Answers are not written yet: our own commands are no help.
         assert!(!text.contains("ics-setup prepare"), "{text}");
