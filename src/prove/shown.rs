@@ -6,7 +6,7 @@ use serde_json::{Value, json as value};
 
 use crate::consumers::Door;
 use crate::environment::instead;
-use crate::finding::Status;
+use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 use crate::report::check::mark;
 use crate::report::{Paint, human_findings, line, visible};
@@ -76,12 +76,12 @@ pub(crate) fn human(
         let row = format!("{who:<18}{:<width$}{cells}", names.join(", "));
         let _ = writeln!(text, "  {}", visible(row.trim_end()));
     }
-    let told = human_findings(&proven.findings, verbose, redactor, paint, columns);
-    let skipped = proven.findings.iter().any(|finding| finding.status == Status::Skip);
+    // What was not asked is told beside what is wrong: silence would pass for an answer.
+    let told: Vec<Finding> =
+        proven.findings.iter().filter(|finding| verbose || finding.status != Status::Pass).cloned().collect();
+    let told = human_findings(&told, true, redactor, paint, columns);
     if !told.is_empty() {
         let _ = write!(text, "\n{told}");
-    } else if skipped {
-        let _ = write!(text, "\n{}", human_findings(&proven.findings, true, redactor, paint, columns));
     }
     text
 }
