@@ -68,11 +68,18 @@ fn render(checked: &Checked<'_>, page: &Page) -> String {
     for line in wrapped(&format!("{} ({took})", checked.summary().words()), 0, page.columns) {
         let _ = writeln!(text, "{}", page.paint.bold(&line));
     }
-    if let Some(thing) = wrong.first()
-        && !page.quiet
-    {
+    if page.quiet {
+        return text;
+    }
+    if let Some(thing) = wrong.first() {
         let _ =
             writeln!(text, "more on a check: {}", typed(&format!("ics-setup check --explain {}", thing.told.id), page));
+    }
+    // What only root may look at, and nobody told so far.
+    let skipped = rest.iter().filter(|finding| finding.status == Status::Skip);
+    let by_root = skipped.flat_map(|finding| &finding.commands).find(|command| command.contains("ics-setup check"));
+    if let Some(command) = by_root {
+        let _ = writeln!(text, "not all could be looked at: {}", typed(command, page));
     }
     text
 }
