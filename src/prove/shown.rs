@@ -45,9 +45,11 @@ pub(crate) fn human(
     let files = if proven.planned { "the planned files" } else { "the files as they are" };
     let asked = proven.programs.iter().any(|program| !program.asks.is_empty());
     let mut text = match asked {
-        true => {
-            format!("Asked this host's own programs over {files} (nothing was written, {})\n\n", seconds(proven.took))
-        }
+        true => format!(
+            "{}\nAsked this host's own programs over {files} (nothing was written, {})\n\n",
+            verdict(proven, paint),
+            seconds(proven.took)
+        ),
         false => format!("What the models say over {files} (no program was asked)\n\n"),
     };
     // In place of the product's user somebody else logs in where there is none yet.
@@ -84,6 +86,17 @@ pub(crate) fn human(
         let _ = write!(text, "\n{told}");
     }
     text
+}
+
+/// The answer, in a line: of the programs that were asked, each at its door.
+fn verdict(proven: &Proven, paint: Paint) -> String {
+    let asked = proven.programs.iter().filter(|program| !program.asks.is_empty());
+    let (wrong, right): (Vec<_>, Vec<_>) = asked.partition(|program| program.wrong.iter().any(Option::is_some));
+    let (code, text) = match (wrong.len(), wrong.len() + right.len()) {
+        (0, all) => ("32", format!("All {all} programs that were asked take the wanted way")),
+        (wrong, all) => ("33", format!("{wrong} of {all} programs that were asked do not take the wanted way")),
+    };
+    paint.bold(&paint.with(code, &text))
 }
 
 /// The three columns of a row.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::characters::{characters, diff_line, line as say, reasons, visible};
+use super::check::names_command;
 use super::{Outcome, Report, wrapped};
 use crate::apply::Run;
 use crate::consumers::Who;
@@ -98,8 +99,10 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         let _ = writeln!(text, "{} {}", paint.status(finding.status), hanging(&head, 5, columns));
         let mut detail = |word: &str, value: &Text| {
             // A command that a sentence names is pasted, too.
-            let columns = columns.filter(|_| word != Fix::COMMAND && !value.names_ics_setup());
-            let _ = writeln!(text, "     {}", hanging(&format!("{word}: {}", say(redactor, value)), 7, columns));
+            let said = say(redactor, value);
+            let is_pasted = word == Fix::COMMAND || (word == "advice" && names_command(&said));
+            let columns = columns.filter(|_| !is_pasted && !value.names_ics_setup());
+            let _ = writeln!(text, "     {}", hanging(&format!("{word}: {said}"), 7, columns));
         };
         if !passed {
             finding.expected.iter().for_each(|value| detail("expected", value));
@@ -279,7 +282,9 @@ impl Report<'_> {
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
         for step in self.next_steps {
-            let _ = writeln!(text, "next: {}", say(self.redactor, step));
+            let said = say(self.redactor, step);
+            let columns = columns.filter(|_| !names_command(&said));
+            let _ = writeln!(text, "next: {}", hanging(&said, 6, columns));
         }
         text
     }

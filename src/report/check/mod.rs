@@ -45,6 +45,7 @@ use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
 pub(crate) use human::mark;
+pub(crate) use spoken::names_command;
 
 /// How a format is made: the constant `FORMAT` of its module.
 struct Definition {

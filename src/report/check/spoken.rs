@@ -67,6 +67,11 @@ const PROGRAMS: &[&str] = &[
 
 const SQL: &[&str] = &["ALTER", "CREATE", "FLUSH", "GRANT", "SELECT", "SET", "SHOW"];
 
+/// Does the sentence name something that can be typed? Broken into lines it does not paste.
+pub(crate) fn names_command(sentence: &str) -> bool {
+    spans(sentence).iter().any(|span| span.is_typed)
+}
+
 /// The parts of a sentence, in their order. What is typed begins the sentence or stands behind a colon, or behind something
 /// else that is typed.
 pub(super) fn spans(sentence: &str) -> Vec<Span> {
