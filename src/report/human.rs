@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::characters::{characters, diff_line, line as say, reasons, visible};
-use super::check::names_command;
+use super::spoken::names_command;
 use super::{Outcome, Report, wrapped};
 use crate::apply::Run;
 use crate::consumers::Who;

@@ -7,6 +7,7 @@ mod human;
 mod json;
 mod routes;
 mod run;
+mod spoken;
 mod window;
 
 use crate::finding::Finding;

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
-use super::spoken::spans;
 use super::things::{Thing, count, heading, is_in_the_way, things};
 use super::{Checked, Definition, Page, groups};
 use crate::finding::{Actor, Status};
 use crate::report::characters::{Plain, one_line, visible};
+use crate::report::spoken::spans;
 use crate::report::window::{room, wrapped};
 
 pub(super) const FORMAT: Definition = Definition::new(render);

@@ -14,7 +14,6 @@
 //! | --- | --- |
 //! | `things` | what is alike, told once |
 //! | `actor` | who must act |
-//! | `spoken` | what can be typed apart from what is said |
 //!
 //! A new format is a module with a constant `FORMAT`, declared here and named in the list of `formats!`.
 
@@ -25,7 +24,6 @@ mod json;
 mod junit;
 mod nagios;
 mod prometheus;
-mod spoken;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -45,7 +43,6 @@ use super::characters::{self, Plain};
 
 pub use document::{html, markdown};
 pub(crate) use human::mark;
-pub(crate) use spoken::names_command;
 
 /// How a format is made: the constant `FORMAT` of its module.
 struct Definition {

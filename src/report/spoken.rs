@@ -68,7 +68,7 @@ const PROGRAMS: &[&str] = &[
 const SQL: &[&str] = &["ALTER", "CREATE", "FLUSH", "GRANT", "SELECT", "SET", "SHOW"];
 
 /// Does the sentence name something that can be typed? Broken into lines it does not paste.
-pub(crate) fn names_command(sentence: &str) -> bool {
+pub(super) fn names_command(sentence: &str) -> bool {
     spans(sentence).iter().any(|span| span.is_typed)
 }
 
