@@ -99,7 +99,12 @@ impl Interface for ByFlags<'_> {
             return;
         }
         out::message(&match terminal::moves() {
-            true => human_stage(stage, terminal::unicode(), &context.redactor, Paint(self.0.color_of_messages)),
+            true => human_stage(
+                stage,
+                (terminal::unicode(), terminal::columns()),
+                &context.redactor,
+                Paint(self.0.color_of_messages),
+            ),
             false => format!("{}\n", line(&context.redactor, &stage.line())),
         });
     }

@@ -129,16 +129,21 @@ impl Door {
 
     /// Can somebody be sent there: are its programs installed?
     pub(crate) fn is_there(self, host: &dyn HostRead) -> bool {
-        let all = |programs: &[&str]| programs.iter().all(|program| is_installed(host, program));
+        // Whoever types at `su -` has the stack of the one and the shell of the other of two doors that are asked.
+        !matches!(self, Self::SuTerminal | Self::Nothing) && self.missing(host).is_none()
+    }
+
+    /// A program of the door that is not installed; `None`: all are.
+    pub(crate) fn missing(self, host: &dyn HostRead) -> Option<&'static str> {
+        let of = |programs: &[&'static str]| programs.iter().copied().find(|program| !is_installed(host, program));
         match self {
-            Self::SuLogin | Self::Su => all(&["su"]),
-            Self::Console => all(&CONSOLE),
-            Self::Ssh => all(&["sshd"]) && (all(&CLIENT) || all(&CONSOLE)),
-            Self::Sudo | Self::SudoLogin => all(&["su", "sudo"]),
-            Self::Cron => cron(host).is_some(),
-            Self::Service => true,
-            // Whoever types at `su -` has the stack of the one and the shell of the other of two doors that are asked.
-            Self::SuTerminal | Self::Nothing => false,
+            Self::SuLogin | Self::SuTerminal | Self::Su => of(&["su"]),
+            Self::Console => of(&CONSOLE),
+            // One of the two is enough.
+            Self::Ssh => of(&["sshd"]).or_else(|| of(&CONSOLE).and(of(&CLIENT))),
+            Self::Sudo | Self::SudoLogin => of(&["sudo", "su"]),
+            Self::Cron => cron(host).is_none().then_some("cron"),
+            Self::Service | Self::Nothing => None,
         }
     }
 }

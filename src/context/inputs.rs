@@ -118,7 +118,7 @@ impl Inputs {
     ///
     /// # Errors
     /// One that cannot be read for another reason.
-    pub(super) fn readable_layers(&self, host: &dyn HostRead) -> Result<(Layers, Option<Problem>), Problem> {
+    pub(crate) fn readable_layers(&self, host: &dyn HostRead) -> Result<(Layers, Option<Problem>), Problem> {
         let file = self.file_layer(host)?;
         let (last_run, unread) = match last_run(host) {
             Ok(last_run) => (last_run.layer(), None),

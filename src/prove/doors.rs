@@ -232,6 +232,16 @@ fn asks(answer: &Answer, program: &str, targets: &[Target]) -> Vec<Ask> {
     targets.iter().map(ask).collect()
 }
 
+/// Doors that this host does not have: nothing is proven of them.
+pub(super) fn absent(look: &Look<'_>) -> Option<Finding> {
+    let mut programs: Vec<&str> = Door::ALL.into_iter().filter_map(|door| door.missing(look.host)).collect();
+    programs.sort_unstable();
+    programs.dedup();
+    let why = "nobody comes in that way, so nothing was asked there";
+    let title = text!("not installed: {}", own(programs.join(", ")));
+    (!programs.is_empty()).then(|| Finding::skip(ids::PROVE_DOOR, title).observed(why))
+}
+
 /// A door that did not open.
 fn closed(door: Door, user: &str, why: Text) -> Finding {
     let title = match door {

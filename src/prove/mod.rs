@@ -144,6 +144,7 @@ pub(crate) fn prove(look: &Look<'_>) -> Proven {
     }
     programs.extend(model::daemon(look, &consumers, &targets));
     findings.extend(judge::judge(look, &programs, (&consumers, &beside), &urls));
+    findings.extend(doors::absent(look));
     Proven { planned: look.changes.is_some(), urls, programs, findings, took: began.elapsed() }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json as value};
 
 use crate::consumers::Door;
 use crate::environment::instead;
-use crate::finding::Status;
+use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
 use crate::report::check::mark;
 use crate::report::{Paint, human_findings, line, visible};
@@ -45,9 +45,11 @@ pub(crate) fn human(
     let files = if proven.planned { "the planned files" } else { "the files as they are" };
     let asked = proven.programs.iter().any(|program| !program.asks.is_empty());
     let mut text = match asked {
-        true => {
-            format!("Asked this host's own programs over {files} (nothing was written, {})\n\n", seconds(proven.took))
-        }
+        true => format!(
+            "{}\nAsked this host's own programs over {files} (nothing was written, {})\n\n",
+            verdict(proven, paint),
+            seconds(proven.took)
+        ),
         false => format!("What the models say over {files} (no program was asked)\n\n"),
     };
     // In place of the product's user somebody else logs in where there is none yet.
@@ -76,14 +78,25 @@ pub(crate) fn human(
         let row = format!("{who:<18}{:<width$}{cells}", names.join(", "));
         let _ = writeln!(text, "  {}", visible(row.trim_end()));
     }
-    let told = human_findings(&proven.findings, verbose, redactor, paint, columns);
-    let skipped = proven.findings.iter().any(|finding| finding.status == Status::Skip);
+    // What was not asked is told beside what is wrong: silence would pass for an answer.
+    let told: Vec<Finding> =
+        proven.findings.iter().filter(|finding| verbose || finding.status != Status::Pass).cloned().collect();
+    let told = human_findings(&told, true, redactor, paint, columns);
     if !told.is_empty() {
         let _ = write!(text, "\n{told}");
-    } else if skipped {
-        let _ = write!(text, "\n{}", human_findings(&proven.findings, true, redactor, paint, columns));
     }
     text
+}
+
+/// The answer, in a line: of the programs that were asked, each at its door.
+fn verdict(proven: &Proven, paint: Paint) -> String {
+    let asked = proven.programs.iter().filter(|program| !program.asks.is_empty());
+    let (wrong, right): (Vec<_>, Vec<_>) = asked.partition(|program| program.wrong.iter().any(Option::is_some));
+    let (code, text) = match (wrong.len(), wrong.len() + right.len()) {
+        (0, all) => ("32", format!("All {all} programs that were asked take the wanted way")),
+        (wrong, all) => ("33", format!("{wrong} of {all} programs that were asked do not take the wanted way")),
+    };
+    paint.bold(&paint.with(code, &text))
 }
 
 /// The three columns of a row.

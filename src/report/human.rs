@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use super::characters::{characters, diff_line, line as say, reasons, visible};
-use super::window::command;
-use super::{Outcome, Report, with_command, wrapped};
+use super::{Outcome, Report, set, wrapped};
 use crate::apply::Run;
 use crate::consumers::Who;
 use crate::finding::{Finding, Status, ids};
@@ -97,19 +96,20 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         }
         let head = format!("{} [{}]", say(redactor, &finding.title), finding.id);
         let _ = writeln!(text, "{} {}", paint.status(finding.status), hanging(&head, 5, columns));
-        let mut detail = |word: &str, value: &Text, columns: Option<usize>| {
+        let mut detail = |word: &str, value: &Text| {
             let _ = writeln!(text, "     {}", hanging(&format!("{word}: {}", say(redactor, value)), 7, columns));
         };
         if !passed {
-            finding.expected.iter().for_each(|value| detail("expected", value, columns));
-            finding.observed.iter().for_each(|value| detail("seen", value, columns));
+            finding.expected.iter().for_each(|value| detail("expected", value));
+            finding.observed.iter().for_each(|value| detail("seen", value));
         }
-        finding.cause.iter().for_each(|value| detail("because", value, columns));
+        finding.cause.iter().for_each(|value| detail("because", value));
         if !passed {
             for fix in &finding.fix {
-                // A command that a sentence names is pasted, too.
-                let is_whole = matches!(fix, Fix::Command(_)) || fix.text().names_ics_setup();
-                detail(fix.label(), fix.text(), columns.filter(|_| !is_whole));
+                let said = format!("{}: {}", fix.label(), say(redactor, fix.text()));
+                // What is to be pasted whole is not broken from its label.
+                let columns = columns.filter(|_| !matches!(fix, Fix::Command(_)));
+                let _ = writeln!(text, "     {}", set(&said, 7, columns).join("\n       "));
             }
         }
     }
@@ -149,12 +149,7 @@ fn hints<'h>(
     paint: Paint,
     columns: Option<usize>,
 ) -> String {
-    // On one line each, but for commands below their sentence: most name one, and what is broken does not paste.
-    let lines = |hint: &Fix| {
-        let said = say(redactor, hint.text());
-        let columns = columns.filter(|_| command(&said).is_some_and(|(words, _)| !words.is_empty()));
-        with_command(&said, 6, columns).join("\n      ")
-    };
+    let lines = |hint: &Fix| set(&say(redactor, hint.text()), 6, columns).join("\n      ");
     let lines: Vec<String> = hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), lines(hint))).collect();
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
@@ -291,7 +286,8 @@ impl Report<'_> {
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
         for step in self.next_steps {
-            let _ = writeln!(text, "next: {}", say(self.redactor, step));
+            let lines = set(&say(self.redactor, step), 6, columns);
+            let _ = writeln!(text, "next: {}", lines.join("\n      "));
         }
         text
     }

@@ -7,6 +7,7 @@ mod human;
 mod json;
 mod routes;
 mod run;
+mod spoken;
 mod window;
 
 use crate::finding::Finding;
@@ -32,7 +33,7 @@ pub(crate) use routes::human as human_routes;
 pub(crate) use run::{
     forgotten as run_forgotten, human_run, of_run as run_json, stage as human_stage, stay as runs_stay,
 };
-pub(crate) use window::with_command;
+pub(crate) use spoken::set;
 pub use window::wrapped;
 
 words! {

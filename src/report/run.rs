@@ -9,6 +9,7 @@ use super::characters::{characters, diff_text, line as say, visible};
 use super::check::mark;
 use super::human::{Paint, by, past, plan};
 use super::json::{SCHEMA, listed};
+use super::window::wrapped;
 use crate::apply::{Forgotten, Past, Run};
 use crate::finding::Status;
 use crate::plan::{Stage, StageState};
@@ -128,7 +129,12 @@ pub(crate) fn forgotten(what: &Forgotten<'_>, left: usize, planned: bool) -> Str
 }
 
 /// A stage that has ended, on a terminal; why it failed is what the problem of the run says.
-pub(crate) fn stage(stage: &Stage, unicode: bool, redactor: &Redactor, paint: Paint) -> String {
+pub(crate) fn stage(
+    stage: &Stage,
+    (unicode, columns): (bool, Option<usize>),
+    redactor: &Redactor,
+    paint: Paint,
+) -> String {
     let (mark, code) = mark(
         match stage.state {
             StageState::Done | StageState::Changed => Status::Pass,
@@ -142,7 +148,10 @@ pub(crate) fn stage(stage: &Stage, unicode: bool, redactor: &Redactor, paint: Pa
         seconds => elapsed(Duration::from_secs_f64(seconds)),
     };
     let detail = if stage.state == StageState::Failed { String::new() } else { say(redactor, &stage.detail) };
-    let line = format!("{:<10}{time:>10}  {detail}", stage.id.as_str());
+    let head = format!("{:<10}{time:>10}  ", stage.id.as_str());
+    // The detail goes on in its own column.
+    let indent = 3 + mark.chars().count() + head.len();
+    let line = head + &wrapped(&detail, indent, columns).join(&format!("\n{:indent$}", ""));
     format!("  {} {}\n", paint.with(code, mark), line.trim_end())
 }
 
@@ -154,11 +163,16 @@ mod tests {
     #[test]
     fn a_stage_has_a_mark_its_time_and_what_came_of_it() {
         let stage_of = |state, seconds| Stage { id: StageId::Fetch, state, seconds, detail: "2 images".into() };
-        let shown = |of: &Stage, unicode| stage(of, unicode, &Redactor::default(), Paint(false));
+        let shown = |of: &Stage, unicode| stage(of, (unicode, Some(40)), &Redactor::default(), Paint(false));
         let changed = stage_of(StageState::Changed, 0.14);
         assert_eq!(shown(&changed, true), "  ✓ fetch          0.1 s  2 images\n");
         assert_eq!(shown(&changed, false), "  ok fetch          0.1 s  2 images\n");
         assert_eq!(shown(&stage_of(StageState::Skipped, 0.0), true), "  - fetch          0.0 s  2 images\n");
+        let long = Stage { detail: "3 images, 7 layers, 43 MB".into(), ..changed };
+        assert_eq!(
+            shown(&long, true),
+            "  ✓ fetch          0.1 s  3 images, 7\n                          layers, 43 MB\n"
+        );
         // Why, the error says.
         assert_eq!(shown(&stage_of(StageState::Failed, 125.4), true), "  × fetch     2 min 05 s\n");
     }

@@ -293,3 +293,47 @@ fn waiting_ends_as_soon_as_the_server_is_there() {
     // It does not sit the time out.
     assert!(began.elapsed() < std::time::Duration::from_secs(300));
 }
+
+/// The verdict counts things, the end counts checks: where several checks see one thing, both numbers are told.
+#[test]
+fn the_verdict_and_the_end_speak_of_the_same_checks() {
+    let number = |text: &str, behind: &str| -> usize {
+        let (before, _) = text.split_once(behind).unwrap_or_else(|| panic!("{behind}: {text}"));
+        before.rsplit([' ', '\n']).next().unwrap().parse().unwrap()
+    };
+    let words = ["check", "--from", "tests/data/facts/proxied.json"];
+    let summary = &run(&[&words[..], &["--format", "json"]].concat(), &[], "").json()["summary"];
+    let wrong = (summary["fail"].as_u64().unwrap() + summary["error"].as_u64().unwrap()) as usize;
+    let text = run(&words, &[], "").stdout;
+    let verdict = text.lines().nth(1).unwrap();
+    let things = number(verdict, " thing");
+    let checks = if verdict.contains(", seen by ") { number(verdict, " checks") } else { things };
+    assert_eq!(checks, wrong, "{verdict}");
+    assert!(text.contains(&format!("\n{} failed, ", summary["fail"])), "{text}");
+    // Each thing is told: one by one, or below what is like it.
+    let body = text.split_once("\nWarnings\n").map_or(text.as_str(), |(wrong, _)| wrong);
+    let alone = body.lines().filter(|line| line.starts_with("  xx ") || line.starts_with("  \u{d7} ")).count();
+    let alike: usize =
+        body.lines().filter(|line| line.contains(" more alike:")).map(|line| number(line, " more")).sum();
+    assert_eq!(alone + alike, things, "{text}");
+}
+
+/// On a host without a proxy, what only root may read is no fault of the host, and the next command is named.
+#[test]
+fn a_plain_user_is_told_what_root_would_see() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = Root::ubuntu();
+    root.program("usr/bin/docker");
+    root.put("root/.profile", "export DOCKER_CONFIG=/root/.docker\n");
+    root.put("divvycloud/prod.env", "");
+    std::fs::set_permissions(root.at("root"), PermissionsExt::from_mode(0o700)).unwrap();
+    let test = "a_plain_user_is_told_what_root_would_see";
+    let Some(ran) = root.run_by_nobody(test, &["check", "proxy"]) else { return };
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(!ran.stdout.contains("could not be found out"), "{}", ran.stdout);
+    let next = ran.stdout.lines().find_map(|line| line.strip_prefix("not all could be looked at: "));
+    let next = next.unwrap_or_else(|| panic!("{}", ran.stdout));
+    assert!(next.starts_with("sudo ") && next.contains(" check "), "{next}");
+    let whole = root.run(&["check", "proxy"]).ok().stdout;
+    assert!(!whole.contains("not all could be looked at"), "{whole}");
+}

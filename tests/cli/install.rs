@@ -425,25 +425,28 @@ fn a_file_from_a_server_is_taken_with_its_checksum_alone() {
     assert!(root.get(COMPOSE).starts_with("version: '2.2'\n"));
 }
 
-/// The commands of the README's section on a healthy product, without what root's shell adds.
-fn readme() -> Vec<Vec<&'static str>> {
+/// The commands of a section of the README, without what root's shell adds.
+fn readme(section: &str) -> Vec<Vec<&'static str>> {
     let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("<!-- product:").unwrap();
-    let (section, _) = rest.split_once("<!-- end of product -->").unwrap();
+    let (_, rest) = readme.split_once(&format!("<!-- {section}:")).unwrap();
+    let (section, _) = rest.split_once(&format!("<!-- end of {section} -->")).unwrap();
     let blocks = section.split("```\n").skip(1).step_by(2);
-    let words = |command: &'static str| command.split_whitespace().filter(|word| *word != "\\").collect::<Vec<_>>();
+    let words = |command: &'static str| {
+        command.split_whitespace().take_while(|word| *word != "#").filter(|word| *word != "\\").collect::<Vec<_>>()
+    };
     blocks.flat_map(|block| block.split("sudo ics-setup ").skip(1).map(words)).collect()
 }
 
 #[test]
 fn the_readme_tells_how_to_install_and_how_to_take_it_back() {
-    let (bundles, commands): (Vec<_>, Vec<_>) = readme().into_iter().partition(|words| words[0] == "bundle");
+    let (bundles, installs): (Vec<_>, Vec<_>) = readme("product").into_iter().partition(|words| words[0] == "bundle");
     // The lab makes one; here there is neither the disk nor Docker.
     let [bundle] = bundles.as_slice() else { panic!("{bundles:?}") };
     let ran = crate::root::run(bundle, &[], "");
     assert!(ran.code == 3 && ran.stderr.contains("there is no folder /mnt/usb "), "{}", ran.stderr);
-    let (installs, reverts): (Vec<_>, Vec<_>) = commands.iter().partition(|words| words[0] == "install");
-    assert!(installs.len() == 3 && reverts.len() == 2, "{commands:?}");
+    let undo = readme("undo");
+    let [dry, last, all, purge] = undo.as_slice() else { panic!("{undo:?}") };
+    assert!(installs.len() == 3 && installs.iter().all(|words| words[0] == "install"), "{installs:?}");
     for install in installs {
         let root = bare(Root::ubuntu);
         let before = root.picture();
@@ -459,10 +462,13 @@ fn the_readme_tells_how_to_install_and_how_to_take_it_back() {
             .collect();
         run(&root, &words, &[]).ok();
         assert!(root.has(COMPOSE) && root.has("divvycloud/prod.env"));
-        root.run(&reverts[0].iter().chain(&["--yes"]).copied().collect::<Vec<_>>()).ok();
-        assert!(!root.has(COMPOSE) && !root.has("divvycloud/prod.env"), "{:?}", before.keys());
+        for (way_back, installed) in [(dry, true), (last, false), (all, false)] {
+            root.run(&[&way_back[..], &["--yes"]].concat()).ok();
+            let files = [COMPOSE, "divvycloud/prod.env"].map(|file| root.has(file));
+            assert_eq!(files, [installed; 2], "{way_back:?}: {:?}", before.keys());
+        }
         // No image has containers and volumes; the lab takes them from a host that runs.
-        let image = root.run(&reverts[1].iter().chain(&["--yes"]).copied().collect::<Vec<_>>());
+        let image = root.run(&[&purge[..], &["--yes"]].concat());
         assert!(image.code == 3 && image.stderr.contains("names an image of a system"), "{}", image.stderr);
     }
 }

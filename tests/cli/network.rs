@@ -227,6 +227,41 @@ fn what_is_pasted_has_no_comments_and_is_by_name_or_by_address() {
     assert_eq!(list(&["--format", "squid", "--by", "address", "--decrypt-exclusions"]).code, 2);
 }
 
+/// Whoever asks for a change of the firewall needs no rights on the host.
+#[test]
+fn after_runs_a_plain_user_gets_the_lists_too() {
+    let root = Root::ubuntu();
+    root.run(&["prepare", "--proxy", "http://p.corp.example:3128", "--clouds", "azure", "--yes"]).ok();
+    assert!(root.run(&["network", "list"]).ok().stderr.is_empty());
+    let test = "after_runs_a_plain_user_gets_the_lists_too";
+    for words in [&["network", "list"][..], &["network", "allowlist", "--format", "squid"]] {
+        let Some(ran) = root.run_by_nobody(test, &[words, &["--clouds", "gcp"]].concat()) else { return };
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stdout.contains("googleapis.com") && !ran.stdout.contains("azure.com"), "{}", ran.stdout);
+        assert_eq!(ran.stderr.matches("can be read by root only, so it does not count here").count(), 1);
+    }
+}
+
+/// The command in a list makes the same list on a host where nobody has said anything.
+#[test]
+fn a_list_names_the_command_that_makes_it_again() {
+    let made = |root: &Root, words: &[&str]| root.run(&[&["network", "allowlist"], words].concat()).ok().stdout;
+    let root = Root::ubuntu();
+    root.put("etc/ics-setup/settings.toml", "clouds = [\"gcp\", \"azure\"]\n");
+    for words in [
+        "--format squid --clouds aws,azure",
+        "--format nftables --agent-region us --collector c1.corp.example --port 443 --needed-by server",
+        "--format fortigate --by address --component agent --agent-region us --region us --concrete",
+        "--format paloalto --confidence verified --required",
+    ] {
+        let list = made(&root, &words.split(' ').collect::<Vec<_>>());
+        let command = list.split("ics-setup network allowlist ").nth(1).unwrap().split("; facts").next().unwrap();
+        let clouds = if words.contains("--clouds") { "--clouds aws,azure" } else { "--clouds gcp,azure" };
+        assert!(command.contains(clouds), "{command}");
+        assert_eq!(made(&Root::ubuntu(), &command.split(' ').collect::<Vec<_>>()), list, "{words}: {command}");
+    }
+}
+
 #[test]
 fn names_that_nobody_has_verified_are_told_and_can_be_left_out() {
     let root = Root::ubuntu();

@@ -123,6 +123,27 @@ impl Root {
         run(&all, variables, stdin)
     }
 
+    /// As [`Root::run`], by a user without rights; `None`: we are not root, who alone can become another.
+    pub fn run_by_nobody(&self, test: &str, arguments: &[&str]) -> Option<Ran> {
+        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::process::CommandExt;
+        if !nix::unistd::geteuid().is_root() {
+            println!("skip {test}: not root");
+            return None;
+        }
+        fs::set_permissions(self.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        // The binary may stand where this user cannot come. Copied by a program of its own: a file that this process had open
+        // for writing could still be open in a child of another test, and could then not be started.
+        let binary = self.at("ics-setup");
+        assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_ics-setup")).arg(&binary).status().unwrap().success());
+        let mut command = Command::new(&binary);
+        command.args(arguments).arg("--root").arg(self.path()).env_clear().uid(65534).gid(65534);
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        fs::remove_file(&binary).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Some(Ran { code: status.code().unwrap(), stdout: text(stdout), stderr: without_clock(&text(stderr)) })
+    }
+
     /// As [`Root::run`] with `--format json`; the exit code and the result.
     pub fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let mut all = arguments.to_vec();

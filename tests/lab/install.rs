@@ -9,6 +9,7 @@ mod hosts;
 mod lab;
 mod moves;
 mod over;
+mod pictures;
 mod production;
 mod roles;
 mod trust;

@@ -1,8 +1,22 @@
 //! A terminal's screen as an SVG that is readable on light and on dark pages, in any fixed-width font.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use vt100::{Cell, Color, Screen};
+
+/// The folder of the pictures that are to be looked at (`ICS_SETUP_PICTURES`); `None`: nobody asked for them.
+pub fn folder() -> Option<PathBuf> {
+    std::env::var_os("ICS_SETUP_PICTURES").map(PathBuf::from)
+}
+
+/// Keeps what a terminal shows now, for whoever asked for pictures.
+pub fn keep(name: &str, title: &str, screen: &Screen) {
+    if let Some(folder) = folder() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{name}.svg")), draw(screen, title)).unwrap();
+    }
+}
 
 /// A cell, the edge around the text, and the bar above it, in pixels.
 const CELL: (f64, f64) = (8.4, 19.0);

@@ -1,32 +1,19 @@
 //! Pictures of what the binary shows. Those of the README are compared with what it prints today; `scripts/pictures` writes them
 //! anew, and the others into a folder (`ICS_SETUP_PICTURES`).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::pty::Winsize;
 
 use crate::image::Image;
-use crate::picture::draw;
+use crate::picture::{draw, folder, keep};
 use crate::terminal::Terminal;
-
-/// The folder of the pictures that are to be looked at; `None`: nobody asked for them.
-pub fn folder() -> Option<PathBuf> {
-    std::env::var_os("ICS_SETUP_PICTURES").map(PathBuf::from)
-}
-
-/// Keeps what a terminal shows now, for whoever asked for pictures.
-pub fn keep(name: &str, title: &str, terminal: &Terminal) {
-    if let Some(folder) = folder() {
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{name}.svg")), draw(terminal.seen(), title)).unwrap();
-    }
-}
 
 /// Keeps one of the screens that a test goes through.
 pub fn next(verb: &str, number: usize, terminal: &Terminal) {
     let thread = std::thread::current();
     let test = thread.name().and_then(|name| name.rsplit("::").next()).unwrap_or("screen");
-    keep(&format!("{verb}-{test}-{number:02}"), &format!("ics-setup {verb}"), terminal);
+    keep(&format!("{verb}-{test}-{number:02}"), &format!("ics-setup {verb}"), terminal.seen());
 }
 
 fn start(rows: u16, columns: u16, arguments: &[&str]) -> Terminal {
@@ -41,7 +28,7 @@ fn whole(name: &str, title: &str, columns: u16, arguments: &[&str]) -> i32 {
     let mut terminal = start(200, columns, arguments);
     let code = terminal.end();
     assert!(!terminal.screen().trim().is_empty(), "{title} shows nothing");
-    keep(name, title, &terminal);
+    keep(name, title, terminal.seen());
     code
 }
 
@@ -56,7 +43,7 @@ fn the_picture_of_the_readme_is_what_the_binary_prints() {
     terminal.press("\u{3}");
     assert_eq!(terminal.end(), 130);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github/demo.svg");
-    if self::folder().is_some() {
+    if crate::picture::folder().is_some() {
         std::fs::write(&path, svg.as_bytes()).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();

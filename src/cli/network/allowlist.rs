@@ -46,6 +46,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
     let request = Request {
         catalogue: &wanted.catalogue,
         endpoints: &wanted.endpoints,
+        flags: &wanted.flags,
         concrete: matches.get_flag("concrete"),
         exclusions,
         by,

@@ -8,13 +8,16 @@ use crate::context::{read, utf8};
 use crate::network::catalogue::{ANY, Catalogue, Component, Endpoint, EndpointNeeds, all, required_endpoints};
 use crate::problem::{Problem, id};
 use crate::report::visible;
+use crate::settings::Layers;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, quoted};
 
 /// The catalogue, and the endpoints that are wanted of it.
 pub(super) struct Wanted {
     pub(super) catalogue: Catalogue,
     pub(super) endpoints: Vec<Endpoint>,
+    /// What names the same again, on any host: a blank in front of each flag.
+    pub(super) flags: String,
     /// Components and regions that were named, of which nothing is wanted until a setting calls for it: what to add.
     uncalled: Vec<String>,
 }
@@ -22,15 +25,22 @@ pub(super) struct Wanted {
 impl Wanted {
     pub(super) fn new(globals: &Globals, matches: &ArgMatches) -> Result<Self, Problem> {
         let catalogue = catalogue(matches)?;
+        let host = machine::to_look(globals)?;
+        let (layers, unread) = machine::inputs(globals, matches)?.readable_layers(&host)?;
+        if unread.is_some() && !globals.quiet {
+            warn(
+                "what earlier runs were told can be read by root only, so it does not count here: name it, or use sudo",
+            );
+        }
         // Whatever they leave out: a wrong setting is said, not passed over.
-        let calls = calls(globals, matches, &catalogue)?;
+        let calls = EndpointNeeds::of(&layers, &catalogue, &host)?;
         let chosen = if matches.get_flag("all") { all } else { required_endpoints };
         let mut endpoints = chosen(&catalogue, &calls);
         filter(matches, &catalogue, &mut endpoints)?;
         let mut every = all(&catalogue, &calls);
         filter(matches, &catalogue, &mut every)?;
         let uncalled = uncalled(matches, &every, &endpoints);
-        Ok(Self { catalogue, endpoints, uncalled })
+        Ok(Self { catalogue, endpoints, flags: flags(&layers, matches), uncalled })
     }
 
     /// Says why what was named is not in the result, and what brings it.
@@ -56,10 +66,25 @@ pub(crate) fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
     Catalogue::with(&utf8(read(path), unreadable)?, path)
 }
 
-fn calls(globals: &Globals, matches: &ArgMatches, catalogue: &Catalogue) -> Result<EndpointNeeds, Problem> {
-    let host = machine::to_look(globals)?;
-    let layers = machine::inputs(globals, matches)?.layers(&host)?;
-    EndpointNeeds::of(&layers, catalogue, &host)
+/// The settings that decide, whoever says them, and the filters, as flags.
+fn flags(layers: &Layers, matches: &ArgMatches) -> String {
+    let settings = EndpointNeeds::KEYS.into_iter().filter_map(|key| Some((key.spec().flag?, layers.get(key)?)));
+    let mut flags: Vec<String> =
+        settings.map(|(flag, setting)| format!("--{flag} {}", quoted(&setting.value))).collect();
+    let switches = ["all", "required", "optional", "concrete"];
+    let is_set = |name: &&str| matches.try_get_one::<bool>(name).ok().flatten() == Some(&true);
+    flags.extend(switches.into_iter().filter(is_set).map(|name| format!("--{name}")));
+    for name in ["component", "region", "confidence"] {
+        flags.extend(words(matches, name).iter().map(|word| format!("--{name} {}", quoted(word))));
+    }
+    flags.extend(ports(matches).into_iter().map(|port| format!("--port {port}")));
+    flags.extend(word(matches, "needed-by").map(|who| format!("--needed-by {who}")));
+    flags.extend(path_of(matches, "endpoints").map(|path| format!("--endpoints {}", quoted(&path.to_string_lossy()))));
+    flags.iter().map(|flag| format!(" {}", visible(flag))).collect()
+}
+
+fn ports(matches: &ArgMatches) -> Vec<u16> {
+    matches.get_many("port").into_iter().flatten().copied().collect()
 }
 
 /// A remark beside the result.
@@ -97,7 +122,7 @@ fn filter(matches: &ArgMatches, catalogue: &Catalogue, endpoints: &mut Vec<Endpo
         return Err(Problem::settings(id::USAGE, text!("--region: there is no region {:?}", unknown))
             .because(text!("regions: any, {}", own(all.join(", ")))));
     }
-    let ports: Vec<u16> = matches.get_many::<u16>("port").into_iter().flatten().copied().collect();
+    let ports = ports(matches);
     let needed_by = word(matches, "needed-by");
     let confidence = words(matches, "confidence");
     endpoints.retain(|endpoint| {

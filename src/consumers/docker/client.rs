@@ -64,10 +64,17 @@ pub(super) fn client(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
                 if is_there(probe, &usual.join("config.json"))
                     || Vendor::get().docker.clients.iter().any(|path| is_there(probe, path)) =>
             {
-                let why = text!("which config.json the docker client reads cannot be told: {}", why.clone());
-                let shown = probe.shown(&usual.join("config.json"));
+                let path = usual.join("config.json");
+                // For whoever may not look at the usual one, the login's files are no fault of the host.
+                let (state, why) = match probe.read(&path) {
+                    Err((State::NeedsRoot, why)) => (State::NeedsRoot, why),
+                    _ => {
+                        let why = text!("which config.json the docker client reads cannot be told: {}", why.clone());
+                        (State::Unreadable, why)
+                    }
+                };
                 let name = (user != "root").then_some(user);
-                found.push(Consumer { name, ..Consumer::unseen(Who::DockerClient, shown, State::Unreadable, why) });
+                found.push(Consumer { name, ..Consumer::unseen(Who::DockerClient, probe.shown(&path), state, why) });
                 continue;
             }
             Err(_) => continue,

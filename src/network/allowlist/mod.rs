@@ -74,6 +74,8 @@ pub(crate) struct Request<'a> {
     pub catalogue: &'a Catalogue,
     /// The endpoints that were asked for.
     pub endpoints: &'a [Endpoint],
+    /// What of the command line asks for them, a blank in front of each flag.
+    pub flags: &'a str,
     /// Names of their own instead of the vendor's optional wildcards.
     pub concrete: bool,
     /// The list of what is not to be decrypted, instead of the list of what is to be let through.
@@ -210,8 +212,9 @@ impl<'a> List<'a> {
         let top = vec![
             format!("{what}, for {}.", self.product.name),
             format!(
-                "ics-setup network allowlist --format {}{}{}; facts of {}.",
+                "ics-setup network allowlist --format {}{}{}{}; facts of {}.",
                 self.format.as_str(),
+                self.request.flags,
                 if self.request.by == Some(By::Address) && self.product.by == By::Name { " --by address" } else { "" },
                 if self.request.exclusions { " --decrypt-exclusions" } else { "" },
                 self.request.catalogue.date

@@ -29,7 +29,7 @@ fn endpoints(catalogue: &Catalogue, settings: &[(Key, &str)], all: bool) -> Vec<
 
 /// As it is asked for without a flag.
 fn usual<'a>(catalogue: &'a Catalogue, endpoints: &'a [Endpoint]) -> Request<'a> {
-    Request { catalogue, endpoints, concrete: false, exclusions: false, by: None, bare: false }
+    Request { catalogue, endpoints, flags: "", concrete: false, exclusions: false, by: None, bare: false }
 }
 
 /// Everything that FortiOS takes as a network has a mask, and what is by address names no name.

@@ -41,7 +41,11 @@ impl Clouds {
 }
 
 impl EndpointNeeds {
-    /// Reads `deployment`, `release`, `agent.region`, `agent.collector` and `clouds`. The cloud that the host is seen to be in
+    /// The settings that decide.
+    pub(crate) const KEYS: [Key; 5] =
+        [Key::Deployment, Key::Release, Key::AgentRegion, Key::AgentCollector, Key::Clouds];
+
+    /// Reads [`Self::KEYS`]: `deployment`, `release`, `agent.region`, `agent.collector` and `clouds`. The cloud that the host is seen to be in
     /// counts where nobody names clouds.
     ///
     /// # Errors

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use console::measure_text_width;
 
-use super::spoken::spans;
 use super::things::{Thing, count, heading, is_in_the_way, things};
 use super::{Checked, Definition, Page, groups};
 use crate::finding::{Actor, Status};
 use crate::report::characters::{Plain, one_line, visible};
-use crate::report::window::{room, wrapped};
+use crate::report::spoken::set_with;
+use crate::report::window::wrapped;
 
 pub(super) const FORMAT: Definition = Definition::new(render);
 
@@ -68,11 +68,18 @@ fn render(checked: &Checked<'_>, page: &Page) -> String {
     for line in wrapped(&format!("{} ({took})", checked.summary().words()), 0, page.columns) {
         let _ = writeln!(text, "{}", page.paint.bold(&line));
     }
-    if let Some(thing) = wrong.first()
-        && !page.quiet
-    {
+    if page.quiet {
+        return text;
+    }
+    if let Some(thing) = wrong.first() {
         let _ =
             writeln!(text, "more on a check: {}", typed(&format!("ics-setup check --explain {}", thing.told.id), page));
+    }
+    // What only root may look at, and nobody told so far.
+    let skipped = rest.iter().filter(|finding| finding.status == Status::Skip);
+    let by_root = skipped.flat_map(|finding| &finding.commands).find(|command| command.contains("ics-setup check"));
+    if let Some(command) = by_root {
+        let _ = writeln!(text, "not all could be looked at: {}", typed(command, page));
     }
     text
 }
@@ -219,25 +226,7 @@ fn to_do(text: &mut String, finding: &Plain, indent: usize, page: &Page) {
         put(&command.split('\n').map(|line| typed(line, page)).collect::<Vec<_>>());
     }
     for sentence in &finding.advice {
-        let room = page.columns.map(|columns| room(columns, inner));
-        let is_short = room.is_none_or(|room| measure_text_width(sentence) <= room) && !sentence.contains('\n');
-        let spans = spans(sentence);
-        let painted = |is_typed: bool, words: &str| if is_typed { typed(words, page) } else { words.to_owned() };
-        if is_short {
-            put(&[spans.iter().map(|span| painted(span.is_typed, &span.text)).collect()]);
-            continue;
-        }
-        // What stands between two of them, such as a semicolon, stays with the first.
-        let mut lines: Vec<String> = Vec::new();
-        for span in &spans {
-            let words = span.text.trim();
-            match lines.last_mut() {
-                Some(last) if words.starts_with([';', ',', ')', '.']) && words.len() < 3 => last.push_str(words),
-                _ if span.is_typed => lines.push(painted(true, words)),
-                _ => lines.extend(wrapped(words, inner, page.columns)),
-            }
-        }
-        put(&lines);
+        put(&set_with(sentence, inner, page.columns, |words| typed(words, page)));
     }
 }
 

@@ -14,7 +14,6 @@
 //! | --- | --- |
 //! | `things` | what is alike, told once |
 //! | `actor` | who must act |
-//! | `spoken` | what can be typed apart from what is said |
 //!
 //! A new format is a module with a constant `FORMAT`, declared here and named in the list of `formats!`.
 
@@ -25,7 +24,6 @@ mod json;
 mod junit;
 mod nagios;
 mod prometheus;
-mod spoken;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -216,11 +214,16 @@ impl Checked<'_> {
 
     /// The answer, of so many things that are in the way.
     fn verdict(&self, wrong: usize) -> String {
-        let things = |one: &str, many: &str| match wrong {
-            1 => format!("1 thing {one}"),
-            count => format!("{count} things {many}"),
-        };
         let summary = self.summary();
+        let checks = summary.fail + summary.error;
+        let things = |one: &str, many: &str| {
+            let things = match wrong {
+                1 => format!("1 thing {one}"),
+                count => format!("{count} things {many}"),
+            };
+            // What several checks see is one thing; the end counts checks.
+            if checks == wrong { things } else { format!("{things}, seen by {}", counted(checks, "check")) }
+        };
         // Who looks at a part of the host hears of that part.
         let is_whole = Group::ALL.iter().all(|group| self.findings.iter().any(|own| own.id.group() == group.as_str()));
         match summary {

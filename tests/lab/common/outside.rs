@@ -182,6 +182,27 @@ impl Outside {
         self.guest.run(&["timeout", "10", "bash", "-c", &format!(": </dev/tcp/{address}/{port}")]).code == Some(0)
     }
 
+    /// Whatever name of the internet is asked for, the proxy leads to somebody who has it, by a certificate of the lab's.
+    pub fn answer_to_all(&self) {
+        const ALL: &str = "10.9.0.4";
+        let names = "v2.zopim.com divvycloud.zendesk.com o1.ingest.sentry.io sts.amazonaws.com icanhazip.com \
+                     get.docker.com download.docker.com github.com objects.githubusercontent.com auth.docker.io \
+                     release-assets.githubusercontent.com production.cloudflare.docker.com d5l0dvt14r5h8.cloudfront.net";
+        self.guest.sh(&format!(
+            "ip addr add {ALL}/24 dev in0; echo '{ALL} {names}' >>/etc/hosts; squid -k reconfigure -f /etc/squid/squid.conf
+             sans=$(printf ',DNS:%s' {names} {ORIGINS})
+             openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=lab -addext \"subjectAltName=${{sans#,}}\" \
+                 -CA /opt/lab/images/ca.crt -CAkey /opt/lab/images/ca.key -keyout /srv/all.key -out /srv/all.crt 2>&1"
+        ));
+        let program = FILES.replace("/opt/lab/images/server", "/srv/all");
+        self.serve("all", &["python3", "-c", &program.replace(ORIGIN, ALL)]);
+        let plain =
+            "import http.server as s; s.ThreadingHTTPServer(('', 80), s.SimpleHTTPRequestHandler).serve_forever()";
+        self.serve("plain", &["python3", "-c", plain]);
+        self.answers("all", ALL, 443);
+        self.answers("plain", ALL, 80);
+    }
+
     /// A file of the origin: https://files.corp.example/NAME.
     pub fn put(&self, name: &str, content: impl AsRef<[u8]>) {
         self.guest.write(&format!("srv/{name}"), content);

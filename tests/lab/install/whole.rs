@@ -118,7 +118,7 @@ fn test_drive(engine: Engine, compose: Option<Compose>) {
     assert!(site.sh("docker images -q").lines().count() >= 3);
 
     // And forth again, onto the data of before.
-    install(&site, &words).expect(0);
+    super::pictures::install(&site, (24, 80), &words);
     assert_eq!(site.status(), 200);
     let kept = site.sh("sed -n 's/^DIVVY_DB_PASSWORD=//p' /divvycloud/prod.env").trim().to_owned();
     assert_eq!(kept, password);

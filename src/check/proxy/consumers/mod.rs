@@ -11,14 +11,14 @@ mod tests;
 mod urls;
 
 use super::super::{Check, CheckSpec, Group, Look, Meta};
-use crate::consumers::judge::{disagreement, judge, who};
+use crate::consumers::judge::{disagreement, home_flag, judge, who};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, Fails, Known, PROFILES, State, Who};
 use crate::finding::ids;
 use crate::finding::{Finding, FindingId, Status};
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, as_root, ics_setup, own};
 
 /// The check.
 pub(crate) struct Consumers;
@@ -130,11 +130,15 @@ fn nothing(facts: &ConsumersFacts, spec: &CheckSpec) -> Vec<Finding> {
         (Status::Skip, "no proxy was seen, and not every place could be looked at")
     };
     let more = spec.unread.iter().fold(more, |more, unread| text!("{}; {}", more, unread.why));
-    findings.push(
-        Finding::new(ids::PROXY_DRIFT, status, title)
-            .observed(text!("no proxy: {}{}", Text::join(seen.iter().cloned(), ", "), more))
-            .evidence("seen", seen)
-            .evidence("not_seen", unseen),
-    );
+    let finding = Finding::new(ids::PROXY_DRIFT, status, title)
+        .observed(text!("no proxy: {}{}", Text::join(seen.iter().cloned(), ", "), more))
+        .evidence("seen", seen)
+        .evidence("not_seen", unseen);
+    let needs_root = facts.consumers.iter().any(|consumer| consumer.state == State::NeedsRoot)
+        || spec.unread.iter().any(|unread| unread.needs_root);
+    findings.push(match needs_root {
+        true => finding.fix(as_root(ics_setup(text!("check{}", home_flag(&spec.home))))),
+        false => finding,
+    });
     findings
 }

@@ -1,7 +1,7 @@
 //! What the report shows, as Markdown shows it plainly.
 
-use super::super::spoken::Span;
 use super::view::{Item, View};
+use crate::report::spoken::Span;
 
 impl View {
     /// Texts that Markdown would take for its own marks are escaped, or stand in code that they cannot end.

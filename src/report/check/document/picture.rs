@@ -174,7 +174,7 @@ fn short(place: &str) -> String {
 fn word(status: Status) -> &'static str {
     match status {
         Status::Pass => "open",
-        Status::Warn => "with warnings",
+        Status::Warn => "warning",
         Status::Fail | Status::Error => "broken",
         Status::Skip => "not tried",
     }

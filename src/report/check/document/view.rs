@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::super::spoken::{Span, spans};
 use super::super::things::{Thing, count, heading, is_in_the_way, things};
 use super::super::{Checked, groups};
 use super::picture::Picture;
@@ -10,6 +9,7 @@ use super::times::{Bar, bars};
 use crate::check::{Address, CheckSpec, ProxySpec, Target};
 use crate::finding::Status;
 use crate::report::characters::{Plain, one_line};
+use crate::report::spoken::{Span, spans};
 use crate::settings::Deployment;
 
 /// Everything on the page, in its order.

@@ -1,5 +1,9 @@
 //! Advice as it is set: what can be typed apart from what is said.
 
+use console::measure_text_width;
+
+use super::window::{room, wrapped};
+
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Span {
@@ -65,7 +69,42 @@ const PROGRAMS: &[&str] = &[
     "yum",
 ];
 
-const SQL: &[&str] = &["ALTER", "CREATE", "FLUSH", "GRANT", "SELECT", "SET", "SHOW"];
+const SQL: &[&str] = &["ALTER", "CREATE", "FLUSH", "GRANT", "RENAME", "SELECT", "SET", "SHOW"];
+
+/// A sentence in lines that begin at `indent`: one where it fits. Else what is said is broken at blanks, and what can be typed
+/// stands on lines of its own, whole: what is broken does not paste.
+pub(crate) fn set(sentence: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+    set_with(sentence, indent, columns, str::to_owned)
+}
+
+/// The same with what can be typed in its own paint.
+pub(super) fn set_with(
+    sentence: &str,
+    indent: usize,
+    columns: Option<usize>,
+    typed: impl Fn(&str) -> String,
+) -> Vec<String> {
+    let room = columns.map(|columns| room(columns, indent));
+    let is_short = room.is_none_or(|room| measure_text_width(sentence) <= room) && !sentence.contains('\n');
+    let spans = spans(sentence);
+    if is_short {
+        let painted = |span: &Span| if span.is_typed { typed(&span.text) } else { span.text.clone() };
+        return vec![spans.iter().map(painted).collect()];
+    }
+    // What stands between two of them, such as a semicolon, stays with the first.
+    let mut lines: Vec<String> = Vec::new();
+    for span in &spans {
+        let words = span.text.trim();
+        match lines.last_mut() {
+            Some(last) if words.starts_with([';', ',', ')', '.']) && words.len() < 3 => last.push_str(words),
+            _ if span.is_typed => lines.push(typed(words)),
+            // One below the other says so.
+            _ if words == ", then" => {}
+            _ => lines.extend(wrapped(words.trim_start_matches([',', ';', ' ']), indent, columns)),
+        }
+    }
+    lines
+}
 
 /// The parts of a sentence, in their order. What is typed begins the sentence or stands behind a colon, or behind something
 /// else that is typed.
@@ -87,7 +126,7 @@ pub(super) fn spans(sentence: &str) -> Vec<Span> {
 
 /// How much of it is said before something can be typed again.
 fn said(text: &str) -> usize {
-    let places = [": ", "; "].iter().filter_map(|mark| Some(text.find(mark)? + mark.len()));
+    let places = [": ", "; ", ", then "].iter().filter_map(|mark| Some(text.find(mark)? + mark.len()));
     places.min().unwrap_or(text.len())
 }
 
@@ -121,6 +160,26 @@ fn typed(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_be_typed_stays_whole_in_any_window() {
+        for (sentence, lines) in [
+            ("log in again: running sessions keep it", &["log in again: running sessions", "keep it"][..]),
+            ("see: df -h", &["see: df -h"]),
+            (
+                "see it there: sudo su - divvy, then env | grep -i proxy",
+                &["see it there:", "sudo su - divvy", "env | grep -i proxy"],
+            ),
+            ("ics-setup check --only a,b,c,d,e,f,g,h,i,j,k", &["ics-setup check --only a,b,c,d,e,f,g,h,i,j,k"]),
+            (
+                "the product is: not whole; or have it made: ics-setup install --with a-long-flag 'X: y'",
+                &["the product is: not whole; or", "have it made:", "ics-setup install --with a-long-flag 'X: y'"],
+            ),
+        ] {
+            assert_eq!(set(sentence, 10, Some(40)), lines);
+            assert_eq!(set(sentence, 10, None), [sentence]);
+        }
+    }
 
     #[test]
     fn what_can_be_typed_stands_apart() {
