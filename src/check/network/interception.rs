@@ -153,7 +153,12 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
             .observed(device)
             .cause(text!("Docker and the containers do not use this host's store: Python in them brings certificates of its own{}", crowd()))
             .advise(exclude())
-            .advise(text!("or give the containers the device's CA, with the public roots for what it does not decrypt: {}", ics_setup("reconfigure --proxy-ca <CA.crt>"))),
+            .advise(match &spec.authority {
+                Some(named) if named.remembered => {
+                    text!("or see that the containers are given its CA: {}", ics_setup("check --only proxy-ca-containers"))
+                }
+                _ => text!("or give the containers the device's CA, with the public roots for what it does not decrypt: {}", ics_setup("reconfigure --proxy-ca <CA.crt>")),
+            }),
         Verdict::InterceptedUntrusted => {
             let title = if agent { "decrypted on the way, which breaks the Insight Agent" } else { "decrypted on the way, and the device's CA is missing here" };
             let finding = make(Status::Fail, is(title))

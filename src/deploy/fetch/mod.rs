@@ -320,7 +320,8 @@ fn followed(task: &mut Task<'_>, argv: &[&str]) -> (std::io::Result<Output>, Pro
     let tell = &mut task.tell;
     let output = task.host.follow(&command, &watch, &mut |line| {
         let further = progress.hear(line);
-        if further {
+        // Before the daemon has named a layer there is nothing to count.
+        if further && progress.layers().1 > 0 {
             let ((done, all), (bytes, size)) = (progress.layers(), progress.bytes());
             let of = |bytes| own(progress::shown(bytes));
             let took = began.elapsed().as_secs();
