@@ -50,6 +50,7 @@ impl Album<'_> {
         assert!(screen.contains(words) && (!is_plan || screen.contains("\n  change  ")), "{screen}");
         match answer {
             Answer::Type(text) => self.terminal.press(&format!("{text}\r")),
+            Answer::Press(key) => self.terminal.press(key),
             Answer::Take(option) => self.terminal.take(words, option),
         }
     }
@@ -90,10 +91,12 @@ impl Album<'_> {
 
 enum Answer<'a> {
     Type(&'a str),
+    /// No Enter behind it.
+    Press(&'a str),
     Take(&'a str),
 }
 
-use Answer::{Take, Type};
+use Answer::{Press, Take, Type};
 
 /// A run with a login, a typing error, back ends and all; its screens.
 fn full_run(variables: &[(&str, &str)]) -> (String, String) {
@@ -202,7 +205,7 @@ fn a_proxy_that_no_login_opens_and_a_plan_that_does_not_hold() {
     album.terminal.line("reached without the proxy", "");
     album.terminal.pick("What is to be done?", "write the product's files too");
     album.at("The plan does not hold. What now?", Take("go back"));
-    album.at("Proxy URL for http and https", Type("\u{3}"));
+    album.at("Proxy URL for http and https", Press("\u{3}"));
     assert_eq!(album.terminal.end(), 130);
     album.keep("the end");
     compare("refused", &album.screens);
