@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{hex, own};
+use crate::text::{hex, own, typed};
 
 /// The list of a folder.
 pub(crate) const LIST: &str = "SHA256SUMS";
@@ -58,7 +58,10 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
             text!("{} cannot be read, so nothing of {} is used", path.display(), folder.display()),
         )
         .caused_by(error)
-        .hint("bring the folder again; where its making was broken off, make it again: ics-setup bundle create <DIR>")
+        .hint(text!(
+            "bring the folder again; where its making was broken off, make it again: {}",
+            typed("ics-setup bundle create <DIR>")
+        ))
         .hint(text!("of a folder that was made by hand, make it where that was: sha256sum * > {}", own(LIST)))
     })?;
     let text = String::from_utf8_lossy(&text).into_owned();

@@ -294,3 +294,65 @@ fn sudo_is_written_in_one_place() {
     assert!(found.is_empty(), "{}", found.join("\n"));
     assert_eq!(sudos("f(text!(\"give it: sudo {}\", x))\n// sudo {}\n\"under sudo\"\n\"sudo systemctl x\"\n").len(), 2);
 }
+
+/// Programs and words of SQL that a sentence has behind a colon where it has somebody type them.
+const TYPED: [&str; 24] = [
+    "apt-get",
+    "cat",
+    "chmod",
+    "chown",
+    "curl",
+    "df",
+    "docker",
+    "dockerd",
+    "getent",
+    "ip",
+    "journalctl",
+    "ls",
+    "mysql",
+    "openssl",
+    "redis-cli",
+    "ss",
+    "systemctl",
+    "timedatectl",
+    "ALTER USER",
+    "CREATE USER",
+    "FLUSH",
+    "GRANT",
+    "SELECT",
+    "SHOW",
+];
+
+/// Who has them in scripts, or speaks of a program.
+const NOT_TYPED: [&str; 4] = [
+    "src/consumers/callers.rs",
+    "src/prove/doors.rs",
+    "src/check/proxy/consumers/urls.rs",
+    "src/check/runtime/containers/judge.rs",
+];
+
+/// Lines with such a command in the midst of a literal: it is `typed` or `as_root`, which tells it from what is said around it.
+fn unmarked(source: &str) -> Vec<&str> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"'));
+    let has = |line: &str| {
+        TYPED.iter().any(|word| line.contains(&format!(": {word} ")) || line.contains(&format!("; {word} ")))
+    };
+    lines.filter(|line| has(line)).collect()
+}
+
+#[test]
+fn what_is_typed_is_told_from_what_is_said() {
+    let mut found = Vec::new();
+    for file in
+        Crate::this().modules.values().map(|module| module.file.as_str()).filter(|file| !file.ends_with("tests.rs"))
+    {
+        let source = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        if NOT_TYPED.contains(&file) {
+            continue;
+        }
+        found.extend(unmarked(&source).into_iter().map(|line| format!("{file}: {}", line.trim())));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert_eq!(unmarked("advise(\"look: df -h\")\n// look: df -h\ntext!(\"look: {}\", typed(\"df -h\"))\n").len(), 1);
+}

@@ -16,7 +16,7 @@ use crate::plan::{After, Change, FileMeta, Memory, Plan};
 use crate::problem::{HostState, Kind, Problem, id};
 use crate::settings::{LastRun, STATE, STATE_FILE, Told};
 use crate::system::accounts::Caller;
-use crate::text::{ics_setup, own, quoted};
+use crate::text::{ics_setup, own, quoted, typed};
 use crate::{stamp, text};
 
 /// Makes the plan true; see the module's head for the order of effects.
@@ -337,8 +337,8 @@ fn publish(
                 text!("{} is not the file that was written: somebody has put another in its place", shown.display());
             Err(Problem::host(id::MOVED, message)
                 .because("whoever can write to its folder can do so, and has done so during the run")
-                .hint(text!("who that is: ls -ld {}", own(quoted(&folder.to_string_lossy()))))
-                .hint(text!("what stands there: ls -l {}", own(quoted(&shown.to_string_lossy())))))
+                .hint(text!("who that is: {}", typed(text!("ls -ld {}", own(quoted(&folder.to_string_lossy()))))))
+                .hint(text!("what stands there: {}", typed(text!("ls -l {}", own(quoted(&shown.to_string_lossy())))))))
         }
         Err(error) => Err(failed(host, &change.path, "be looked at", &error)),
     }

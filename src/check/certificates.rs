@@ -94,18 +94,16 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         }
         (Reason::UnknownIssuer | Reason::UntrustedRoot | Reason::SelfSigned | Reason::UnknownRoot, _) => trust(owner),
         (Reason::Expired, Some(Place::Root)) => {
-            let mut all = vec![
-                CLOCK.into(),
-                "put the authority's new root into this host's store, and take the old one out".into(),
-            ];
+            let mut all =
+                vec![clock(), "put the authority's new root into this host's store, and take the old one out".into()];
             all.extend(trust(owner));
             all
         }
         (Reason::Expired, Some(Place::Intermediate)) => {
-            vec![CLOCK.into(), renew("send the authority's new intermediate certificate in place of the old one")]
+            vec![clock(), renew("send the authority's new intermediate certificate in place of the old one")]
         }
-        (Reason::Expired, _) => vec![CLOCK.into(), text!("where the clock is right, have {} renew it", who)],
-        (Reason::NotYet, _) => vec![CLOCK.into(), text!("where the clock is right, have {} look at its dates", who)],
+        (Reason::Expired, _) => vec![clock(), text!("where the clock is right, have {} renew it", who)],
+        (Reason::NotYet, _) => vec![clock(), text!("where the clock is right, have {} look at its dates", who)],
         (Reason::OtherName { .. }, _) => vec![text!("set {} by a name that its certificate has", own(owner.server))],
         (Reason::WeakKey { .. }, _) => vec![reissue("with an RSA key of 2048 bits or more, or one on P-256")],
         (Reason::WeakSignature { .. }, _) => vec![reissue("that is signed with SHA-256")],
@@ -127,18 +125,22 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
             vec![renew("send the server's own certificate and the intermediate ones, and no others")]
         }
         (Reason::Damaged, _) => {
-            vec![renew("look at the certificate's file on the server: openssl x509 -in <FILE> -noout -text")]
+            let look = typed("openssl x509 -in <FILE> -noout -text");
+            vec![text!("have {} look at the certificate's file on the server: {}", who, look)]
         }
         (Reason::Revoked, _) => vec![reissue("in its place")],
         (Reason::NoRoots, _) => {
-            vec!["install them: apt-get install ca-certificates (CentOS: yum install ca-certificates)".into()]
+            let [debian, redhat] = ["apt-get install ca-certificates", "yum install ca-certificates"].map(typed);
+            vec![text!("install them: {} (CentOS: {})", debian, redhat)]
         }
         (Reason::Unsettled { .. }, _) => Vec::new(),
         (Reason::Other { .. }, _) => vec![reissue("in its place")],
     }
 }
 
-const CLOCK: &str = "look whether this host's clock is right: timedatectl";
+fn clock() -> Text {
+    text!("look whether this host's clock is right: {}", typed("timedatectl"))
+}
 
 /// What has a host trust an authority. That of a back end is nothing for the containers.
 fn trust(owner: Owner) -> Vec<Text> {

@@ -6,4 +6,4 @@ pub(super) use super::unit::{Check, Group, Look, Meta};
 pub(super) use crate::finding::{Actor, Finding, FindingId, Status, ids};
 pub(super) use crate::net::{Time, seconds};
 pub(super) use crate::text;
-pub(super) use crate::text::{Text, as_root, ics_setup, own};
+pub(super) use crate::text::{Text, as_root, ics_setup, own, typed};

@@ -17,6 +17,7 @@ use crate::redact::Redactor;
 use crate::report::{Paint, human_findings, line};
 use crate::signals::Uninterrupted;
 use crate::text;
+use crate::text::typed;
 
 /// Runs the verb. The redactor learns the secrets that are found on the way.
 ///
@@ -62,7 +63,7 @@ fn architecture(matches: &ArgMatches) -> Result<&'static str, Problem> {
     let known = docker::ARCHITECTURES.iter().find(|(go, _)| *go == wanted);
     known.map(|(go, _)| *go).ok_or_else(|| {
         Problem::settings(id::SETTING_INVALID, text!("the product has not been seen for processors as {}", wanted))
-            .hint("name that of the other host: --platform linux/amd64")
+            .hint(text!("name that of the other host: {}", typed("--platform linux/amd64")))
     })
 }
 

@@ -26,7 +26,7 @@ use crate::settings::{self, Effective, Key};
 use crate::standing;
 use crate::targets;
 use crate::text;
-use crate::text::{Person, Text, ics_setup, own, quoted};
+use crate::text::{Person, Text, ics_setup, own, quoted, typed};
 
 /// More than the facts of any host: they are bounded where they are collected.
 const MAX_FACTS: u64 = 64 << 20;
@@ -280,7 +280,7 @@ fn report(matches: &ArgMatches) -> Result<Option<(&Path, Report)>, Problem> {
         Some("md") => Ok(Some((path, render::markdown))),
         _ => {
             let message = text!("--report {} says neither .html nor .md", path.display());
-            Err(Problem::settings(id::USAGE, message).hint("--report report.html"))
+            Err(Problem::settings(id::USAGE, message).hint(typed("--report report.html")))
         }
     }
 }

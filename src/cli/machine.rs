@@ -9,7 +9,7 @@ use crate::problem::{Problem, id};
 use crate::settings::Layer;
 use crate::system::ecs::{self, Ecs};
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// The host, for a command that only looks.
 ///
@@ -20,7 +20,7 @@ pub(super) fn to_look(globals: &Globals) -> Result<RealHost, Problem> {
     RealHost::image(root).map_err(|error| {
         Problem::settings(id::ROOT_INVALID, text!("--root {} is not a folder that can be entered", root.display()))
             .caused_by(error)
-            .hint(text!("look: ls -ld {}", root.display()))
+            .hint(text!("look: {}", typed(text!("ls -ld {}", root.display()))))
     })
 }
 

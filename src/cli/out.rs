@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::report::check::{Format, prevented};
 use crate::report::{Outcome, Paint, Report, human_failed, human_findings, human_problem, human_routes, line, stands};
 use crate::routes::Routes;
-use crate::text::{Again, Person, Text, changes_host};
+use crate::text::{Again, Person, Text, changes_host, typed};
 
 /// Writes to standard output. What keeps it from being written is remembered; how the command ends says what is made of it:
 /// [`lost`], [`untold`].
@@ -78,7 +78,7 @@ pub(super) fn usage(error: &clap::Error, argv: &[OsString]) -> Exit {
         || argv.iter().skip(1).filter_map(|word| word.to_str()).find(|word| !word.starts_with('-')).unwrap_or_default();
     let message = error.render().to_string();
     let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let problem = Problem::settings(id::USAGE, message).hint("ics-setup --help");
+    let problem = Problem::settings(id::USAGE, message).hint(typed("ics-setup --help"));
     if asked(Format::Json) {
         json_problem(verb(), &problem);
     }

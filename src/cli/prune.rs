@@ -17,7 +17,7 @@ use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, SCHEMA, installed, run_forgotten, run_listed, runs_stay, visible};
 use crate::text;
-use crate::text::{counted, own};
+use crate::text::{counted, own, typed};
 
 /// Runs the verb.
 ///
@@ -88,7 +88,7 @@ fn confirm(globals: &Globals, runs: usize, images: usize, list: &dyn Fn() -> Str
     let what = what(runs, images);
     if !globals.interactive() {
         let message = text!("{} would be removed, and nobody is there to be asked", own(what));
-        return Err(Problem::settings(id::NO_TERMINAL, message).hint("say so: --yes"));
+        return Err(Problem::settings(id::NO_TERMINAL, message).hint(text!("say so: {}", typed("--yes"))));
     }
     if globals.json || globals.quiet {
         out::message(&list());

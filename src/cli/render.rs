@@ -15,7 +15,7 @@ use crate::report::visible;
 use crate::settings::{Key, Layers, Settings, Unresolved};
 use crate::targets::bound;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// Runs the verb.
 ///
@@ -55,7 +55,7 @@ fn value<T>(
     let given = word(matches, flag).unwrap_or_default();
     parse(given).map_err(|why| {
         Problem::settings(id::USAGE, text!("--{} {:?} is {}", own(flag), given, own(why)))
-            .hint("ics-setup render --help")
+            .hint(typed("ics-setup render --help"))
     })
 }
 

@@ -6,7 +6,7 @@ use crate::problem::{HostState, Problem, ProblemId, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
 use crate::text;
-use crate::text::{Fix, Text, as_anybody, as_root, changes_host, own, quoted};
+use crate::text::{Fix, Text, as_root, changes_host, own, quoted, typed};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
@@ -54,7 +54,7 @@ fn line(argv: &[OsString]) -> Fix {
     words.push(found.map_or(program, |path| path.display().to_string()));
     words.append(&mut rest);
     let line = text!("{}", own(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")));
-    if is_complete { Fix::Command(as_anybody(line)) } else { Fix::Advice(line) }
+    if is_complete { Fix::Command(typed(line)) } else { Fix::Advice(line) }
 }
 
 /// The words behind the program, and whether they are as they were typed. A password in a URL becomes a file to be named: a

@@ -20,7 +20,7 @@ use crate::signals::Uninterrupted;
 use crate::system::IMAGE;
 use crate::targets;
 use crate::text;
-use crate::text::{elapsed, ics_setup, own};
+use crate::text::{elapsed, ics_setup, own, typed};
 use crate::trace::{self, Look, Traced};
 
 /// Nobody waits for longer.
@@ -33,7 +33,7 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redactor) -> Result<Exit, Problem> {
     let duration = time_of(matches, "for")?.min(LONGEST);
     if duration.is_zero() {
-        return Err(Problem::settings(id::USAGE, "--for must be longer than nothing").hint("--for 60s"));
+        return Err(Problem::settings(id::USAGE, "--for must be longer than nothing").hint(typed("--for 60s")));
     }
     let host = machine::to_look(globals)?;
     if globals.root.is_some() {
@@ -81,7 +81,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches, redactor: &mut Redact
     drop(progress);
     if traced.summary.namespaces == traced.summary.unread {
         return Err(Problem::host(id::UNREADABLE, "the kernel's tables of sockets could not be read")
-            .hint("look: ls -l /proc/self/ns/net /proc/self/net/tcp"));
+            .hint(text!("look: {}", typed("ls -l /proc/self/ns/net /proc/self/net/tcp"))));
     }
     told(globals, &traced, redactor);
     calm.until_the_end();

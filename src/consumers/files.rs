@@ -10,7 +10,7 @@ use crate::envfile::Syntax;
 use crate::environment::{self, Unseen};
 use crate::finding::ids;
 use crate::text;
-use crate::text::{Fix, own};
+use crate::text::{Fix, own, typed};
 
 pub(super) const CRON: Profile = Profile {
     lines: Some(Syntax::PamEnv),
@@ -23,10 +23,13 @@ pub(super) const CRON: Profile = Profile {
         },
         |_| "a cron job".into(),
         |_| {
-            let advice = "write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: crontab -e";
+            let advice = text!(
+                "write http_proxy=…, https_proxy=… and no_proxy=…, without export, at the top of the crontab: {}",
+                typed("crontab -e")
+            );
             (
                 "cron reads /etc/environment where its PAM stack has pam_env, and never profile.d",
-                vec![Fix::Advice(advice.into())],
+                vec![Fix::Advice(advice)],
             )
         },
     )
@@ -40,11 +43,11 @@ pub(super) const SYSTEMD: Profile = Profile {
         |probe| vec![asked_services(probe)],
         |_| "a systemd service".into(),
         |_| {
-            let advice = "give it to a service that needs a proxy: systemctl edit <NAME>, then [Service] and Environment=http_proxy=…";
-            (
-                "services are no logins: they read neither /etc/environment nor profile.d",
-                vec![Fix::Advice(advice.into())],
-            )
+            let advice = text!(
+                "give it to a service that needs a proxy: {}, then [Service] and Environment=http_proxy=…",
+                typed("systemctl edit <NAME>")
+            );
+            ("services are no logins: they read neither /etc/environment nor profile.d", vec![Fix::Advice(advice)])
         },
     )
 };

@@ -14,7 +14,7 @@ use crate::net::{Certificates, Roots, Unfit};
 use crate::problem::{Problem, id};
 use crate::settings::{Key, Layers, Origin, Setting, Settings, home};
 use crate::text;
-use crate::text::{Text, ics_setup, own, quoted};
+use crate::text::{Text, ics_setup, own, quoted, typed};
 
 /// Which authority is named, by whom.
 pub(crate) struct Named {
@@ -81,7 +81,9 @@ impl Named {
         let wrong =
             |what| Problem::settings(id::SETTING_INVALID, text!("{}: {} {}", &self.file.origin, shown, own(what)));
         let bytes = read.map_err(|error| {
-            wrong("could not be read").caused_by(error).hint(text!("look: ls -l {}", own(self.quoted())))
+            wrong("could not be read")
+                .caused_by(error)
+                .hint(text!("look: {}", typed(text!("ls -l {}", own(self.quoted())))))
         })?;
         let found = Certificates::parse(&bytes).map_err(|unfit| self.refused(&unfit))?;
         match self.sum.as_ref().filter(|sum| **sum != sum_of(&found)) {

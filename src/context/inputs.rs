@@ -25,7 +25,7 @@ use crate::settings::{
     Shape, TABLE,
 };
 use crate::text;
-use crate::text::{Foreign, Text, as_root, nearest, own, quoted};
+use crate::text::{Foreign, Text, as_root, ics_setup, nearest, own, quoted, typed};
 
 /// How long a pipe is waited for.
 const PIPE: Duration = Duration::from_secs(60);
@@ -248,7 +248,7 @@ fn given(path: &Path) -> Result<(Layer, Option<Readers>), Problem> {
     };
     let unreadable =
         Problem::settings(id::SETTINGS_UNREADABLE, text!("--settings {} could not be read", path.display()))
-            .hint("a settings file to start from: ics-setup settings example");
+            .hint(text!("a settings file to start from: {}", typed("ics-setup settings example")));
     Ok((settings::read_file(&utf8(bytes, unreadable)?, shown)?, readers))
 }
 
@@ -369,7 +369,7 @@ fn last_run(host: &dyn HostRead) -> Result<LastRun, Problem> {
     if stat.kind == FileKind::File && !host.is_private(&stat) {
         let file = own(quoted(&shown.to_string_lossy()));
         return Err(not_private(&shown, "a file", "what it says is obeyed by runs as root")
-            .hint(text!("where its content is right: chown root: {} && chmod 0600 {}", file, file))
+            .hint(text!("where its content is right: {}", typed(text!("chown root: {} && chmod 0600 {}", file, file))))
             .hint_command(as_root(text!("mv {} {}.unread", file, file))));
     }
     // A link would lead out of the folder that is looked at here.
@@ -403,13 +403,15 @@ pub(crate) fn private_state(host: &dyn HostRead) -> Result<(), Problem> {
 fn not_private(shown: &Path, kind: &'static str, because: &'static str) -> Problem {
     let shown = shown.display();
     let message = text!("{} is to be {} that only its owner, root, can write", shown, own(kind));
-    Problem::host(id::STATE_NOT_PRIVATE, message).because(because).hint(text!("look at it: ls -la {}", shown))
+    Problem::host(id::STATE_NOT_PRIVATE, message)
+        .because(because)
+        .hint(text!("look at it: {}", typed(text!("ls -la {}", shown))))
 }
 
 fn means_nothing(name: &str) -> (Text, Text) {
     let advice = match nearest(name, TABLE.iter().map(|spec| spec.variable)) {
         Some(near) => text!("did you mean {}?", own(near)),
-        None => "all variables: ics-setup settings example".into(),
+        None => text!("all variables: {}", ics_setup("settings example")),
     };
     (text!("the variable {} means nothing to ics-setup", name), advice)
 }

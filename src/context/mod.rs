@@ -25,7 +25,7 @@ use crate::platform::{self, Platform};
 use crate::problem::{Problem, id};
 use crate::settings::{self, First, Found, Key, Layers, Origin, STATE_FILE, Settings, Spec, Unresolved};
 use crate::text;
-use crate::text::Text;
+use crate::text::{Text, typed};
 use crate::vendor::prod_env;
 
 /// What a command is after. It decides which files are asked first, and what is an error.
@@ -146,7 +146,9 @@ pub(crate) struct HostContext<'h> {
 }
 
 /// What whoever has no back ends may have meant.
-pub(crate) const OR_TEST_DRIVE: &str = "a Test Drive has MySQL and Redis itself: --deployment test-drive";
+pub(crate) fn or_test_drive() -> Text {
+    text!("a Test Drive has MySQL and Redis itself: {}", typed("--deployment test-drive"))
+}
 
 /// Asks a person for the value of one setting; `None`: nobody is there.
 pub(crate) type Asker<'a> = &'a mut dyn FnMut(&Spec) -> Result<Option<String>, Problem>;
@@ -210,7 +212,7 @@ impl<'h> HostContext<'h> {
         let may_be_test_drive =
             self.installs && self.layers.get(Key::Deployment).is_none() && specs.iter().any(is_back_end);
         let problem = Unresolved::Missing(specs).into_problem();
-        let problem = if may_be_test_drive { problem.hint(OR_TEST_DRIVE) } else { problem };
+        let problem = if may_be_test_drive { problem.hint(or_test_drive()) } else { problem };
         let unread = self.root_only();
         if unread.is_empty() {
             return problem;

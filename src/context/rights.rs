@@ -14,7 +14,7 @@ use crate::problem::{Problem, id};
 use crate::settings::{Layer, ProxyUrl, SETTINGS_FILE, TABLE};
 use crate::system::accounts::{group, is_own_group, members, user};
 use crate::text;
-use crate::text::{CommandLine, Foreign, Text, as_anybody, as_root, own, quoted};
+use crate::text::{CommandLine, Foreign, Text, as_root, own, quoted, typed};
 
 /// What decides who can write to a settings file, or to its folder.
 struct Writable<'a> {
@@ -163,7 +163,7 @@ fn judge(at: &Writable<'_>, owners: &[u32]) -> Result<(), Problem> {
     } else {
         return Ok(());
     };
-    let fix = if geteuid().as_raw() == at.uid { as_anybody(fix) } else { as_root(fix) };
+    let fix = if geteuid().as_raw() == at.uid { typed(fix) } else { as_root(fix) };
     Err(untrusted(at.file, at.at, why).hint_command(fix))
 }
 
@@ -198,7 +198,7 @@ fn untrusted(file: &Path, at: &Path, why: Text) -> Problem {
         .because(
             "a settings file decides where all traffic of this host goes, so nobody else may write to it or its folder",
         )
-        .hint(text!("look at it: ls -ld {}", own(quoted(&at.to_string_lossy()))))
+        .hint(text!("look at it: {}", typed(text!("ls -ld {}", own(quoted(&at.to_string_lossy()))))))
 }
 
 /// A file that was read, as far as it matters who else can read it.
@@ -247,7 +247,7 @@ impl Readers {
         let me = geteuid().as_raw();
         let mine = |gid: &u32| *gid == getegid().as_raw() || groups().contains(gid);
         if me == self.uid {
-            as_anybody(text!("chmod o-r {}", file))
+            typed(text!("chmod o-r {}", file))
         } else if me == 0 || (mine(&self.gid) && self.mode & 0o040 != 0) {
             as_root(text!("chmod o-r {}", file))
         } else if mine(&self.gid) {

@@ -22,7 +22,7 @@ use crate::settings::{Deployment, Effective, Key, Layers, Settings, Shape, Spec,
 use crate::system::IMAGE;
 use crate::targets::{self, Phase};
 use crate::text;
-use crate::text::{Again, Foreign, Text, ics_setup, own, quoted};
+use crate::text::{Again, Foreign, Text, ics_setup, own, quoted, typed};
 use crate::vendor::prod_env;
 
 /// How long the proxy may take once all is written.
@@ -284,8 +284,10 @@ fn not_written_yet(mut finding: Finding, back_end: &BackEnd, layers: &Layers) ->
     });
     let command = ics_setup(text!("check backends{}", Text::join(words, "")));
     if [ids::MYSQL_VERSION, ids::REDIS_VERSION].contains(&finding.id) {
-        finding = finding
-            .advise("if another release of the product is meant, name it in the same command: --release <VERSION>");
+        finding = finding.advise(text!(
+            "if another release of the product is meant, name it in the same command: {}",
+            typed("--release <VERSION>")
+        ));
     }
     finding.look(text!("ask the new one again, which changes nothing: {}", command))
 }

@@ -21,7 +21,7 @@ use crate::settings::{Layers, Settings};
 use crate::system::IMAGE;
 use crate::targets;
 use crate::text;
-use crate::text::{Foreign, ics_setup, own};
+use crate::text::{Foreign, ics_setup, own, typed};
 use crate::vendor::{Vendor, prod_env};
 
 /// How long all consumers may take together.
@@ -192,7 +192,11 @@ fn systemctl(host: &dyn HostRead, verb: &'static str, unit: &str) -> Result<(), 
         let command = Command { deadline: Duration::from_secs(120), ..Command::new(argv.iter().copied()) };
         let failed = || {
             Problem::host(id::RESTART_FAILED, text!("{} failed", own(argv.join(" "))))
-                .hint(text!("look: systemctl status {}; journalctl -u {} -n 50", own(unit), own(unit)))
+                .hint(text!(
+                    "look: {}; {}",
+                    typed(text!("systemctl status {}", own(unit))),
+                    typed(text!("journalctl -u {} -n 50", own(unit)))
+                ))
                 .leaving(HostState::Changed)
         };
         match host.run(&command) {

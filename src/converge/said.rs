@@ -6,7 +6,7 @@ use crate::problem::{Problem, id};
 use crate::settings::{Key, Settings, faces};
 use crate::targets::Phase;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// May the run go on with what was said and found?
 ///
@@ -23,7 +23,7 @@ pub(super) fn is_enough(
     if let Some(at) = found.known_proxy().filter(|_| settings.goes_directly && !settings.remove_proxy) {
         let message = text!("--direct says that this site has no proxy, and {} names one", host.view.host.shown(at));
         return Err(Problem::settings(id::SETTINGS_CONFLICT, message)
-            .hint("to take it out in the same run: --remove-proxy")
+            .hint(text!("to take it out in the same run: {}", typed("--remove-proxy")))
             .hint("to keep it: leave --direct out"));
     }
     // An installation without a proxy goes out directly, and says so. What may stand where only root reads is not nothing.

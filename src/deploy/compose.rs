@@ -8,7 +8,7 @@ use crate::host::{Command, HostRead, Output};
 use crate::problem::{Problem, id};
 use crate::product::Place;
 use crate::text;
-use crate::text::{Foreign, Text, own, quoted};
+use crate::text::{Foreign, Text, own, quoted, typed};
 
 /// Longer than any honest start of containers whose images are there; a stop waits for each container's own grace.
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -92,6 +92,6 @@ fn absent(made: Option<&str>, there: &[ComposeProgram]) -> Problem {
             id::COMPOSE_MISSING,
             "there is no Compose on this host: neither docker compose nor docker-compose",
         )
-        .hint("install it: apt-get install docker-compose, or the plugin docker-compose-plugin"),
+        .hint(text!("install it: {}, or the plugin docker-compose-plugin", typed("apt-get install docker-compose"))),
     }
 }

@@ -21,7 +21,7 @@ use crate::settings::{
     Deployment, Effective, Found, Key, Layer, Layers, MysqlAdmin, Origin, Settings, Unresolved, by_key,
 };
 use crate::text;
-use crate::text::{Text, host_port, own};
+use crate::text::{Text, host_port, own, typed};
 
 /// What keeps the product from working with its databases.
 pub(super) const NEEDED: [FindingId; 6] = [
@@ -143,7 +143,7 @@ impl<'a> Databases<'a> {
         }
         let Some(mysql) = &self.spec.mysql else {
             return Err(Problem::settings(id::SETTINGS_MISSING, "no setting and no prod.env says where MySQL is")
-                .hint("name it: --mysql-host <HOST>"));
+                .hint(text!("name it: {}", typed("--mysql-host <HOST>"))));
         };
         let (facts, wrong) = self.log_in();
         let Some(first) = wrong.first() else {
@@ -154,7 +154,7 @@ impl<'a> Databases<'a> {
             Some(admin) if can_be_made => admin,
             _ => {
                 let problem = failed(first, &[]);
-                return Err(if can_be_made { problem.hint(text!("have it made: {}", own(CREATE))) } else { problem });
+                return Err(if can_be_made { problem.hint(text!("have it made: {}", typed(CREATE))) } else { problem });
             }
         };
         let mut made = Vec::new();
@@ -176,10 +176,13 @@ impl<'a> Databases<'a> {
         let mut done = Done::new(StageState::Changed, detail);
         if missing.steps.contains(&Step::User) {
             done.next_steps.push(text!(
-                "{} may log in to MySQL from anywhere; narrow it on the server: RENAME USER {} TO {}@'<HOST>';",
+                "{} may log in to MySQL from anywhere; narrow it on the server: {}",
                 user(mysql),
-                own(&missing.account),
-                own(mysql::sql::literal(mysql.user.as_deref().unwrap_or(USUAL_USER), true))
+                typed(text!(
+                    "RENAME USER {} TO {}@'<HOST>';",
+                    own(&missing.account),
+                    own(mysql::sql::literal(mysql.user.as_deref().unwrap_or(USUAL_USER), true))
+                ))
             ));
         }
         Ok(done)
@@ -261,7 +264,10 @@ impl<'a> Databases<'a> {
         let mut finding = Finding { id: ids::MYSQL_ADMIN, status: Status::Fail, ..finding };
         // They are about the product's user.
         finding.fix.retain(|fix| !fix.text().names_ics_setup());
-        finding.advise("name somebody who may make databases and users: --mysql-admin-user <USER> --mysql-admin-password-file <FILE>")
+        finding.advise(text!(
+            "name somebody who may make databases and users: {}",
+            typed("--mysql-admin-user <USER> --mysql-admin-password-file <FILE>")
+        ))
     }
 
     /// What keeps the administrator from making what is missing.
@@ -273,10 +279,10 @@ impl<'a> Databases<'a> {
                 .expected("an account that takes the password given, or none of that name yet")
                 .observed(text!("the account is there, and the login of {} was refused", user(mysql)))
                 .cause("the password is another one; it is not changed, since others may log in with it")
-                .advise("give the password that it has: --mysql-password-file <FILE>")
+                .advise(text!("give the password that it has: {}", typed("--mysql-password-file <FILE>")))
                 .advise(text!(
-                    "or give it this one, on the server: ALTER USER {} IDENTIFIED BY '<PASSWORD>';",
-                    own(&missing.account)
+                    "or give it this one, on the server: {}",
+                    typed(text!("ALTER USER {} IDENTIFIED BY '<PASSWORD>';", own(&missing.account)))
                 ));
             return Some(shadows(missing).fold(finding, Finding::advise));
         }
@@ -286,7 +292,10 @@ impl<'a> Databases<'a> {
                     .expected(text!("the rights to make {}", list(missing)))
                     .observed(text!("it lacks {}", Text::join(missing.not_allowed.iter().cloned(), ", ")))
                     .cause("a user can pass on only what it may itself, WITH GRANT OPTION")
-                    .advise("name somebody who may: --mysql-admin-user <USER> --mysql-admin-password-file <FILE>"),
+                    .advise(text!(
+                        "name somebody who may: {}",
+                        typed("--mysql-admin-user <USER> --mysql-admin-password-file <FILE>")
+                    )),
             );
         }
         missing.needs_tls.then(|| {
@@ -294,7 +303,7 @@ impl<'a> Databases<'a> {
                 .expected("TLS, or a server with mysql_native_password")
                 .observed("mysql_native_password is not active there, and the connection is plain")
                 .cause("with caching_sha2_password the server itself makes what it keeps of a password")
-                .advise("have it go over TLS: --mysql-tls")
+                .advise(text!("have it go over TLS: {}", typed("--mysql-tls")))
         })
     }
 }
@@ -389,12 +398,17 @@ fn stop(mysql: &MysqlSpec, admin: &MysqlAdmin, missing: &Missing, stopped: &Stop
     let problem = Problem::new(Kind::Outside, id::DATABASES_FAILED, message).because(because);
     match stopped.code {
         1044 | 1045 | 1142 | 1227 => problem.hint(text!(
-            "{} may not do that; name somebody who may: --mysql-admin-user <USER> --mysql-admin-password-file <FILE>",
-            own(&admin.user)
+            "{} may not do that; name somebody who may: {}",
+            own(&admin.user),
+            typed("--mysql-admin-user <USER> --mysql-admin-password-file <FILE>")
         )),
-        1819 => problem.hint("the server has a policy for passwords: SHOW VARIABLES LIKE 'validate_password%';"),
-        CANNOT_USER => problem.hint(text!("look whether it is there: SHOW CREATE USER {};", own(&missing.account))),
-        code => problem.hint(text!("look what the number means: perror {}", code)),
+        1819 => problem.hint(text!(
+            "the server has a policy for passwords: {}",
+            typed("SHOW VARIABLES LIKE 'validate_password%';")
+        )),
+        CANNOT_USER => problem
+            .hint(text!("look whether it is there: {}", typed(text!("SHOW CREATE USER {};", own(&missing.account))))),
+        code => problem.hint(text!("look what the number means: {}", typed(text!("perror {}", code)))),
     }
 }
 

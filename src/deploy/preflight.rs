@@ -16,7 +16,7 @@ use crate::net::Time;
 use crate::product::{Known, is_product};
 use crate::system::IMAGE;
 use crate::text;
-use crate::text::{Foreign, first_line, own, quoted};
+use crate::text::{Foreign, first_line, own, quoted, typed};
 
 /// How long Docker may take to tell of an image.
 const LOOK: Duration = Duration::from_secs(10);
@@ -72,8 +72,11 @@ pub(super) fn other_scheduler(
             .cause(
                 "the scheduler upgrades the schema of the database, for all hosts; none may be of another release then",
             )
-            .advise("where another host has the scheduler, leave it out here: --role interface,worker")
-            .advise("to move it, take it away there first: --role interface,worker, there"),
+            .advise(text!(
+                "where another host has the scheduler, leave it out here: {}",
+                typed("--role interface,worker")
+            ))
+            .advise(text!("to move it, take it away there first: {}, there", typed("--role interface,worker"))),
     )
 }
 
@@ -103,9 +106,8 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>, bundle: Op
                 .observed(text!("Docker says {}", Foreign::new(&other)))
                 .cause("its programs end at once here: exec format error")
                 .advise(text!(
-                    "load or pull the one for this host: docker pull --platform linux/{} {}",
-                    own(&here),
-                    own(quoted(image))
+                    "load or pull the one for this host: {}",
+                    typed(text!("docker pull --platform linux/{} {}", own(&here), own(quoted(image))))
                 ))
                 .advise("where the vendor has none, use a host with another processor")
         }
@@ -118,8 +120,8 @@ fn architecture(host: &dyn HostRead, image: &str, here: Option<&str>, bundle: Op
                 .observed("bundle.json says so")
                 .cause("its programs end at once here: exec format error")
                 .advise(text!(
-                    "make it for this host: ics-setup bundle create <DIR> --platform linux/{}",
-                    crate::text::own(&here)
+                    "make it for this host: {}",
+                    typed(text!("ics-setup bundle create <DIR> --platform linux/{}", crate::text::own(&here)))
                 ))
         }
         None if here == SEEN => Finding::pass(id, "the image is for x86_64, as those of the vendor are")

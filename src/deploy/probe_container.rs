@@ -17,7 +17,7 @@ use crate::product::Place;
 use crate::product::templates::{AUTHORITY, BUNDLE};
 use crate::system::IMAGE;
 use crate::text;
-use crate::text::{Foreign, Text, first_line, host_port, ics_setup, own};
+use crate::text::{Foreign, Text, first_line, host_port, ics_setup, own, typed};
 use crate::vendor::prod_env;
 
 /// What the container runs.
@@ -195,7 +195,7 @@ fn through(lines: &[Line], question: &Question<'_>, network: &Text) -> Finding {
     let finding = match failed.step.as_str() {
         "name" => fail(text!("containers do not find the address of the proxy or of {}", to))
             .cause("containers ask the name servers of this host's resolv.conf, or of \"dns\" in daemon.json; names of /etc/hosts are unknown to them")
-            .advise("look what they ask: docker run --rm --entrypoint cat <IMAGE> /etc/resolv.conf")
+            .advise(text!("look what they ask: {}", typed("docker run --rm --entrypoint cat <IMAGE> /etc/resolv.conf")))
             .advise("name servers that know it go into /etc/docker/daemon.json: \"dns\": [\"<ADDRESS>\"]; or give the proxy by its address"),
         "connect" => {
             let addresses = asked.map(|line| line.addresses.join(", ")).unwrap_or_default();
@@ -206,23 +206,23 @@ fn through(lines: &[Line], question: &Question<'_>, network: &Text) -> Finding {
                     "a firewall drops what containers send, this host does not forward, or a network of Docker has that address"
                 })
                 .look(text!("compare with this host: {}", ics_setup("check proxy")))
-                .advise("let the containers' network through the firewall: docker network inspect bridge names it")
+                .advise(text!("let the containers' network through the firewall: {} names it", typed("docker network inspect bridge")))
         }
         "tunnel" if failed.status == 407 => fail(text!("{} wants another login from containers", way))
             .cause("user or password of the proxy in prod.env is missing or wrong, or a character of it is not percent-encoded")
-            .advise("give both again: --proxy-user <USER> --proxy-password-file <FILE>"),
+            .advise(text!("give both again: {}", typed("--proxy-user <USER> --proxy-password-file <FILE>"))),
         "tunnel" if failed.status != 0 => fail(text!("{} does not let containers through to {}", way, to))
             .cause("its policy denies the host, or the addresses that containers come from")
             .advise(text!("hand its owners the list of hosts: {}", ics_setup("network allowlist --format markdown"))),
         "proxy-tls" => fail(text!("{} does not speak TLS as its URL says", way))
             .cause("https:// in the proxy's URL means TLS to the proxy itself; an ordinary one speaks plain HTTP there")
-            .advise("write it with http://: --proxy http://<HOST>:<PORT>"),
+            .advise(text!("write it with http://: {}", typed("--proxy http://<HOST>:<PORT>"))),
         _ if failed.kind == "untrusted" => fail(text!("containers do not trust the certificate that {} shows", to))
             .cause("the proxy opens TLS and signs with an authority of its own, which the image does not know")
             .advise("have the authority's certificate sent, then run the same with --proxy-ca <FILE>: host and containers are made to trust it"),
         _ => fail(text!("containers get no TLS connection to {} through {}", to, way))
             .cause(if is_proxy { "the proxy, or something behind it, cut the connection" } else { "nothing lets containers out without a proxy, and prod.env names none" })
-            .advise("name the proxy of this site: --proxy http://<HOST>:<PORT>"),
+            .advise(text!("name the proxy of this site: {}", typed("--proxy http://<HOST>:<PORT>"))),
     };
     finding.observed(observed)
 }
@@ -242,7 +242,7 @@ fn of_metadata(lines: &[Line], network: &Text) -> Finding {
                 status => text!("it answers {}, from {}", status, network),
             })
             .cause("its answers travel one hop unless the instance says otherwise, and the way into a container is a second one")
-            .advise("give them a second hop: aws ec2 modify-instance-metadata-options --instance-id <INSTANCE> --http-put-response-hop-limit 2 --http-tokens required")
+            .advise(text!("give them a second hop: {}", typed("aws ec2 modify-instance-metadata-options --instance-id <INSTANCE> --http-put-response-hop-limit 2 --http-tokens required")))
             .advise("or give the product credentials of its own, and ask nobody for metadata"),
         None => Finding::skip(id, "the metadata service was not asked from a container")
             .observed("the container ended before"),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::host::{Command, HostRead};
 use crate::redact::redact_line;
 use crate::text;
-use crate::text::{Text, first_line, own};
+use crate::text::{Text, first_line, own, typed};
 
 pub(crate) use daemon::{DAEMON_JSON, Daemon, DaemonJson, daemon_json, dockerd, started};
 pub(crate) use options::{switch, unknown_option, values, verdict};
@@ -51,7 +51,7 @@ impl LoginUser {
     /// Those lines in a sentence, with why it is not the product's user.
     pub(crate) fn proof(&self) -> Text {
         let [login, look] = self.lines();
-        let lines = text!("{}, then {}", own(login), own(look));
+        let lines = text!("{}, then {}", typed(text!("{}", own(login))), typed(text!("{}", own(look))));
         match instead(&self.name) {
             Some(why) => text!("{} ({})", lines, why),
             None => lines,

@@ -11,7 +11,7 @@ use crate::text::words::words;
 use crate::text::{Again, CommandLine, Evidence, Fix, Person, Text, ics_setup, own};
 
 #[doc(hidden)]
-pub use crate::text::as_anybody;
+pub use crate::text::typed;
 pub use catalogue::{Known, catalogue, known};
 pub use ids::FindingId;
 

@@ -12,6 +12,7 @@ use super::resolve::walk;
 use super::{Command, HostRead, Output, Refused, Snapshot, Space, Stat};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
+use crate::text::typed;
 
 /// Looks at each place once, however many readers' models come to it. Errors are not kept: who asks again looks again.
 pub(crate) struct View<'a> {
@@ -181,7 +182,7 @@ pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Problem {
             Problem::host(id::NEEDS_ROOT, text!("{} can be read by root only", shown)).caused_by(copy_of(error))
         }
         io::ErrorKind::InvalidInput => Problem::host(id::NOT_A_FILE, text!("{} is not a regular file", shown))
-            .hint(text!("look at it: ls -ld {}", shown)),
+            .hint(text!("look at it: {}", typed(text!("ls -ld {}", shown)))),
         _ => Problem::host(id::UNREADABLE, text!("{} could not be read", shown)).caused_by(copy_of(error)),
     }
 }

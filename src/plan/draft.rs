@@ -9,7 +9,7 @@ use crate::finding::Finding;
 use crate::host::{Attributes, Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, as_root, own, quoted};
+use crate::text::{Text, as_root, own, quoted, typed};
 
 /// A plan in the making.
 pub(crate) struct Draft<'v> {
@@ -164,7 +164,7 @@ impl<'v> Draft<'v> {
             Refused::Io(error) => unreadable(&shown, &error),
             refused => Problem::host(id::SYMLINK_REFUSED, text!("{} is not edited", shown.display()))
                 .caused_by(refused)
-                .hint(text!("look at it: ls -l {}", shown.display())),
+                .hint(text!("look at it: {}", typed(text!("ls -l {}", shown.display())))),
         })
     }
 }

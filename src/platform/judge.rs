@@ -8,7 +8,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, typed};
 use crate::version::Version;
 
 /// What was made of an [`Identity`].
@@ -57,8 +57,8 @@ pub(super) fn unknown(tried: &[Tried]) -> Problem {
 fn overrides(problem: Problem) -> Problem {
     Strategy::ALL.into_iter().fold(problem, |problem, strategy| {
         problem.hint(text!(
-            "--os {}, if this system works like {}: {}",
-            own(strategy.as_str()),
+            "{}, if this system works like {}: {}",
+            typed(text!("--os {}", own(strategy.as_str()))),
             own(family(strategy)),
             own(habits(strategy))
         ))
@@ -114,10 +114,17 @@ impl Case<'_> {
                 known_by,
                 own(habits(strategy))
             ))
-            .advise(text!("--os {}, to say that this is right and to silence this warning", own(strategy.as_str())));
+            .advise(text!(
+                "{}, to say that this is right and to silence this warning",
+                typed(text!("--os {}", own(strategy.as_str())))
+            ));
         let others = Strategy::ALL.into_iter().filter(|other| *other != strategy && ancestor.is_some());
         others.fold(finding, |finding, other| {
-            finding.advise(text!("--os {}, if this host has {} instead", own(other.as_str()), own(habits(other))))
+            finding.advise(text!(
+                "{}, if this host has {} instead",
+                typed(text!("--os {}", own(other.as_str()))),
+                own(habits(other))
+            ))
         })
     }
 
@@ -144,7 +151,7 @@ impl Case<'_> {
             own(family_name),
             own(&self.facts.vendor.listed)
         ))
-        .cause(text!("{}; --os {} assumes: {}", cause, own(name), own(habits(forced))))
+        .cause(text!("{}; {} assumes: {}", cause, typed(text!("--os {}", own(name))), own(habits(forced))))
         .advise(fix)
     }
 
@@ -163,7 +170,10 @@ impl Case<'_> {
                 .expected(expected)
                 .cause(own_text(&system.why))
                 .advise(own_text(&system.upgrade))
-                .advise("--ignore-check os-too-old, to go on as it is: untested, the product may not run here"),
+                .advise(text!(
+                    "{}, to go on as it is: untested, the product may not run here",
+                    typed("--ignore-check os-too-old")
+                )),
             ),
             Some(_) => None,
             None => Some(

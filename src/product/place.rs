@@ -13,7 +13,7 @@ use crate::envfile::Dialect;
 use crate::host::HostRead;
 use crate::net::Time;
 use crate::text;
-use crate::text::{Text, own, quoted};
+use crate::text::{Text, own, quoted, typed};
 use crate::vendor::{Vendor, prod_env};
 
 /// Compose's own program.
@@ -33,7 +33,7 @@ pub(crate) fn leads_nowhere(host: &dyn HostRead, path: &Path) -> Option<PathBuf>
 
 /// What a person does about it.
 pub(crate) fn bring_back(shown: &Path, target: &Path) -> Text {
-    text!("bring back what it leads to; look: ls -ld {} {}", shown, target)
+    text!("bring back what it leads to; look: {}", typed(text!("ls -ld {} {}", shown, target)))
 }
 
 /// The product's folder, by the files of a run.

@@ -6,7 +6,7 @@ use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::sandbox::Login;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, typed};
 
 use super::{Ask, Look, Program, Way, consumer_of, wanted_proxy};
 
@@ -165,7 +165,7 @@ fn of_door(
                     Finding { fix, ..finding }
                 }
                 _ => finding.advise(
-                    "find where it is set: grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh",
+                    text!("find where it is set: {}", typed("grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh")),
                 ),
             };
         }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::spoken::Spoken;
 use crate::finding::{Finding, Status};
 use crate::plan::{Change, DiffLine, unified};
 use crate::problem::Problem;
@@ -31,6 +32,22 @@ fn joined<'a>(redactor: &Redactor, fragments: impl Iterator<Item = Fragment<'a>>
 pub fn clean(redactor: &Redactor, text: &Text) -> String {
     let text: String = characters(redactor, text).replace("\r\n", "\n").chars().map(printable).collect();
     text.trim_matches('\n').trim_end().to_owned()
+}
+
+/// The same, and where in it is what can be typed. `exact`: every character.
+fn spoken(redactor: &Redactor, text: &Text, exact: bool) -> Spoken {
+    let mut spoken = Spoken::default();
+    for (is_typed, fragment) in text.parts() {
+        let part = joined(redactor, std::iter::once(fragment));
+        let part = if exact { part } else { part.replace("\r\n", "\n").chars().map(printable).collect() };
+        spoken.push(is_typed, &part);
+    }
+    if exact { spoken } else { spoken.trimmed() }
+}
+
+/// A sentence on one line, with what can be typed in it.
+pub(crate) fn sentence(redactor: &Redactor, text: &Text) -> Spoken {
+    spoken(redactor, text, false).one_line()
 }
 
 /// The same on one line.
@@ -136,7 +153,7 @@ pub(super) struct Plain {
     pub cause: Option<String>,
     #[serde(rename = "fix")]
     pub commands: Vec<String>,
-    pub advice: Vec<String>,
+    pub advice: Vec<Spoken>,
     pub docs: Option<String>,
     pub evidence: Map<String, Value>,
     pub stage: Option<&'static str>,
@@ -148,27 +165,27 @@ pub(super) struct Plain {
 impl Plain {
     /// For programs: every character of every text, but for secrets.
     pub(super) fn exact(redactor: &Redactor, finding: &Finding) -> Self {
-        Self::new(redactor, finding, |text| characters(redactor, text))
+        Self::new(redactor, finding, true)
     }
 
     /// For people and strict readers: texts are [`clean`], the title is one line, and no text is empty.
     pub(super) fn of(redactor: &Redactor, finding: &Finding) -> Self {
-        let mut plain = Self::new(redactor, finding, |text| clean(redactor, text));
+        let mut plain = Self::new(redactor, finding, false);
         let title = one_line(&plain.title);
         plain.title = if title.is_empty() { plain.id.to_owned() } else { title };
         for text in [&mut plain.expected, &mut plain.observed, &mut plain.cause, &mut plain.docs] {
             text.take_if(|text| text.is_empty());
         }
         plain.commands.retain(|text| !text.is_empty());
-        plain.advice.retain(|text| !text.is_empty());
+        plain.advice.retain(|sentence| !sentence.as_str().is_empty());
         plain
     }
 
-    fn new(redactor: &Redactor, finding: &Finding, say: impl Fn(&Text) -> String) -> Self {
+    fn new(redactor: &Redactor, finding: &Finding, exact: bool) -> Self {
+        let say = |text: &Text| if exact { characters(redactor, text) } else { clean(redactor, text) };
         let text = |value: &Option<Text>| value.as_ref().map(&say);
         let (commands, advice): (Vec<&Fix>, Vec<&Fix>) =
             finding.fix.iter().partition(|fix| matches!(fix, Fix::Command(_)));
-        let texts = |fixes: Vec<&Fix>| fixes.into_iter().map(|fix| say(fix.text())).collect();
         Self {
             id: finding.id.as_str(),
             group: finding.id.group(),
@@ -177,8 +194,8 @@ impl Plain {
             expected: text(&finding.expected),
             observed: text(&finding.observed),
             cause: text(&finding.cause),
-            commands: texts(commands),
-            advice: texts(advice),
+            commands: commands.into_iter().map(|fix| say(fix.text())).collect(),
+            advice: advice.into_iter().map(|fix| spoken(redactor, fix.text(), exact)).collect(),
             docs: text(&finding.docs),
             evidence: object(redactor, &finding.evidence),
             stage: finding.stage,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::characters::{characters, diff_line, line as say, reasons, visible};
+use super::characters::{characters, diff_line, line as say, reasons, sentence, visible};
 use super::{Outcome, Report, set, wrapped};
 use crate::apply::Run;
 use crate::consumers::Who;
@@ -106,7 +106,7 @@ pub fn findings(findings: &[Finding], all: bool, redactor: &Redactor, paint: Pai
         finding.cause.iter().for_each(|value| detail("because", value));
         if !passed {
             for fix in &finding.fix {
-                let said = format!("{}: {}", fix.label(), say(redactor, fix.text()));
+                let said = sentence(redactor, fix.text()).labelled(fix.label());
                 // What is to be pasted whole is not broken from its label.
                 let columns = columns.filter(|_| !matches!(fix, Fix::Command(_)));
                 let _ = writeln!(text, "     {}", set(&said, 7, columns).join("\n       "));
@@ -149,7 +149,7 @@ fn hints<'h>(
     paint: Paint,
     columns: Option<usize>,
 ) -> String {
-    let lines = |hint: &Fix| set(&say(redactor, hint.text()), 6, columns).join("\n      ");
+    let lines = |hint: &Fix| set(&sentence(redactor, hint.text()), 6, columns).join("\n      ");
     let lines: Vec<String> = hints.map(|hint| format!("{} {}\n", paint.with("36", "hint:"), lines(hint))).collect();
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
@@ -286,7 +286,7 @@ impl Report<'_> {
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
         for step in self.next_steps {
-            let lines = set(&say(self.redactor, step), 6, columns);
+            let lines = set(&sentence(self.redactor, step), 6, columns);
             let _ = writeln!(text, "next: {}", lines.join("\n      "));
         }
         text

@@ -21,6 +21,7 @@ use crate::text::{Person, Text};
 
 pub(crate) use archive::tar_gz;
 pub(crate) use characters::diff_text;
+pub(crate) use characters::sentence;
 pub use characters::{characters, clean, finding_json, line, value, visible};
 pub(crate) use human::by as run_by;
 pub use human::{
@@ -33,7 +34,7 @@ pub(crate) use routes::human as human_routes;
 pub(crate) use run::{
     forgotten as run_forgotten, human_run, of_run as run_json, stage as human_stage, stay as runs_stay,
 };
-pub(crate) use spoken::set;
+pub(crate) use spoken::{Spoken, set};
 pub use window::wrapped;
 
 words! {

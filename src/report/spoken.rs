@@ -1,8 +1,19 @@
-//! Advice as it is set: what can be typed apart from what is said.
+//! Sentences that know what in them can be typed, and how they are set.
+
+use std::ops::Range;
 
 use console::measure_text_width;
+use serde::{Serialize, Serializer};
 
 use super::window::{room, wrapped};
+
+/// The characters of a sentence, and which of them can be typed as they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    text: String,
+    /// Bytes of `text`, in order.
+    typed: Vec<Range<usize>>,
+}
 
 /// A part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,88 +23,95 @@ pub(super) struct Span {
     pub(super) text: String,
 }
 
-/// Programs that advice names. A word that is missing here is shown as what is said.
-const PROGRAMS: &[&str] = &[
-    "apt-get",
-    "aws",
-    "az",
-    "cat",
-    "chmod",
-    "chown",
-    "cp",
-    "crontab",
-    "curl",
-    "date",
-    "df",
-    "dmesg",
-    "docker",
-    "docker-compose",
-    "dockerd",
-    "du",
-    "echo",
-    "env",
-    "free",
-    "getent",
-    "grep",
-    "growpart",
-    "hostname",
-    "hostnamectl",
-    "ics-setup",
-    "ip",
-    "iptables",
-    "ls",
-    "lsblk",
-    "mysql",
-    "mysqladmin",
-    "nc",
-    "openssl",
-    "perror",
-    "pgrep",
-    "podman",
-    "printf",
-    "ps",
-    "redis-cli",
-    "sh",
-    "ss",
-    "su",
-    "sudo",
-    "sysctl",
-    "systemctl",
-    "tail",
-    "timedatectl",
-    "timeout",
-    "type",
-    "update-ca-certificates",
-    "uptime",
-    "xfs_growfs",
-    "yum",
-];
+impl Spoken {
+    pub(super) fn push(&mut self, is_typed: bool, part: &str) {
+        let begin = self.text.len();
+        self.text.push_str(part);
+        match self.typed.last_mut().filter(|last| last.end == begin) {
+            _ if !is_typed || part.is_empty() => {}
+            Some(last) => last.end = self.text.len(),
+            None => self.typed.push(begin..self.text.len()),
+        }
+    }
 
-const SQL: &[&str] = &["ALTER", "CREATE", "FLUSH", "GRANT", "RENAME", "SELECT", "SET", "SHOW"];
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Behind a word that tells what it is: `advice: …`.
+    pub(crate) fn labelled(&self, label: &str) -> Self {
+        let mut labelled = Self::default();
+        labelled.push(false, &format!("{label}: "));
+        self.spans().for_each(|span| labelled.push(span.is_typed, &span.text));
+        labelled
+    }
+
+    /// Without line ends around it and blanks behind it.
+    pub(super) fn trimmed(&self) -> Self {
+        let end = self.text.trim_end().len();
+        let begin = (self.text.len() - self.text.trim_start_matches('\n').len()).min(end);
+        let within = |at: usize| at.clamp(begin, end) - begin;
+        let typed = self.typed.iter().map(|own| within(own.start)..within(own.end)).filter(|own| !own.is_empty());
+        Self { typed: typed.collect(), text: self.text[begin..end].to_owned() }
+    }
+
+    /// Several lines as one.
+    pub(super) fn one_line(&self) -> Self {
+        let mut joined = Self::default();
+        for span in self.spans() {
+            let lines: Vec<&str> = span.text.split('\n').collect();
+            let last = lines.len() - 1;
+            let line = lines.iter().enumerate().map(|(at, line)| match at {
+                _ if last == 0 => line,
+                0 => line.trim_end(),
+                at if at == last => line.trim_start(),
+                _ => line.trim(),
+            });
+            joined.push(span.is_typed, &line.collect::<Vec<_>>().join(" "));
+        }
+        joined.trimmed()
+    }
+
+    /// The parts, in their order.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
+        let ends = self.typed.iter().flat_map(|own| [(false, own.start), (true, own.end)]);
+        let mut begin = 0;
+        ends.chain([(false, self.text.len())]).filter_map(move |(is_typed, end)| {
+            let text = self.text.get(begin..end)?.to_owned();
+            begin = end;
+            (!text.is_empty()).then_some(Span { is_typed, text })
+        })
+    }
+}
+
+impl Serialize for Spoken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
 
 /// A sentence in lines that begin at `indent`: one where it fits. Else what is said is broken at blanks, and what can be typed
 /// stands on lines of its own, whole: what is broken does not paste.
-pub(crate) fn set(sentence: &str, indent: usize, columns: Option<usize>) -> Vec<String> {
+pub(crate) fn set(sentence: &Spoken, indent: usize, columns: Option<usize>) -> Vec<String> {
     set_with(sentence, indent, columns, str::to_owned)
 }
 
 /// The same with what can be typed in its own paint.
 pub(super) fn set_with(
-    sentence: &str,
+    sentence: &Spoken,
     indent: usize,
     columns: Option<usize>,
     typed: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let room = columns.map(|columns| room(columns, indent));
-    let is_short = room.is_none_or(|room| measure_text_width(sentence) <= room) && !sentence.contains('\n');
-    let spans = spans(sentence);
+    let is_short = room.is_none_or(|room| measure_text_width(&sentence.text) <= room) && !sentence.text.contains('\n');
     if is_short {
-        let painted = |span: &Span| if span.is_typed { typed(&span.text) } else { span.text.clone() };
-        return vec![spans.iter().map(painted).collect()];
+        let painted = |span: Span| if span.is_typed { typed(&span.text) } else { span.text };
+        return vec![sentence.spans().map(painted).collect()];
     }
     // What stands between two of them, such as a semicolon, stays with the first.
     let mut lines: Vec<String> = Vec::new();
-    for span in &spans {
+    for span in sentence.spans() {
         let words = span.text.trim();
         match lines.last_mut() {
             Some(last) if words.starts_with([';', ',', ')', '.']) && words.len() < 3 => last.push_str(words),
@@ -106,126 +124,53 @@ pub(super) fn set_with(
     lines
 }
 
-/// The parts of a sentence, in their order. What is typed begins the sentence or stands behind a colon, or behind something
-/// else that is typed.
-pub(super) fn spans(sentence: &str) -> Vec<Span> {
-    let mut spans: Vec<Span> = Vec::new();
-    let mut rest = sentence;
-    while !rest.is_empty() {
-        let end = typed(rest);
-        let (is_typed, end) = if end > 0 { (true, end) } else { (false, said(rest)) };
-        let (part, behind) = rest.split_at(end);
-        match spans.last_mut() {
-            Some(last) if !last.is_typed && !is_typed => last.text.push_str(part),
-            _ => spans.push(Span { is_typed, text: part.to_owned() }),
-        }
-        rest = behind;
-    }
-    spans
-}
-
-/// How much of it is said before something can be typed again.
-fn said(text: &str) -> usize {
-    let places = [": ", "; ", ", then "].iter().filter_map(|mark| Some(text.find(mark)? + mark.len()));
-    places.min().unwrap_or(text.len())
-}
-
-/// How much at its beginning is typed; 0: nothing.
-fn typed(text: &str) -> usize {
-    let word = text.split([' ', ',', ';']).next().unwrap_or_default();
-    let is_sql = SQL.contains(&word);
-    let is_flag = word.strip_prefix("--").is_some_and(|flag| flag.starts_with(|c: char| c.is_ascii_lowercase()));
-    if !is_sql && !is_flag && !PROGRAMS.contains(&word) {
-        return 0;
-    }
-    let (mut quote, mut depth) = (None, 0_usize);
-    for (at, character) in text.char_indices() {
-        let rest = &text[at..];
-        match (quote, character) {
-            (Some(open), _) => quote = if open == character { None } else { quote },
-            (None, '\'' | '"') => quote = Some(character),
-            (None, ' ') if depth == 0 && (rest.starts_with(" (") || rest.starts_with(" …")) => return at,
-            (None, '(') => depth += 1,
-            (None, ')') if depth == 0 => return at,
-            (None, ')') => depth -= 1,
-            (None, ';') if depth == 0 && rest.starts_with("; ") => return at,
-            // Lists of SQL have commas too.
-            (None, ',') if depth == 0 && !is_sql && rest.starts_with(", ") => return at,
-            _ => {}
-        }
-    }
-    text.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Redactor;
+    use crate::report::sentence;
+    use crate::text;
+    use crate::text::{Text, own, typed};
+
+    fn spoken(text: &Text) -> Spoken {
+        sentence(&Redactor::default(), text)
+    }
 
     #[test]
     fn what_can_be_typed_stays_whole_in_any_window() {
-        for (sentence, lines) in [
-            ("log in again: running sessions keep it", &["log in again: running sessions", "keep it"][..]),
-            ("see: df -h", &["see: df -h"]),
+        for (text, lines) in [
+            ("log in again: running sessions keep it".into(), &["log in again: running sessions", "keep it"][..]),
+            (text!("see: {}", typed("df -h")), &["see: df -h"]),
             (
-                "see it there: sudo su - divvy, then env | grep -i proxy",
+                text!("see it there: {}, then {}", typed("sudo su - divvy"), typed("env | grep -i proxy")),
                 &["see it there:", "sudo su - divvy", "env | grep -i proxy"],
             ),
-            ("ics-setup check --only a,b,c,d,e,f,g,h,i,j,k", &["ics-setup check --only a,b,c,d,e,f,g,h,i,j,k"]),
             (
-                "the product is: not whole; or have it made: ics-setup install --with a-long-flag 'X: y'",
-                &["the product is: not whole; or", "have it made:", "ics-setup install --with a-long-flag 'X: y'"],
+                text!("see there: {}; {} (as a member)", typed("cat /etc/a-file"), typed("getent group docker")),
+                &["see there:", "cat /etc/a-file;", "getent group docker", "(as a member)"],
+            ),
+            (
+                typed("ics-setup check --only a,b,c,d,e,f,g,h,i,j,k").into(),
+                &["ics-setup check --only a,b,c,d,e,f,g,h,i,j,k"],
+            ),
+            (
+                text!("it is: not whole; or have it made: {}", typed("ics-setup install --with a-long-flag 'X: y'")),
+                &["it is: not whole; or have it", "made:", "ics-setup install --with a-long-flag 'X: y'"],
             ),
         ] {
-            assert_eq!(set(sentence, 10, Some(40)), lines);
-            assert_eq!(set(sentence, 10, None), [sentence]);
+            assert_eq!(set(&spoken(&text), 10, Some(40)), lines);
+            assert_eq!(set(&spoken(&text), 10, None), [text.to_string()]);
         }
     }
 
     #[test]
-    fn what_can_be_typed_stands_apart() {
-        for (sentence, parts) in [
-            (
-                "give the machine 4 cores, then: ics-setup check --only cpu-cores",
-                &["give the machine 4 cores, then: ", "`ics-setup check --only cpu-cores"][..],
-            ),
-            (
-                "look: cat /etc/resolv.conf; getent hosts x",
-                &["look: ", "`cat /etc/resolv.conf", "; ", "`getent hosts x"],
-            ),
-            ("--os ubuntu, to silence it", &["`--os ubuntu", ", to silence it"]),
-            (
-                "look: ss -ltn 'sport = :1' (127.0.0.1 there: it)",
-                &["look: ", "`ss -ltn 'sport = :1'", " (127.0.0.1 there: it)"],
-            ),
-            (
-                "install: apt-get install x (CentOS: yum install x)",
-                &["install: ", "`apt-get install x", " (CentOS: ", "`yum install x", ")"],
-            ),
-            (
-                "run on the server: GRANT SELECT, INSERT ON *.* TO 'a; b'; SHOW x;",
-                &["run on the server: ", "`GRANT SELECT, INSERT ON *.* TO 'a; b'", "; ", "`SHOW x;"],
-            ),
-            (
-                "flush it: mysqladmin flush-hosts, or: mysql -e \"FLUSH HOSTS\"",
-                &["flush it: ", "`mysqladmin flush-hosts", ", or: ", "`mysql -e \"FLUSH HOSTS\""],
-            ),
-            (
-                "see: ls -ld $(redis-cli CONFIG GET dir | tail -n 1); then go",
-                &["see: ", "`ls -ld $(redis-cli CONFIG GET dir | tail -n 1)", "; then go"],
-            ),
-            (
-                "have the network team let TLS through: the port is open -- docker's",
-                &["have the network team let TLS through: the port is open -- docker's"],
-            ),
-            ("try: echo 'unbalanced (", &["try: ", "`echo 'unbalanced ("]),
-            ("", &[]),
-            (": ; : --", &[": ; : --"]),
-        ] {
-            let told: Vec<String> = spans(sentence)
-                .into_iter()
-                .map(|span| format!("{}{}", if span.is_typed { "`" } else { "" }, span.text))
-                .collect();
-            assert_eq!(told, parts, "{sentence}");
-        }
+    fn lines_and_blanks_around_a_sentence_go_and_its_parts_stay() {
+        let text = text!("\n a\n  b: {}\n{} \n", typed("c\n  d"), own("e"));
+        let told = |spoken: &Spoken| spoken.spans().map(|span| (span.is_typed, span.text)).collect::<Vec<_>>();
+        let parts =
+            |parts: &[(bool, &str)]| parts.iter().map(|(is, text)| (*is, (*text).to_owned())).collect::<Vec<_>>();
+        assert_eq!(told(&spoken(&text)), parts(&[(false, " a b: "), (true, "c d"), (false, " e")]));
+        assert_eq!(spoken(&text).labelled("advice").as_str(), "advice:  a b: c d e");
+        assert_eq!(told(&spoken(&Text::default())), []);
     }
 }

@@ -13,7 +13,7 @@ use crate::report::installed;
 use crate::settings::{Key, Settings, TargetName};
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{ics_setup, own, typed};
 use crate::vendor::{Generation, Vendor, prod_env};
 
 /// What is wrong with the product's files beyond what their names tell; `None`: nothing is known to be.
@@ -48,7 +48,7 @@ fn nowhere(host: &dyn HostRead, home: &Path) -> Option<Finding> {
         Finding::fail(ids::PRODUCT_INSTALLED, text!("{} leads to {}, where nothing is", shown, to))
             .expected("a folder with prod.env and docker-compose.yml")
             .observed("a link to what is not mounted, or has gone")
-            .advise(text!("bring back what it leads to; look: ls -ld {} {}", shown, to)),
+            .advise(text!("bring back what it leads to; look: {}", typed(text!("ls -ld {} {}", shown, to)))),
     )
 }
 
@@ -56,9 +56,9 @@ fn gone(host: &dyn HostRead, home: &Path, run: &Run) -> Finding {
     let shown = host.shown(home);
     let title = text!("installed in {} by run {}, and its files are gone", shown, own(&run.begin.run));
     Finding::fail(ids::PRODUCT_INSTALLED, title).expected("prod.env and docker-compose.yml").advise(text!(
-        "is the volume mounted? Mount what holds {}, or bring its files back from your backup; look: ls -la {}",
+        "is the volume mounted? Mount what holds {}, or bring its files back from your backup; look: {}",
         shown,
-        shown
+        typed(text!("ls -la {}", shown))
     ))
 }
 

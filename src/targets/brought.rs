@@ -15,7 +15,7 @@ use crate::network::get::{NoFile, get};
 use crate::problem::{Kind, Problem, id};
 use crate::settings::{Brought, Key, Settings};
 use crate::text;
-use crate::text::{Foreign, Text, own, quoted};
+use crate::text::{Foreign, Text, own, quoted, typed};
 use crate::version::Version;
 
 /// No honest compose file is larger.
@@ -62,9 +62,10 @@ fn of_bundle(folder: &Path) -> Result<Brought, Problem> {
     let bytes = read(&file).map_err(|error| unread(&file, error))?;
     let sums = read(&list).map_err(|error| {
         unread(&list, error)
-            .hint(
-                "bring the folder again; where its making was broken off, make it again: ics-setup bundle create <DIR>",
-            )
+            .hint(text!(
+                "bring the folder again; where its making was broken off, make it again: {}",
+                typed("ics-setup bundle create <DIR>")
+            ))
             .hint(text!(
                 "of a folder that was made by hand, make it where that was: sha256sum * > {}",
                 own(checksum::LIST)
@@ -92,7 +93,10 @@ fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought
     else {
         return Err(Problem::settings(id::SETTING_INVALID, "--from needs --from-sha256: 64 hexadecimal digits")
             .because("what somebody else serves is run as root in containers, so it has to be what was meant")
-            .hint(text!("look at the file, then take its checksum: curl -fsS {} | sha256sum", own(quoted(url)))));
+            .hint(text!(
+                "look at the file, then take its checksum: {}",
+                typed(text!("curl -fsS {} | sha256sum", own(quoted(url))))
+            )));
     };
     let wrong = |why: NoFile| refused(url, &why);
     let target = Target::parse(url).map_err(|error| wrong(NoFile::Url(error)))?;
@@ -115,11 +119,12 @@ fn of_url(host: &dyn HostRead, settings: &Settings, url: &str) -> Result<Brought
 fn refused(url: &str, why: &NoFile) -> Problem {
     let advice: Text = match why {
         NoFile::Way(Cause::ProxyLogin { .. }) => {
-            "user and password of the proxy: --proxy-user <USER> --proxy-password-file <FILE>".into()
+            text!("user and password of the proxy: {}", typed("--proxy-user <USER> --proxy-password-file <FILE>"))
         }
         NoFile::Way(_) => {
             text!(
-                "or take the file to this host: --bundle <DIR>, with {} and {} in it",
+                "or take the file to this host: {}, with {} and {} in it",
+                typed("--bundle <DIR>"),
                 own(USUAL),
                 own(checksum::LIST)
             )

@@ -25,7 +25,7 @@ use crate::product::{Known, Place, templates};
 use crate::settings::{Brought, Deployment, Found, Key, Role, Settings};
 use crate::system::hardware;
 use crate::text;
-use crate::text::{Foreign, Text, counted, own};
+use crate::text::{Foreign, Text, counted, own, typed};
 use crate::version::Version;
 
 /// What a worker wants of the memory: the vendor's templates of 2019, one worker for each GB.
@@ -319,7 +319,7 @@ impl Wishes<'_> {
                 text!("--release: which image {:?} has is not known", release),
             )
             .because("known are the images of releases from 19 on, written as 22.3.9")
-            .hint("name it: --image <REPOSITORY:TAG>"));
+            .hint(text!("name it: {}", typed("--image <REPOSITORY:TAG>"))));
         };
         if image.inferred {
             let title =
@@ -327,7 +327,10 @@ impl Wishes<'_> {
             draft.note(
                 Finding::warn(ids::IMAGE_INFERRED, title)
                     .cause("its repository is taken to be that of the releases around it")
-                    .advise("where the pull does not find it, name the right one: --image <REPOSITORY:TAG>"),
+                    .advise(text!(
+                        "where the pull does not find it, name the right one: {}",
+                        typed("--image <REPOSITORY:TAG>")
+                    )),
             );
         }
         Ok(Some(image.reference))
@@ -398,7 +401,10 @@ pub(crate) fn bound(bind: &str) -> Result<Option<IpAddr>, Problem> {
 fn missing(shown: &Path, what: &'static str) -> Finding {
     Finding::fail(ids::COMPOSE_FILE, text!("{} has no service {}", shown, own(what)))
         .expected("services as the vendor names them: interfaceserver, scheduler, worker")
-        .advise("name the vendor's file: --from <URL> --from-sha256 <HEX>, or edit this one by hand")
+        .advise(text!(
+            "name the vendor's file: {}, or edit this one by hand",
+            typed("--from <URL> --from-sha256 <HEX>")
+        ))
 }
 
 /// Is it the vendor's service of workers, by its own name or by its command?
@@ -428,7 +434,7 @@ fn judge(settings: &Settings, shown: &Path, text: &str, draft: &mut Draft<'_>) {
             finding
                 .expected("a tag that names a release")
                 .cause("the next pull may bring a newer release, which upgrades the schema of the database for good")
-                .advise("name the release that is meant: --release <VERSION>"),
+                .advise(text!("name the release that is meant: {}", typed("--release <VERSION>"))),
         );
     }
     let facts = ProductImages::get();

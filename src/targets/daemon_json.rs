@@ -15,7 +15,7 @@ use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::NoProxy;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
@@ -38,7 +38,7 @@ pub(super) fn plan(
             id::DAEMON_JSON_INVALID,
             text!("{} is not a JSON object, so the Docker daemon does not start", shown.display()),
         )
-        .hint(text!("mend it: dockerd --validate --config-file {}", shown.display()))
+        .hint(text!("mend it: {}", typed(text!("dockerd --validate --config-file {}", shown.display()))))
     };
     let text = std::str::from_utf8(content).map_err(|error| invalid().caused_by(error))?;
     let document: Map<String, Value> = serde_json::from_str(text).map_err(|error| invalid().caused_by(error))?;

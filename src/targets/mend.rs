@@ -23,7 +23,7 @@ use crate::redact::MASK;
 use crate::settings::{Key, NoProxy};
 use crate::system::owner::tool;
 use crate::text;
-use crate::text::{Fix, Text, as_root, own};
+use crate::text::{Fix, Text, as_root, own, typed};
 
 /// No more edits are tried in one plan.
 const MOST: usize = 40;
@@ -262,7 +262,10 @@ fn next_step(edits: &Edits, context: &Context<'_>, draft: &mut Draft<'_>) {
     for who in &edits.who {
         match who {
             Who::Login if edits.form == Form::Sshd => {
-                draft.next("let sshd read its configuration again: systemctl reload ssh || systemctl reload sshd");
+                draft.next(text!(
+                    "let sshd read its configuration again: {}",
+                    typed("systemctl reload ssh || systemctl reload sshd")
+                ));
                 draft.next(super::system_proxy::LOG_IN_AGAIN);
             }
             Who::Login => draft.next(super::system_proxy::LOG_IN_AGAIN),

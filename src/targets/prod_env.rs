@@ -16,7 +16,7 @@ use crate::problem::{Problem, id};
 use crate::product::{Place, bring_back, leads_nowhere, templates};
 use crate::settings::{BackEnd, Deployment, Effective, Key, NoProxy, Origin, Settings, by_key};
 use crate::text;
-use crate::text::{Text, as_root, ics_setup, own};
+use crate::text::{Text, as_root, ics_setup, own, typed};
 use crate::vendor::{Generation, Vendor, prod_env};
 use crate::version::Version;
 
@@ -45,7 +45,7 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
             if !installs {
                 let message = text!("{} is not there: the product is not installed in this folder", shown);
                 return Err(Problem::host(id::PROD_ENV_MISSING, message)
-                    .hint("name the product's folder: --home <DIR>")
+                    .hint(text!("name the product's folder: {}", typed("--home <DIR>")))
                     .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
             }
             made = templates::prod_env(generation(context));
@@ -120,8 +120,11 @@ fn password(context: &Context<'_>, fresh: bool, draft: &mut Draft<'_>) {
                     .cause(
                         "the database makes its accounts once, with the folder, and takes no other password afterwards",
                     )
-                    .advise("give the password that it was made with: --mysql-password-file <FILE>")
-                    .advise(text!("or begin anew with an empty database: mv {} {}.old", folder, folder)),
+                    .advise(text!("give the password that it was made with: {}", typed("--mysql-password-file <FILE>")))
+                    .advise(text!(
+                        "or begin anew with an empty database: {}",
+                        typed(text!("mv {} {}.old", folder, folder))
+                    )),
             );
         }
         return;
@@ -136,8 +139,11 @@ fn password(context: &Context<'_>, fresh: bool, draft: &mut Draft<'_>) {
             Finding::new(ids::DEFAULT_PASSWORD, status, title)
                 .expected("a password that nobody else knows")
                 .cause("whoever reaches the server can read and change everything that the product knows")
-                .advise("give the account another password at the server, then name it: --mysql-password-file <FILE>")
-                .advise("where this host is a Test Drive, say so: --deployment test-drive"),
+                .advise(text!(
+                    "give the account another password at the server, then name it: {}",
+                    typed("--mysql-password-file <FILE>")
+                ))
+                .advise(text!("where this host is a Test Drive, say so: {}", typed("--deployment test-drive"))),
         );
     }
 }

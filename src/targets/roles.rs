@@ -15,7 +15,7 @@ use crate::product::Known;
 use crate::product::interface::is_interface;
 use crate::settings::{Deployment, Key, Origin, Role, Settings};
 use crate::text;
-use crate::text::{Foreign, Text, own};
+use crate::text::{Foreign, Text, own, typed};
 
 /// A compose file, and which of its services are only kept in it.
 pub(super) struct Split {
@@ -58,7 +58,7 @@ pub(super) fn wanted(settings: &Settings, fresh: bool) -> Result<Option<Vec<Role
             None => Ok(None),
             Some(_) => Err(Problem::settings(id::SETTING_INVALID, "--role: a Test Drive runs everything on one host")
                 .because("its MySQL and Redis are containers, which no other host is to reach")
-                .hint("leave --role out, or install a production: --deployment production")),
+                .hint(text!("leave --role out, or install a production: {}", typed("--deployment production")))),
         };
     }
     let said = if fresh { settings.text(Key::Role) } else { settings.said(Key::Role) };
@@ -153,7 +153,7 @@ impl Split {
                     .expected("another host that runs it, and that people, integrations and load balancers reach")
                     .observed(text!("{} has it, and --role {} leaves it out", shown, own(Role::list(roles))))
                     .cause("whether another host runs it cannot be seen from here; where none does, nobody reaches the product any more")
-                    .advise("give another host the role first: --role interface, there"),
+                    .advise(text!("give another host the role first: {}, there", typed("--role interface"))),
             );
         }
         Ok(())

@@ -13,7 +13,7 @@ use crate::redact;
 use crate::settings::{Deployment, Exclusions, Key, NoProxy, Settings};
 use crate::system::cloud::cloud;
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, typed};
 use crate::vendor::Vendor;
 
 /// Values for the three variables.
@@ -104,19 +104,19 @@ impl ProxyVars {
             true => (
                 text!("the list no_proxy in {} is not UTF-8", shown),
                 "a name of a host has letters, digits and hyphens; others are written as xn--…",
-                "write its members anew, or give the whole list: --no-proxy-only <LIST>",
+                "write its members anew, or give the whole list",
             ),
             false => (
                 text!("{} builds no_proxy in a way that only a shell can tell", shown),
                 "it is set under a condition, or from a variable or a command",
-                "give the whole list: --no-proxy-only <LIST>",
+                "give the whole list",
             ),
         };
         draft.note(
             Finding::fail(ids::NO_PROXY_UNKNOWN, title)
                 .expected("a plain list, to which members can be added without losing any")
                 .cause(cause)
-                .advise(hint),
+                .advise(text!("{}: {}", own(hint), typed("--no-proxy-only <LIST>"))),
         );
     }
 
@@ -128,7 +128,7 @@ impl ProxyVars {
             draft.note(
                 Finding::warn(ids::NO_PROXY_EVERYTHING, "no_proxy is *: nothing uses the proxy")
                     .cause("* counts only where it stands alone, so nothing was added to it")
-                    .advise("name the hosts instead: --no-proxy-only <LIST>"),
+                    .advise(text!("name the hosts instead: {}", typed("--no-proxy-only <LIST>"))),
             );
         }
         let stands = context.found.at(Key::ProxyNoProxy, path).filter(|_| self.merges());

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::fragments::{BELOW, ROOT, ROOTS, ROOTS_END, Shown};
+use super::fragments::{BELOW, ROOT, ROOTS, ROOTS_END, Shown, TYPED, TYPED_END};
 use super::{Text, quoted};
 
 /// A command line that can be pasted.
@@ -95,7 +95,7 @@ pub(crate) fn ics_setup(arguments: impl Into<Text>) -> CommandLine {
     let arguments = arguments.into();
     let changes = arguments.marked().split(' ').next().is_some_and(changes_host);
     let line = Text::of_marked(format!("ics-setup {}{ROOT}", arguments.marked()));
-    if changes { as_root(line) } else { CommandLine(line) }
+    if changes { as_root(line) } else { typed(line) }
 }
 
 /// A command line of ours that is a run of its own before the one that a person has called: never that call with other flags.
@@ -107,19 +107,27 @@ pub(crate) fn ics_setup_before(verb: &str, flags: &str) -> CommandLine {
 /// A command line of ours that changes another host: it is no call of this run again, and what rights a person has there is not
 /// known.
 pub(crate) fn ics_setup_there(arguments: impl Into<Text>) -> CommandLine {
-    CommandLine(Text::of_marked(format!("sudo ics-setup {}", arguments.into().marked())))
+    typed(Text::of_marked(format!("sudo ics-setup {}", arguments.into().marked())))
 }
 
 /// A command line that needs root.
 pub(crate) fn as_root(line: impl Into<Text>) -> CommandLine {
-    let line = line.into();
-    let line = line.marked().replace([ROOTS, ROOTS_END], "");
-    CommandLine(Text::of_marked(format!("{ROOTS}{line}{ROOTS_END}")))
+    let line = line.into().marked().replace([ROOTS, ROOTS_END], "");
+    CommandLine(Text::of_marked(format!("{ROOTS}{}{ROOTS_END}", in_marks(&line))))
 }
 
-/// A command line that anybody may run.
-pub fn as_anybody(line: impl Into<Text>) -> CommandLine {
-    CommandLine(line.into())
+/// What is typed as it stands by whoever may: a command line, a flag, a statement of SQL.
+pub fn typed(line: impl Into<Text>) -> CommandLine {
+    CommandLine(Text::of_marked(in_marks(line.into().marked())))
+}
+
+/// Between marks, and without those of its parts.
+fn in_marks(line: &str) -> String {
+    format!("{TYPED}{}{TYPED_END}", bare(line))
+}
+
+fn bare(line: &str) -> String {
+    line.replace([TYPED, TYPED_END], "")
 }
 
 /// A file of the host as a word of a command line: below the image where the run works on one.
@@ -169,18 +177,15 @@ impl Text {
         while let Some((before, line)) = rest.split_once(ROOTS) {
             let (line, after) = line.split_once(ROOTS_END).unwrap_or((line, ""));
             pasted.push_str(&of_image(before));
-            let flags = person.again.flags(line);
-            let line = &of_image(line);
-            if let Some(flags) = flags {
-                pasted.push_str("the same command");
-                pasted.push_str(&if flags.is_empty() { String::new() } else { format!(" with{flags}") });
-            } else if person.privileged {
-                pasted.push_str(line);
-            } else if is_simple(line) {
-                pasted.push_str(&format!("sudo {line}"));
-            } else {
-                pasted.push_str(&format!("sudo sh -c '{}'", line.replace('\'', r"'\''")));
-            }
+            let bare = bare(line);
+            let line = &of_image(&bare);
+            pasted.push_str(&match person.again.flags(&bare) {
+                Some("") => "the same command".to_owned(),
+                Some(flags) => format!("the same command with {}", in_marks(flags.trim_start())),
+                None if person.privileged => in_marks(line),
+                None if is_simple(line) => in_marks(&format!("sudo {line}")),
+                None => in_marks(&format!("sudo sh -c '{}'", line.replace('\'', r"'\''"))),
+            });
             rest = after;
         }
         pasted.push_str(&of_image(rest));
@@ -190,7 +195,7 @@ impl Text {
     /// Does it name a command of ours that is this call again?
     pub(crate) fn is_again(&self, again: Again) -> bool {
         let mut lines = self.marked().split(ROOTS).filter_map(|rest| Some(rest.split_once(ROOTS_END)?.0));
-        lines.any(|line| again.flags(line).is_some())
+        lines.any(|line| again.flags(&bare(line)).is_some())
     }
 }
 
@@ -332,7 +337,7 @@ mod tests {
         ] {
             assert_eq!(of(as_root(line), false), sudo);
             assert_eq!(of(as_root(line), true), line);
-            assert_eq!(of(as_anybody(line), false), line);
+            assert_eq!(of(typed(line), false), line);
         }
         assert_eq!(of(ics_setup("preparex"), false), "ics-setup preparex");
         assert_eq!(of(ics_setup("revert"), false), "sudo ics-setup revert");

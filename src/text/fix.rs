@@ -1,6 +1,6 @@
 //! What is to be done about something.
 
-use super::{Again, CommandLine, Person, Text, as_anybody};
+use super::{Again, CommandLine, Person, Text, typed};
 
 /// What mends something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,10 +39,10 @@ impl Fix {
         match self {
             Self::Command(line) if person.again == Again::Prepare => {
                 let person = &Person { again: Again::No, ..person.clone() };
-                Self::Command(as_anybody(line.text().pasted_by(person)))
+                Self::Command(typed(line.text().pasted_by(person)))
             }
             Self::Command(line) if line.text().is_again(person.again) => Self::Advice(line.text().pasted_by(person)),
-            Self::Command(line) => Self::Command(as_anybody(line.text().pasted_by(person))),
+            Self::Command(line) => Self::Command(typed(line.text().pasted_by(person))),
             Self::Advice(text) => Self::Advice(text.pasted_by(person)),
             Self::Look(text) => Self::Look(text.pasted_by(person)),
         }

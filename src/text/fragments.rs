@@ -26,8 +26,11 @@ pub(super) const ROOTS: char = '\u{fdd4}';
 pub(super) const ROOTS_END: char = '\u{fdd5}';
 /// Stands before a path of the host in a command line.
 pub(super) const BELOW: char = '\u{fdd6}';
+/// Stand around what is typed as it is: a command line, a flag, a statement of SQL.
+pub(super) const TYPED: char = '\u{fdd7}';
+pub(super) const TYPED_END: char = '\u{fdd8}';
 /// All marks, none of which a foreign value can hold.
-const MARKS: [char; 7] = [BEGIN, END, HIDDEN, ROOT, ROOTS, ROOTS_END, BELOW];
+const MARKS: [char; 9] = [BEGIN, END, HIDDEN, ROOT, ROOTS, ROOTS_END, BELOW, TYPED, TYPED_END];
 
 /// A part of a [`Text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,11 @@ impl Text {
         fragments(&self.marked)
     }
 
+    /// The parts, each with whether it is typed as it stands.
+    pub fn parts(&self) -> impl Iterator<Item = (bool, Fragment<'_>)> {
+        parts(&self.marked)
+    }
+
     /// Has it no part?
     pub fn is_empty(&self) -> bool {
         self.marked.is_empty()
@@ -96,20 +104,26 @@ impl Text {
 
 /// The parts of a marked string; also of one that stands in JSON.
 pub(crate) fn fragments(marked: &str) -> impl Iterator<Item = Fragment<'_>> {
-    let (mut rest, mut foreign) = (marked, false);
+    parts(marked).map(|(_, fragment)| fragment)
+}
+
+fn parts(marked: &str) -> impl Iterator<Item = (bool, Fragment<'_>)> {
+    let (mut rest, mut foreign, mut typed) = (marked, false, 0_usize);
     std::iter::from_fn(move || {
         loop {
             let at = rest.find(MARKS).unwrap_or(rest.len());
             if at > 0 {
                 let (part, after) = rest.split_at(at);
                 rest = after;
-                return Some(if foreign { Fragment::Foreign(part) } else { Fragment::Own(part) });
+                return Some((typed > 0, if foreign { Fragment::Foreign(part) } else { Fragment::Own(part) }));
             }
             let mark = rest.chars().next()?;
             rest = &rest[mark.len_utf8()..];
             match mark {
-                HIDDEN => return Some(Fragment::Secret),
+                HIDDEN => return Some((typed > 0, Fragment::Secret)),
                 BEGIN | END => foreign = mark == BEGIN,
+                TYPED => typed += 1,
+                TYPED_END => typed = typed.saturating_sub(1),
                 _ => {}
             }
         }
@@ -131,7 +145,7 @@ impl From<&'static str> for Text {
 /// A finished string could hold anything, so it counts as foreign unless it has marks of its own.
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        if text.contains([BEGIN, HIDDEN, ROOT]) {
+        if text.contains([BEGIN, HIDDEN, ROOT, TYPED]) {
             Self::of_marked(text)
         } else {
             Self::of_marked(Foreign(text).to_string())

@@ -13,7 +13,7 @@ pub(crate) mod words;
 use std::fmt::Display;
 use std::time::Duration;
 
-pub use command::as_anybody;
+pub use command::typed;
 pub(crate) use command::{
     Again, CommandLine, Person, as_root, changes_host, ics_setup, ics_setup_before, ics_setup_there, of_host,
 };

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::fragments::{TYPED, TYPED_END};
 use super::{Text, ics_setup, own};
 use crate::text;
 
@@ -10,6 +11,7 @@ const PLACES: [&str; 9] =
     ["compose", "home", "image", "registry", "pull", "login", "folder", "issuer", "package-manager"];
 
 /// A sentence with places to fill: `{home}` (a place), `{ics-setup ARGUMENTS}` (a command of ours). `{{` and `}}` are braces.
+/// What is typed as it stands is between backquotes.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Template(Vec<Part>);
@@ -19,6 +21,8 @@ enum Part {
     Words(String),
     Place(String),
     IcsSetup(String),
+    /// What is typed begins or ends.
+    Mark(char),
 }
 
 impl TryFrom<String> for Template {
@@ -27,10 +31,17 @@ impl TryFrom<String> for Template {
     fn try_from(template: String) -> Result<Self, String> {
         let wrong =
             || format!("{template:?}: a place is {{ics-setup ARGUMENTS}} or one of {{{}}}", PLACES.join("}, {"));
-        let (mut parts, mut words, mut rest) = (Vec::new(), String::new(), template.as_str());
-        while let Some(at) = rest.find(['{', '}']) {
+        let (mut parts, mut words, mut rest, mut typed) = (Vec::new(), String::new(), template.as_str(), false);
+        while let Some(at) = rest.find(['{', '}', '`']) {
             words.push_str(&rest[..at]);
             rest = &rest[at..];
+            if let Some(after) = rest.strip_prefix('`') {
+                typed = !typed;
+                parts.push(Part::Words(std::mem::take(&mut words)));
+                parts.push(Part::Mark(if typed { TYPED } else { TYPED_END }));
+                rest = after;
+                continue;
+            }
             if let Some(after) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
                 words.push_str(&rest[..1]);
                 rest = after;
@@ -47,6 +58,9 @@ impl TryFrom<String> for Template {
         }
         words.push_str(rest);
         parts.push(Part::Words(words));
+        if typed {
+            return Err(format!("{template:?}: a backquote has no other one"));
+        }
         Ok(Self(parts))
     }
 }
@@ -60,6 +74,7 @@ impl Template {
                 places.iter().find(|(own, _)| own == name).map(|(_, text)| text.clone()).unwrap_or_default()
             }
             Part::IcsSetup(arguments) => ics_setup(text!("{}", own(arguments))).into(),
+            Part::Mark(mark) => Text::of_marked(*mark),
         });
         Text::join(parts, "")
     }
@@ -79,7 +94,10 @@ mod tests {
             filled.pasted_by(&Person { image: Some("/mnt".into()), privileged: true, ..Person::default() }),
             "in /divvy: docker compose up; {x} ics-setup check proxy --root /mnt"
         );
-        for wrong in ["{x}", "{home", "a } b"] {
+        let typed = Template::try_from("look: `df -h {home}`".to_owned()).unwrap().fill(&[("home", "/divvy".into())]);
+        let parts: Vec<_> = typed.parts().map(|(is_typed, _)| is_typed).collect();
+        assert_eq!((&*typed, parts.as_slice()), ("look: df -h /divvy", &[false, true][..]));
+        for wrong in ["{x}", "{home", "a } b", "a ` b"] {
             assert!(Template::try_from(wrong.to_owned()).is_err(), "{wrong}");
         }
     }

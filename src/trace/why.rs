@@ -17,7 +17,7 @@ use crate::redact::{self, list_text};
 use crate::settings::NoProxy;
 use crate::stamp::rfc3339;
 use crate::text;
-use crate::text::{Fix, Text, as_root, host_port, ics_setup, own, quoted};
+use crate::text::{Fix, Text, as_root, host_port, ics_setup, own, quoted, typed};
 
 /// A drop-in that nobody else has, and that comes last.
 const DROP_IN: &str = "zz-ics-setup-proxy.conf";
@@ -292,9 +292,9 @@ fn give(unit: &str, last: Option<String>, files: &Files<'_>) -> Vec<Fix> {
     let login = [&wanted.http, &wanted.https].into_iter().flatten().any(|spec| spec.user.is_some());
     if login {
         return vec![Fix::Advice(text!(
-            "give it the proxy with its login: systemctl edit {}, then [Service] and Environment=https_proxy=<URL>; then systemctl restart {}",
-            own(unit),
-            own(unit)
+            "give it the proxy with its login: {}, then [Service] and Environment=https_proxy=<URL>; then {}",
+            typed(text!("systemctl edit {}", own(unit))),
+            typed(text!("systemctl restart {}", own(unit)))
         ))];
     }
     let list = Some(wanted.no_proxy.join(",")).filter(|list| !list.is_empty());
@@ -330,7 +330,7 @@ fn of_container(has: Text, id: &str, files: &Files<'_>) -> (Text, Vec<Fix>) {
     let name = container.map_or(id, |own| own.state.name.as_str());
     let by = match container.and_then(|own| own.folder.as_ref()) {
         Some(folder) => text!("environment: of its service in the compose file of {}, then up -d there", folder),
-        None => "docker run -e https_proxy=<URL> when it is created".into(),
+        None => text!("{} when it is created", typed("docker run -e https_proxy=<URL>")),
     };
     let why =
         text!("{}: the container {} was created without one, and a container reads no file of the host", has, name);

@@ -10,7 +10,7 @@ use crate::finding::{Finding, Status};
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::redact::Redactor;
-use crate::report::{self, Outcome, Paint, human_findings, set, visible, wrapped};
+use crate::report::{self, Outcome, Paint, human_findings, sentence, set, visible, wrapped};
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::targets::Phase;
 use crate::text;
@@ -96,7 +96,7 @@ pub(crate) fn closing(
         }
     };
     let line = |text: &Text| {
-        let lines = set(&report::line(&context.redactor, text), 4, columns);
+        let lines = set(&sentence(&context.redactor, text), 4, columns);
         format!("  {}\n", lines.join("\n    "))
     };
     let pasted = |text: &Text| line(&text.pasted_by(person));
@@ -138,7 +138,7 @@ fn proof_table(findings: &[Finding], redactor: &Redactor, paint: Paint, columns:
         let _ = writeln!(text, "  {}  {:width$}  {what}", paint.status(finding.status), name(finding));
         if finding.status != Status::Pass && has_file_of_ours(finding) {
             for fix in &finding.fix {
-                let what = format!("{}: {}", fix.label(), report::line(redactor, fix.text()));
+                let what = sentence(redactor, fix.text()).labelled(fix.label());
                 let what = set(&what, 10 + width, columns).join(&below);
                 let _ = writeln!(text, "{}{what}", below.trim_start_matches('\n'));
             }

@@ -2,7 +2,7 @@
 
 use super::known::PROXY_KEYS;
 use super::repeat::Repeat;
-use crate::context::{HostContext, Inputs, Intent, OR_TEST_DRIVE};
+use crate::context::{HostContext, Inputs, Intent, or_test_drive};
 use crate::finding::Ignored;
 use crate::host::HostRead;
 use crate::platform::Platform;
@@ -10,7 +10,7 @@ use crate::problem::{Problem, id};
 use crate::settings::{Key, Spec, Unresolved};
 use crate::targets::Phase;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// The problem that names what the wizard would ask for, and the command that goes without it. `of_run` says what the command
 /// has beside flags and variables.
@@ -52,8 +52,8 @@ pub(crate) fn missing(
         if !known.installs {
             return problem;
         }
-        let proxy = no_proxy.then_some("behind a proxy besides: --proxy <URL>");
-        let test_drive = production.then_some(OR_TEST_DRIVE);
+        let proxy = no_proxy.then(|| text!("behind a proxy besides: {}", typed("--proxy <URL>")));
+        let test_drive = production.then(or_test_drive);
         let problem = proxy.into_iter().chain(test_drive).fold(problem, Problem::hint);
         let prepare = Repeat { phase: Phase::Prepare, flags: &known.layers.flags, ..*of_run }.command();
         problem.hint(text!("the system alone, without the product: {}", own(prepare)))

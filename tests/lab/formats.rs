@@ -4,7 +4,7 @@
 //!
 //! `scripts/lab/formats` installs the readers. Without npm the one reader written for node is skipped, and says so.
 
-use ics_setup::finding::{FindingId, as_anybody, ids};
+use ics_setup::finding::{FindingId, ids, typed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -134,8 +134,8 @@ impl Dice {
         let mut finding = Finding::new(FindingId::unlisted(id, group), STATUSES[self.below(5)], title)
             .expected(self.text())
             .observed(self.text())
-            .fix(as_anybody(self.text()))
-            .fix(as_anybody("printf 'a\\n' | grep -v '#'"));
+            .fix(typed(self.text()))
+            .fix(typed("printf 'a\\n' | grep -v '#'"));
         finding.duration_ms = Some(self.below(20_000) as u64);
         finding.docs = (self.below(2) == 0).then(|| self.text().into());
         finding

@@ -8,7 +8,7 @@ use crate::finding::known;
 use crate::net::{Distrust, NetError, Reason};
 use crate::network::openssl::Openssl;
 use crate::settings::{Deployment, host_alone};
-use crate::text::{host_port, quoted};
+use crate::text::{host_port, quoted, typed};
 
 /// Where it is, for messages.
 pub(super) fn at(address: &Address) -> Text {
@@ -117,28 +117,28 @@ impl Server {
         match error {
             NetError::NameUnknown => finding
                 .cause("neither DNS nor /etc/hosts knows the name on this host")
-                .advise(text!("look whether this host knows it: getent hosts {}", own(&host)))
+                .advise(text!("look whether this host knows it: {}", typed(text!("getent hosts {}", own(&host)))))
                 .advise(text!("if the name is wrong: {}", ics_setup(text!("reconfigure --{}-host <HOST>", own(word))))),
             NetError::NameUnanswered { .. } => finding
                 .cause("the name servers of this host do not answer; nothing is known about the server itself")
-                .advise(text!("look which name servers are asked: cat /etc/resolv.conf; getent hosts {}", own(&host))),
+                .advise(text!("look which name servers are asked: {}; {}", typed("cat /etc/resolv.conf"), typed(text!("getent hosts {}", own(&host))))),
             NetError::Refused => finding
                 .cause(text!("{} is not running, listens on another port or on its own loopback only, or a firewall rejects", own(name)))
-                .advise(text!("look on the server: ss -ltn 'sport = :{}' (127.0.0.1 there means: bind-address)", port))
+                .advise(text!("look on the server: {} (127.0.0.1 there means: bind-address)", typed(text!("ss -ltn 'sport = :{}'", port))))
                 .advise(text!("if the port is wrong: {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::ConnectTimeout { .. } => finding
                 .cause(text!("a firewall or security group drops the packets, or the address is wrong; the limit of {} is --connect-timeout", took(limits.connect)))
-                .advise(text!("ask for: TCP from this host (its addresses: hostname -I) to {}", place))
-                .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
+                .advise(text!("ask for: TCP from this host (its addresses: {}) to {}", typed("hostname -I"), place))
+                .advise(text!("try it: {}", typed(text!("timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)))),
             NetError::Unreachable { .. } => {
-                finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: ip route get {}", own(&host)))
+                finding.cause("this host has no route there, or its own firewall forbids it").advise(text!("look which way it would go: {}", typed(text!("ip route get {}", own(&host)))))
             }
             NetError::Untrusted { why } => self.trust(finding, why, address),
             NetError::Tls { .. } => match self.without_tls(finding.clone(), error, None, address) {
                 Some(told) => told,
                 None => finding
                     .cause("the port speaks TLS badly, or something in between cuts it")
-                    .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place)),
+                    .advise(text!("look what it answers: {}", typed(text!("openssl s_client -connect {} </dev/null", place)))),
             },
             NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding
                 .cause("a load balancer without a server behind it, or rules on the server's side that end connections from this host")
@@ -148,7 +148,7 @@ impl Server {
                 .advise(text!("give its own port: {}", ics_setup(text!("reconfigure --{}-port <PORT>", own(word))))),
             NetError::Other { .. } => finding
                 .cause("this host's own network is in trouble: its words say why")
-                .advise(text!("try it: timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)),
+                .advise(text!("try it: {}", typed(text!("timeout 5 bash -c '</dev/tcp/{}/{}' && echo open", own(address.host.trim_matches(['[', ']', '\''])), port)))),
         }
     }
 
@@ -199,7 +199,10 @@ impl Server {
         }
         let finding =
             certificates::remedied(finding, why, self.owner()).cause(text!("{}; nothing secret was sent", because));
-        let look = text!("look who it is: openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start);
+        let look = text!(
+            "look who it is: {}",
+            typed(text!("openssl s_client -connect {}:{}{} -showcerts </dev/null", host, port, start))
+        );
         let finding = finding.look(look);
         if !why.wants_authority() {
             return finding;

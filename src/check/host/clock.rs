@@ -74,7 +74,7 @@ fn judge_clock(status: &TimeStatus, keeper: Option<&str>) -> Finding {
                 None => text!("have it kept in step: {}", as_root("timedatectl set-ntp true")),
             })
             .advise("name a time server inside, where UDP port 123 is closed: NTP=<HOST> in /etc/systemd/timesyncd.conf, or server <HOST> iburst in /etc/chrony.conf, then restart that service")
-            .advise(text!("set it once, by hand: date -u -s '{}'", date)),
+            .advise(text!("set it once, by hand: {}", typed(text!("date -u -s '{}'", date)))),
     }
 }
 

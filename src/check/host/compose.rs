@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::data::Data;
 use crate::check::prelude::*;
 use crate::system::compose::{self, Called, ComposeFacts};
-use crate::text::of_host;
+use crate::text::{of_host, typed};
 use crate::vendor::Vendor;
 
 pub(super) struct Compose;
@@ -62,7 +62,8 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
             let file = of_host(path);
             finding.fix(as_root(text!("{}printf '{}' > {} && chmod 755 {}", folder(path), script, file.clone(), file)))
         }
-        None => finding.advise("install Docker Compose, or take the line out of the crontab: crontab -e"),
+        None => finding
+            .advise(text!("install Docker Compose, or take the line out of the crontab: {}", typed("crontab -e"))),
     };
     if let Some(call) = called.iter().find(|call| !call.exists) {
         let Called { crontab, program, .. } = call;
@@ -70,7 +71,11 @@ fn judge_compose(facts: &ComposeFacts) -> Finding {
         let finding = finding(Status::Fail, title, text!("{} calls {}; there is: {}", crontab, program, seen))
             .cause("the product is started at boot by that line, so it does not come up by itself");
         let plain = program.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
-        return if plain { provide(finding, Path::new(program)) } else { finding.advise("mend the path: crontab -e") };
+        return if plain {
+            provide(finding, Path::new(program))
+        } else {
+            finding.advise(text!("mend the path: {}", typed("crontab -e")))
+        };
     }
     let is_called = !called.is_empty();
     match (programs.iter().any(|path| path == Path::new(place)), programs.is_empty() && plugins.is_empty()) {

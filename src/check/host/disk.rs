@@ -108,8 +108,12 @@ fn judge_size(systems: &[FileSystem<'_>], needs: &Needs) -> Finding {
     }
     finding
         .cause("images, logs and, in a Test Drive, the database grow on it; a full disk stops the product at once")
-        .advise("make the volume larger, then the file system: growpart <DISK> <PARTITION> && resize2fs <DEVICE> (ext4) or xfs_growfs / (xfs)")
-        .advise("see which device it is: df -hT / && lsblk")
+        .advise(text!(
+            "make the volume larger, then the file system: {} (ext4) or {} (xfs)",
+            typed("growpart <DISK> <PARTITION> && resize2fs <DEVICE>"),
+            typed("xfs_growfs /")
+        ))
+        .advise(text!("see which device it is: {}", typed("df -hT / && lsblk")))
 }
 
 fn judge_free(system: &FileSystem<'_>, facts: &DiskFacts, needs: &Needs) -> Finding {
@@ -140,8 +144,11 @@ fn judge_free(system: &FileSystem<'_>, facts: &DiskFacts, needs: &Needs) -> Find
         Status::Pass => finding,
         _ => finding
             .cause("pulling an image stops half-way when the disk is full, and recovering from that takes long")
-            .advise(text!("see what takes the space: du -xh --max-depth=2 {} | sort -h | tail -20", argument(at)))
-            .advise("remove images that no container uses: docker image prune -a"),
+            .advise(text!(
+                "see what takes the space: {}",
+                typed(text!("du -xh --max-depth=2 {} | sort -h | tail -20", argument(at)))
+            ))
+            .advise(text!("remove images that no container uses: {}", typed("docker image prune -a"))),
     }
 }
 
@@ -171,10 +178,10 @@ fn judge_inodes(system: &FileSystem<'_>) -> Option<Finding> {
         Status::Pass => finding,
         _ => finding
             .advise(text!(
-                "see where they are: du -x --inodes --max-depth=3 {} | sort -n | tail -20",
-                argument(system.at())
+                "see where they are: {}",
+                typed(text!("du -x --inodes --max-depth=3 {} | sort -n | tail -20", argument(system.at())))
             ))
-            .advise("remove images that no container uses: docker image prune -a"),
+            .advise(text!("remove images that no container uses: {}", typed("docker image prune -a"))),
     })
 }
 

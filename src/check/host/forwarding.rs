@@ -73,7 +73,7 @@ fn judge_routes(routes: &Routes) -> Finding {
         true => finding(Status::Pass, "there is a default route for IPv4"),
         false => finding(Status::Warn, "there is no default route for IPv4")
             .cause("Docker's usual network is IPv4 only; fine where the proxy and the back ends are on this host's own network")
-            .advise("look at the routes: ip -4 route; ip route get <ADDRESS-OF-THE-PROXY>"),
+            .advise(text!("look at the routes: {}; {}", typed("ip -4 route"), typed("ip route get <ADDRESS-OF-THE-PROXY>"))),
     }
 }
 

@@ -63,14 +63,13 @@ fn judge_cores(cores: &Cores, needs: &Needs) -> Finding {
                 Some(tried) => text!("{} was tried with {} cores; it is slow", own(needs.name), tried),
                 None => "the vendor's recommendation for one instance of the product".into(),
             })
-            .advise(text!(
-                "give the machine {} cores, then: {}",
-                needs.cores,
-                ics_setup("check --only cpu-cores")
-            )),
+            .advise(text!("give the machine {} cores, then: {}", needs.cores, ics_setup("check --only cpu-cores"))),
         _ => finding
             .cause("the product's containers get what the Docker daemon may use, which need not be limited alike")
-            .advise("see what is limited: systemctl show docker.service user.slice system.slice -p CPUQuotaPerSecUSec -p AllowedCPUs"),
+            .advise(text!(
+                "see what is limited: {}",
+                typed("systemctl show docker.service user.slice system.slice -p CPUQuotaPerSecUSec -p AllowedCPUs")
+            )),
     }
 }
 

@@ -53,11 +53,7 @@ fn judge_noexec(mounts: &[Mount], spec: &CheckSpec) -> Vec<Finding> {
                         "docker-compose 1.x unpacks itself into the temporary folder at every start and ends with \
                          \"failed to map segment from shared object\"; installers unpacked there fail alike",
                     )
-                    .advise(text!(
-                        "give it another temporary folder: mkdir -p {}/tmp && TMPDIR={}/tmp docker-compose version",
-                        home,
-                        home
-                    ));
+                    .advise(text!("give it another temporary folder: {}", typed(text!("mkdir -p {}/tmp && TMPDIR={}/tmp docker-compose version", home, home))));
                 Finding { docs: Some(text!("{}", own(&data.source))), ..finding }
             };
             finding.fix(as_root(text!("mount -o remount,exec {}", argument(&mount.point)))).advise(text!(
@@ -97,7 +93,10 @@ fn judge_read_only(mounts: &[Mount], spec: &CheckSpec) -> Finding {
         .expected(expected)
         .observed(text!("{} ({}) is mounted read-only", first.point, own(&first.kind)))
         .cause("a file system with errors is made read-only by the kernel; some hardened images begin like that")
-        .advise("see whether it was an error: dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
+        .advise(text!(
+            "see whether it was an error: {}",
+            typed("dmesg -T | grep -iE 'remount|I/O error|ext4|xfs' | tail")
+        ))
         .fix(as_root(Text::join(remount, " && ")))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::judged;
 use crate::check::prelude::*;
 use crate::system::name::{self, Host, NameFacts};
-use crate::text::Fix;
+use crate::text::{Fix, typed};
 
 /// A look-up that takes longer is felt with every sudo.
 const SLOW: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ fn judge_name(host: &Host) -> Finding {
     if nameless.contains(&name.to_ascii_lowercase().as_str()) {
         return finding(Status::Warn, text!("the host has no name of its own: it is called {:?}", name))
             .cause("logs, licences and the proxy's log cannot tell this host from others")
-            .advise("give it one: hostnamectl set-hostname <NAME.YOUR.DOMAIN> && echo '127.0.1.1 <NAME.YOUR.DOMAIN> <NAME>' >> /etc/hosts");
+            .advise(text!("give it one: {}", typed("hostnamectl set-hostname <NAME.YOUR.DOMAIN> && echo '127.0.1.1 <NAME.YOUR.DOMAIN> <NAME>' >> /etc/hosts")));
     }
     // Only a name that is one may be pasted into a shell.
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_".contains(c));
@@ -53,10 +53,10 @@ fn judge_name(host: &Host) -> Finding {
             Fix::Command(as_root(text!("echo '127.0.1.1 {} {}' >> /etc/hosts", own(name), own(short))))
         }
         (true, None) => Fix::Command(as_root(text!("echo '127.0.1.1 {}' >> /etc/hosts", own(name)))),
-        (false, _) => Fix::Advice(
-            "give it a name that is one: hostnamectl set-hostname <NAME.YOUR.DOMAIN>, and a line for it in /etc/hosts"
-                .into(),
-        ),
+        (false, _) => Fix::Advice(text!(
+            "give it a name that is one: {}, and a line for it in /etc/hosts",
+            typed("hostnamectl set-hostname <NAME.YOUR.DOMAIN>")
+        )),
     };
     let fixed = |finding: Finding| {
         let cause = "every sudo waits for this look-up, and programs that ask for their own address fail";

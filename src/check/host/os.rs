@@ -45,7 +45,7 @@ impl Check for Os {
             Ok((platform, findings)) if findings.is_empty() => {
                 let os = &platform.os;
                 let from = match os.source.as_os_str().is_empty() {
-                    true => text!("nothing; --os {} says how to treat it", own(os.strategy)),
+                    true => text!("nothing; {} says how to treat it", typed(text!("--os {}", own(os.strategy)))),
                     false => text!("{}", os.source),
                 };
                 let finding = Finding::pass(ids::OS_SUPPORTED, text!("the system is {}", os.pretty))

@@ -58,7 +58,7 @@ fn judge_pools(facts: &PoolsFacts) -> Finding {
         .cause("containers, and this host, look for it among containers then; fine only where it is a container of this host")
         .advise("ask for a range that nobody uses, and write it into /etc/docker/daemon.json: \"bip\": \"<ADDRESS>/24\", \"default-address-pools\": [{\"base\": \"<NETWORK>/16\", \"size\": 24}]")
         .advise("restart Docker then; a network that is there keeps its addresses until docker network rm and docker-compose up -d make it anew")
-        .look("see which networks there are: ip -4 route; docker network ls")
+        .look(text!("see which networks there are: {}; {}", typed("ip -4 route"), typed("docker network ls")))
 }
 
 #[cfg(test)]

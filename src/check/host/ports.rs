@@ -12,7 +12,7 @@ use crate::product::{Found, own_containers, service_of};
 use crate::settings::Deployment;
 use crate::system::Seen;
 use crate::system::ports::{self, Listener, PortsFacts, Process, Publisher};
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 
 pub(super) struct Ports;
 
@@ -178,10 +178,14 @@ fn foreign(port: &Port, place: &Place<'_>, here: &[&Listener], names: &Text, obs
         own(&port.used_for)
     ));
     let other_port = |finding: Finding| {
-        if port.interface { finding.advise("or give the product another port: --port <PORT>") } else { finding }
+        if port.interface {
+            finding.advise(text!("or give the product another port: {}", typed("--port <PORT>")))
+        } else {
+            finding
+        }
     };
     if place.other().is_some_and(|other| other.own) {
-        return finding.advise("give the web interface another port: --port <PORT>");
+        return finding.advise(text!("give the web interface another port: {}", typed("--port <PORT>")));
     }
     if owners().any(is_container) {
         let id = owners().find_map(|process| process.container.as_ref());
@@ -191,14 +195,14 @@ fn foreign(port: &Port, place: &Place<'_>, here: &[&Listener], names: &Text, obs
             (None, None) => "<CONTAINER>".into(),
         };
         let finding = finding
-            .advise(text!("see which container it is: docker ps --filter publish={}", number))
-            .advise(text!("stop it: docker stop {} && docker update --restart=no {}", id, id));
+            .advise(text!("see which container it is: {}", typed(text!("docker ps --filter publish={}", number))))
+            .advise(text!("stop it: {}", typed(text!("docker stop {} && docker update --restart=no {}", id, id))));
         return other_port(finding);
     }
     let pid = owners().map(|process| process.pid).next().unwrap_or_default();
     let finding = finding
-        .advise(text!("see which service it is: systemctl status {}", pid))
-        .advise("stop it for good: systemctl disable --now <SERVICE>; or give it another port");
+        .advise(text!("see which service it is: {}", typed(text!("systemctl status {}", pid))))
+        .advise(text!("stop it for good: {}; or give it another port", typed("systemctl disable --now <SERVICE>")));
     other_port(finding)
 }
 

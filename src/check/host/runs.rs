@@ -56,7 +56,7 @@ fn judge_runs(runs: &[Interrupted]) -> Finding {
         .observed(text!("begun and not ended: {}", names))
         .cause("it was killed or lost power, so some of its files may be written and others not")
         .fix(ics_setup(text!("revert {}", own(&last.run))))
-        .advise("see whether it is still at work: pgrep -a ics-setup")
+        .advise(text!("see whether it is still at work: {}", typed("pgrep -a ics-setup")))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::envfile::unit::Release;
 use crate::platform::Platform;
 use crate::product::mounts::{self, FOR_CONTAINERS, Mounted, MountsFacts, is_for_containers};
 use crate::system::selinux::{self, CONFIG, SelinuxFacts};
-use crate::text::{of_host, quoted};
+use crate::text::{of_host, quoted, typed};
 
 pub(super) struct Selinux;
 
@@ -133,10 +133,13 @@ fn relabel() -> Text {
 fn lasting(path: &Path) -> Text {
     let pattern = own(quoted(&format!("{}(/.*)?", path.display())));
     text!(
-        "make it last when the file system is labelled anew: semanage fcontext -a -t {} {} && restorecon -R {}",
-        own(FOR_CONTAINERS[0]),
-        pattern,
-        argument(path)
+        "make it last when the file system is labelled anew: {}",
+        typed(text!(
+            "semanage fcontext -a -t {} {} && restorecon -R {}",
+            own(FOR_CONTAINERS[0]),
+            pattern,
+            argument(path)
+        ))
     )
 }
 

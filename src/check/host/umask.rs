@@ -52,8 +52,8 @@ fn judge_umask(facts: &UmaskFacts) -> Finding {
         .expected(expected)
         .observed(Text::join(strict.iter().map(shown), ", "))
         .cause(cause)
-        .advise("run installers in a shell of its own: (umask 022; bash <INSTALLER>)")
-        .advise(mend)
+        .advise(text!("run installers in a shell of its own: {}", typed("(umask 022; bash <INSTALLER>)")))
+        .advise(text!("mend what is there already: {}", typed(mend)))
         .evidence("umask", octal(first.umask))
 }
 
@@ -64,14 +64,14 @@ const FILES: Shut = (
     "files that root makes can be read",
     "installers run as root leave scripts in /etc/profile.d, and files in the product's folder, that logins and the \
      user divvy cannot read; ics-setup itself gives its files their modes",
-    "mend what is there already: chmod a+r /etc/profile.d/*.sh",
+    "chmod a+r /etc/profile.d/*.sh",
 );
 
 const FOLDERS: Shut = (
     "folders that root makes can be entered",
     "installers run as root leave folders that logins and the user divvy cannot enter, whatever the modes of the files in \
      them; ics-setup itself gives its folders their modes",
-    "mend what is there already: chmod a+x <FOLDER>",
+    "chmod a+x <FOLDER>",
 );
 
 /// A file is shut without r, a folder without x. What is taken from all others outweighs what is taken from the group alone.

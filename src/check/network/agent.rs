@@ -2,7 +2,7 @@
 
 use crate::check::prelude::*;
 use crate::product::insight_agent::{self, AgentFacts, Held, KnownAgent, Looked, Named};
-use crate::text::{host_port, of_host, quoted};
+use crate::text::{host_port, of_host, quoted, typed};
 
 /// The files of the agent on this host.
 pub(super) struct InsightAgent;
@@ -62,8 +62,8 @@ fn unread(id: FindingId, what: impl Into<Text>, why: &Text) -> Finding {
         .observed(why.clone())
         .cause("something has taken its place since the agent was installed, or its disk cannot be read")
         .advise(text!(
-            "look at what stands there, put it right, then ask again: ls -ld {}; {}",
-            of_host(&KnownAgent::get().folder),
+            "look at what stands there, put it right, then ask again: {}; {}",
+            typed(text!("ls -ld {}", of_host(&KnownAgent::get().folder))),
             ics_setup("check agent")
         ))
 }
@@ -110,7 +110,7 @@ fn judge_proxy(facts: &AgentFacts, spec: &CheckSpec) -> Finding {
         });
     };
     let place = host_port(&wanted.host, wanted.port);
-    let restart = text!("then let the agent read it: systemctl restart {}", own(&known.service));
+    let restart = text!("then let the agent read it: {}", typed(text!("systemctl restart {}", own(&known.service))));
     let is_wanted = |host: &str| host.eq_ignore_ascii_case(&wanted.host);
     if let Some(Named::Proxy { host, port: Some(port), shown }) = found {
         if *port == wanted.port && is_wanted(host) {

@@ -183,7 +183,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
                 finding
                     .cause("this host's certificates are old, or not installed")
                     .up_to(Actor::Host)
-                    .advise("install them anew: apt-get install --reinstall ca-certificates && update-ca-certificates (CentOS: yum update ca-certificates && update-ca-trust)")
+                    .advise(text!("install them anew: {} (CentOS: {})", typed("apt-get install --reinstall ca-certificates && update-ca-certificates"), typed("yum update ca-certificates && update-ca-trust")))
             } else {
                 remedied(finding)
             }
@@ -253,7 +253,10 @@ fn looks(met: Met<'_, '_>, spec: &CheckSpec) -> (Text, Text) {
     let host = own(&target.host);
     (
         text!("look: {} -showcerts </dev/null", s_client(target, probe.via, spec)),
-        text!("look where the name leads, and compare with a host outside of this network: getent hosts {}", host),
+        text!(
+            "look where the name leads, and compare with a host outside of this network: {}",
+            typed(text!("getent hosts {}", host))
+        ),
     )
 }
 

@@ -13,7 +13,7 @@ use crate::network::cause::{Cause, Failure, Stage, Via};
 use crate::network::openssl::Openssl;
 use crate::network::path::{Page, PathProbe};
 use crate::network::target::Target;
-use crate::text::host_port;
+use crate::text::{host_port, typed};
 
 /// Which proxy, in the findings of one endpoint: `path` and the way tell.
 const THE_PROXY: &str = "the proxy";
@@ -52,7 +52,7 @@ pub(super) fn judge_network(scope: Scope, facts: &NetworkFacts, spec: &CheckSpec
             ("no endpoint was checked", text!("look what there is: {}", ics_setup("network list --all"))),
             (
                 "no agent endpoint was checked",
-                "name the platform's region: --agent-region us (or eu, ca, ap, au, us2, us3)".into(),
+                text!("name the platform's region: {} (or eu, ca, ap, au, us2, us3)", typed("--agent-region us")),
             ),
         );
         let why = "the settings call for none";
@@ -81,12 +81,14 @@ fn of_resolver(scope: Scope, failure: &Failure, facts: &NetworkFacts, spec: &Che
         .observed(told(failure))
         .cause("name servers that do not answer, or do not know the internet, as is usual where everything goes through a proxy")
         .advise(match &spec.https_proxy {
-            Some(_) => "nothing is to be done where only the way through the proxy is meant: --via proxy".into(),
+            Some(_) => {
+                text!("nothing is to be done where only the way through the proxy is meant: {}", typed("--via proxy"))
+            }
             None => {
                 text!("name the proxy, where there is one: {}", ics_setup("prepare --proxy http://<HOST>:<PORT>"))
             }
         })
-        .advise(text!("else look: cat /etc/resolv.conf; getent hosts {}", first))
+        .advise(text!("else look: {}; {}", typed("cat /etc/resolv.conf"), typed(text!("getent hosts {}", first))))
         .evidence("endpoints", names.len());
     Finding {
         stage: Some(failure.stage.as_str()),
@@ -231,11 +233,7 @@ fn of_addresses(seen: &Seen) -> Finding {
             .observed(Text::join(others, "; "))
             .cause("something else answers there: a device that decrypts or redirects by address, or an address that is another's by now")
             .advise(text!("have the network team exclude these addresses from decryption and redirection: {}", own(seen.target.static_ips.join(", "))))
-            .look(text!(
-                "look who it is: openssl s_client -connect {} -servername {} </dev/null",
-                own(host_port(&first.address, seen.target.port)),
-                own(&seen.target.host)
-            ));
+            .look(text!("look who it is: {}", typed(text!("openssl s_client -connect {} -servername {} </dev/null", own(host_port(&first.address, seen.target.port)), own(&seen.target.host)))));
     }
     if !strangers.is_empty() {
         return finding(Status::Warn, text!("DNS gives {} other addresses than the static ones", name))

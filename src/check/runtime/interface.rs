@@ -5,7 +5,7 @@ use crate::check::prelude::*;
 use crate::net::NetError;
 use crate::product::Known;
 use crate::product::interface::{self, Asked, InterfaceFacts};
-use crate::text::host_port;
+use crate::text::{host_port, typed};
 
 /// See the module.
 pub(super) struct Interface;
@@ -62,12 +62,16 @@ fn verdict(asked: &Asked, compose: &Compose) -> Finding {
         (200, _) if answer.html => finding(Status::Warn, "something answers /Status with a web page".into())
             .observed(text!("{}: an HTML page", seen))
             .cause("another web server may hold the port, or a proxy in front shows a page of its own")
-            .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
+            .advise(text!("look who listens: {}", typed(text!("ss -ltnp 'sport = :{}'", asked.port)))),
         (200, _) if asked.took_ms > health.slow_ms => {
             finding(Status::Warn, text!("the web interface is slow: {}", took))
                 .observed(seen)
                 .cause(text!("a load balancer gives up after 10 s; up to {} would be well", limit))
-                .advise("look whether the host is overloaded: uptime; docker stats --no-stream")
+                .advise(text!(
+                    "look whether the host is overloaded: {}; {}",
+                    typed("uptime"),
+                    typed("docker stats --no-stream")
+                ))
         }
         (200, _) => finding(Status::Pass, "the web interface answers".into()).observed(seen),
         (300..=399, Some(to)) if path_of(to).starts_with(health.setup.as_str()) => {
@@ -81,7 +85,7 @@ fn verdict(asked: &Asked, compose: &Compose) -> Finding {
             finding(Status::Warn, "the web interface redirects /Status".into())
                 .observed(text!("{}: redirect to {}", seen, to))
                 .cause("load balancers count anything but 200 as ill; a redirect to https means that a web server in front holds this port")
-                .advise(text!("look where it leads: curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", own(url(asked))))
+                .advise(text!("look where it leads: {}", typed(text!("curl -skL -o /dev/null -w '%{{url_effective}} %{{http_code}}\\n' {}", own(url(asked))))))
         }
         (502..=504, _) => {
             let finding = finding(
@@ -96,7 +100,7 @@ fn verdict(asked: &Asked, compose: &Compose) -> Finding {
         (404, _) => finding(Status::Fail, "what answers on the interface's port knows no /Status".into())
             .observed(seen)
             .cause("another program holds the port, or the release is older than this address")
-            .advise(text!("look who listens: ss -ltnp 'sport = :{}'", asked.port)),
+            .advise(text!("look who listens: {}", typed(text!("ss -ltnp 'sport = :{}'", asked.port)))),
         (500, _) => finding(Status::Fail, "the web interface answers with an error of its own".into())
             .observed(seen)
             .cause("most often it has lost its database or Redis")
@@ -129,7 +133,11 @@ fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Findin
             .advise(logs),
         NetError::ConnectTimeout { .. } => finding(text!("port {} of this host does not answer", own(port)))
             .cause("a firewall drops packets to the port, or the listener is stuck")
-            .advise(text!("look: ss -ltn 'sport = :{}'; iptables -S INPUT | head", own(port))),
+            .advise(text!(
+                "look: {}; {}",
+                typed(text!("ss -ltn 'sport = :{}'", own(port))),
+                typed("iptables -S INPUT | head")
+            )),
         NetError::Silent { .. } | NetError::Closed | NetError::Reset => finding(
             "the web interface takes the connection and gives no answer".into(),
         )
@@ -139,14 +147,17 @@ fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Findin
         NetError::Unexpected { tls: true, .. } => finding(text!("port {} speaks TLS, not plain HTTP", own(port)))
             .cause("a web server in front, or another program, holds the port")
             .advise(text!(
-                "look what answers: curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
-                own(host_port(&asked.address, port)),
-                own(&Known::get().health.path)
+                "look what answers: {}",
+                typed(text!(
+                    "curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{}{}",
+                    own(host_port(&asked.address, port)),
+                    own(&Known::get().health.path)
+                ))
             )),
         NetError::Unexpected { .. } | NetError::TooMuch { .. } => {
             finding(text!("what listens on port {} is no web server", own(port)))
                 .cause("another program holds the port")
-                .advise(text!("look who listens: ss -ltnp 'sport = :{}'", own(port)))
+                .advise(text!("look who listens: {}", typed(text!("ss -ltnp 'sport = :{}'", own(port)))))
         }
         _ => finding("the web interface could not be asked".into())
             .cause("the connection ended before an answer: the interface, or this host's own network, is in trouble")

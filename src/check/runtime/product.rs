@@ -38,7 +38,7 @@ fn judge_product(place: &Place, spec: &CheckSpec) -> Finding {
     match (place.prod_env, place.compose.is_empty()) {
         (false, true) => finding(Status::Skip, text!("the product is not installed in {}", home))
             .observed(text!("neither prod.env nor docker-compose*.yml is in {}, so nothing of it was looked at", home))
-            .advise("name the product's folder: --home <DIR>"),
+            .advise(text!("name the product's folder: {}", typed("--home <DIR>"))),
         (true, true) => finding(Status::Warn, text!("{} has a prod.env and no compose file", home))
             .expected("prod.env and docker-compose.yml")
             .observed("prod.env")

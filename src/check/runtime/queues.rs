@@ -5,7 +5,7 @@ use super::text::{count, nothing};
 use crate::check::prelude::*;
 use crate::product::Known;
 use crate::product::queues::{self, Queue, QueuesFacts, Seen, Unasked};
-use crate::text::host_port;
+use crate::text::{host_port, typed};
 
 /// See the module.
 pub(super) struct Queues;
@@ -32,7 +32,7 @@ impl Check for Queues {
             return vec![
                 skip()
                     .observed("nothing says where Redis is")
-                    .advise("name it: --redis-host <HOST>, or DIVVY_REDIS_HOST in prod.env"),
+                    .advise(text!("name it: {}, or DIVVY_REDIS_HOST in prod.env", typed("--redis-host <HOST>"))),
             ];
         };
         let server = host_port(&redis.at.host, redis.at.port);
@@ -44,7 +44,7 @@ impl Check for Queues {
                     Unasked::Refused { code, .. } if matches!(code.as_str(), "NOAUTH" | "WRONGPASS" | "NOPERM") => {
                         skip()
                             .observed(text!("Redis at {} does not let this login read them ({})", own(&server), code))
-                            .advise("name the password: --redis-password-file <FILE>")
+                            .advise(text!("name the password: {}", typed("--redis-password-file <FILE>")))
                     }
                     why => skip().observed(text!("Redis at {}: {}", own(&server), words(why))),
                 };

@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::report::{Paint, SCHEMA, diff_text, line, visible};
 use crate::routes::{Edit, Explained, Row, Site, explain};
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// Runs it. `consumer`: its id, perhaps with a part behind a colon: `login:ssh`, `prod-env:worker`.
 ///
@@ -35,7 +35,7 @@ pub(super) fn run(
         let problem = Problem::settings(id::USAGE, text!("--as: there is no consumer {:?}", name))
             .because(text!("consumers: {}", own(known.join(", "))));
         if product::Known::get().service(name).is_some() {
-            return problem.hint(text!("it is a service of the product: --as prod-env:{}", name));
+            return problem.hint(text!("it is a service of the product: {}", typed(text!("--as prod-env:{}", name))));
         }
         match crate::text::nearest(name, known.iter().copied()) {
             Some(near) => problem.hint(text!("did you mean {}?", own(near))),
@@ -55,7 +55,7 @@ pub(super) fn run(
     };
     let explained = explain(&site, (who, part), target, &settings.proxies).map_err(|why| {
         Problem::settings(id::USAGE, text!("--as {}: {}", own(consumer.to_owned()), why))
-            .hint("who there is, and what each gets: ics-setup check proxy")
+            .hint(text!("who there is, and what each gets: {}", typed("ics-setup check proxy")))
     })?;
     if globals.json {
         out::json(&as_json(&site, &explained, target, &redactor));

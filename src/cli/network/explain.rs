@@ -17,6 +17,7 @@ use crate::report::{Paint, SCHEMA, visible};
 use crate::settings::{Key, NoProxy};
 use crate::targets;
 use crate::text;
+use crate::text::typed;
 
 /// Runs the verb.
 ///
@@ -27,7 +28,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<(), Problem
     // The text may hold a password, so it is not repeated.
     let target = Target::parse(url).map_err(|error| {
         Problem::settings(id::USAGE, text!("network explain takes a URL: {}", error))
-            .hint("ics-setup network explain https://backoffice.divvycloud.com/")
+            .hint(typed("ics-setup network explain https://backoffice.divvycloud.com/"))
     })?;
     let host = machine::to_look(globals)?;
     let mut inputs = machine::inputs(globals, matches)?;

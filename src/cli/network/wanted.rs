@@ -10,7 +10,7 @@ use crate::problem::{Problem, id};
 use crate::report::visible;
 use crate::settings::Layers;
 use crate::text;
-use crate::text::{own, quoted};
+use crate::text::{own, quoted, typed};
 
 /// The catalogue, and the endpoints that are wanted of it.
 pub(super) struct Wanted {
@@ -62,7 +62,7 @@ pub(crate) fn catalogue(matches: &ArgMatches) -> Result<Catalogue, Problem> {
     let Some(path) = path_of(matches, "endpoints") else { return Ok(Catalogue::shipped()) };
     let unreadable =
         Problem::settings(id::ENDPOINTS_UNREADABLE, text!("--endpoints {} could not be read", path.display()))
-            .hint("what the file looks like: ics-setup network list --help");
+            .hint(text!("what the file looks like: {}", typed("ics-setup network list --help")));
     Catalogue::with(&utf8(read(path), unreadable)?, path)
 }
 

@@ -5,7 +5,7 @@ use super::super::{Consumer, Who};
 use crate::envfile::Syntax;
 use crate::finding::ids;
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, own, typed};
 use crate::vendor::{Vendor, prod_env};
 
 pub(in super::super) const DAEMON: Profile = Profile {
@@ -15,7 +15,13 @@ pub(in super::super) const DAEMON: Profile = Profile {
     asks_upper_first: true,
     restarts: true,
     lines: Some(Syntax::EnvironmentFile),
-    look: |_| Some("dockerd --validate --config-file /etc/docker/daemon.json; systemctl cat docker".into()),
+    look: |_| {
+        Some(text!(
+            "{}; {}",
+            typed("dockerd --validate --config-file /etc/docker/daemon.json"),
+            typed("systemctl cat docker")
+        ))
+    },
     ..Profile::new(Who::Docker, ids::PROXY_DOCKER, super::daemons, name_of_daemon, remedy_of_daemon)
 };
 

@@ -9,7 +9,7 @@ use crate::envfile::Syntax;
 use crate::environment::PRODUCT_USER;
 use crate::finding::ids;
 use crate::text;
-use crate::text::{Fix, Text, ics_setup, own};
+use crate::text::{Fix, Text, ics_setup, own, typed};
 
 pub(in super::super) const LOGIN: Profile = Profile {
     fails: Fails::OtherProxy,
@@ -52,8 +52,11 @@ fn remedy_of_login(case: &Case<'_>) -> (&'static str, Vec<Fix>) {
     let user = case.consumer.name.as_ref().filter(|name| !name.contains(' '));
     let home = user.map(own).map(|user| text!(" ~{}/.profile ~{}/.bash_profile ~{}/.bashrc", user, user, user));
     let find = text!(
-        "find where it is set: grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
-        home.unwrap_or_default()
+        "find where it is set: {}",
+        typed(text!(
+            "grep -rniE '(https?|no)_proxy' /etc/environment /etc/profile /etc/profile.d{}",
+            home.unwrap_or_default()
+        ))
     );
     (
         "the files that logins read were not written with these settings, or another one sets it later",

@@ -23,7 +23,7 @@ use crate::lists::{LONGEST_LIST, list_shown};
 use crate::redact::list_text;
 use crate::text;
 use crate::text::Evidence;
-use crate::text::{Fix, Text, as_root, clean, ics_setup, own};
+use crate::text::{Fix, Text, as_root, clean, ics_setup, own, typed};
 
 /// What a consumer gets, in one line: `http and https by http://h:1, no_proxy a,b`.
 ///
@@ -235,7 +235,7 @@ pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Findi
         .expected(text!("by the model: {}", model))
         .observed(text!("asked: {}", asked))
         .cause("the program is right; the model does not know something that decides here")
-        .advise("keep the case without secrets, and report it: ics-setup prove --save <FILE>")
+        .advise(text!("keep the case without secrets, and report it: {}", typed("ics-setup prove --save <FILE>")))
         .evidence("known", own(Known::Asked.as_str()))
 }
 
@@ -338,7 +338,7 @@ fn refused(consumer: &Consumer) -> Finding {
             "take out of {} what it refuses; in place of proxies the systemd drop-in does it for every engine",
             own(&consumer.source)
         ))
-        .look(text!("dockerd --validate --config-file {}", own(&consumer.source)));
+        .look(typed(text!("dockerd --validate --config-file {}", own(&consumer.source))));
     evidence(finding, consumer, &[])
 }
 
@@ -352,9 +352,10 @@ fn not_served(consumer: &Consumer) -> Finding {
         .observed(text!("{} ({})", consumer.why.clone().unwrap_or_default(), own(&consumer.source)))
         .cause("the vendor's compose files are for the Docker daemon of the system");
     let finding = match consumer.name {
-        Some(_) => finding.advise(
-            "write the same Environment= lines into a drop-in of that unit, as its user: systemctl --user edit docker",
-        ),
+        Some(_) => finding.advise(text!(
+            "write the same Environment= lines into a drop-in of that unit, as its user: {}",
+            typed("systemctl --user edit docker")
+        )),
         None => finding.advise("install Docker where the product is to run"),
     };
     evidence(finding, consumer, &[])

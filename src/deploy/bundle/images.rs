@@ -16,7 +16,7 @@ use crate::host::{Command, HostRead, Watch};
 use crate::net::Time;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Foreign, Text, as_anybody, own, quoted};
+use crate::text::{Foreign, Text, own, quoted, typed};
 
 /// An engine writes an archive for itself before it hands on the first byte, so that nothing comes for a while.
 const IDLE: Duration = Duration::from_secs(900);
@@ -121,7 +121,10 @@ pub(super) fn save(task: &mut Task<'_>, image: &Image, path: &Path, engine: &str
             };
             Err(match printed.contains("no space left on device") {
                 true if printed.contains("Error response from daemon") => full(text!("the disk of {}", own(engine)))
-                    .hint("the engine writes an archive for itself first; see what takes the room: docker system df"),
+                    .hint(text!(
+                        "the engine writes an archive for itself first; see what takes the room: {}",
+                        typed("docker system df")
+                    )),
                 true => full(text!("the disk of {}", folder.parent().unwrap_or(folder)))
                     .hint("name a folder on a larger disk"),
                 false if printed.contains("file too large") => failed()
@@ -129,7 +132,7 @@ pub(super) fn save(task: &mut Task<'_>, image: &Image, path: &Path, engine: &str
                     .hint("a file system such as FAT32 ends at 4 GB a file: use exFAT, ext4 or NTFS"),
                 false => failed()
                     .because(words.clone())
-                    .hint_command(as_anybody(text!("docker save {} | wc -c", own(quoted(&image.name))))),
+                    .hint_command(typed(text!("docker save {} | wc -c", own(quoted(&image.name))))),
             })
         }
         Err(_) if stalled.get() => {

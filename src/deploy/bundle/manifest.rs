@@ -10,7 +10,7 @@ use crate::build::VERSION;
 use crate::docker::repository_and_tag;
 use crate::finding::{Finding, ids};
 use crate::text;
-use crate::text::{Foreign, own};
+use crate::text::{Foreign, own, typed};
 
 /// Its name.
 pub(super) const NAME: &str = "bundle.json";
@@ -118,6 +118,6 @@ pub(crate) fn lacking(bundle: &Manifest, wanted: &[String]) -> Option<Finding> {
             .advise(
                 "a bundle for a Test Drive is installed with --deployment test-drive, one for production without it",
             )
-            .advise("or make it for what is wanted: ics-setup bundle create <DIR>")
+            .advise(text!("or make it for what is wanted: {}", typed("ics-setup bundle create <DIR>")))
     })
 }

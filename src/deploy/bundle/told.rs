@@ -13,7 +13,7 @@ use crate::redact::Redactor;
 use crate::report::{SCHEMA, characters, finding_json, line};
 use crate::settings::{BackEnd, Deployment, Key};
 use crate::text;
-use crate::text::{Person, Text, as_root, ics_setup, own};
+use crate::text::{Person, Text, as_root, ics_setup, own, typed};
 
 /// The name of the file for people.
 pub(super) const CONTENTS: &str = "CONTENTS";
@@ -98,7 +98,7 @@ impl Missing {
 
     pub(super) fn image(service: &str) -> Self {
         let why = text!("the service {} of the compose file names none; Compose would build one", service);
-        let advice = vec![text!("name an image in the file: --from <URL> --from-sha256 <HEX>")];
+        let advice = vec![text!("name an image in the file: {}", typed("--from <URL> --from-sha256 <HEX>"))];
         Self { what: "image", title: "an image", why, advice }
     }
 

@@ -10,7 +10,7 @@ use crate::docker::{ComposeProgram, Generation, compose_program};
 use crate::host::{HostRead, HostWrite};
 use crate::problem::{Problem, copy_of, id};
 use crate::text;
-use crate::text::{Foreign, Text, as_anybody, own, quoted};
+use crate::text::{Foreign, Text, own, quoted, typed};
 use crate::vendor::Vendor;
 
 /// Architectures by Rust's word and by the number in a program's header (ELF `e_machine`: elf.h).
@@ -64,15 +64,17 @@ fn fits(host: &dyn HostRead, given: &Given) -> Result<&'static Path, Problem> {
     match host.lstat(place) {
         Ok(None) => Ok(place),
         Ok(Some(_)) => Err(refused(given, text!("{} is there already, and does not serve", place))
-            .hint(text!("look at it: ls -l {}", place))),
+            .hint(text!("look at it: {}", typed(text!("ls -l {}", place))))),
         Err(error) => Err(refused(given, text!("{} cannot be looked at: {}", place, error))),
     }
 }
 
 fn is_for(given: &Given, machine: &str) -> Result<(), Problem> {
     unfit(&given.path, machine).map_or(Ok(()), |why| {
-        Err(refused(given, why)
-            .hint("name the file of the release page that is for this machine: --compose-binary <FILE> --compose-sha256 <HEX>"))
+        Err(refused(given, why).hint(text!(
+            "name the file of the release page that is for this machine: {}",
+            typed("--compose-binary <FILE> --compose-sha256 <HEX>")
+        )))
     })
 }
 
@@ -140,7 +142,7 @@ pub(super) fn install(
                 Why::Sum(sum) => another(given, &sum),
                 Why::Io(error) => refused("it could not be copied".into()).caused_by(error),
                 Why::Silent => refused("asked for its release, it does not answer".into())
-                    .hint_command(as_anybody(text!("{} version --short", own(quoted(&given.path.to_string_lossy()))))),
+                    .hint_command(typed(text!("{} version --short", own(quoted(&given.path.to_string_lossy()))))),
                 Why::Other(version) => refused(text!(
                     "it is Compose {}, and the containers of this product were made by the other generation",
                     Foreign::new(version)

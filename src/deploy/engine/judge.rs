@@ -11,7 +11,7 @@ use crate::host::HostRead;
 use crate::platform::Platform;
 use crate::problem::Problem;
 use crate::text;
-use crate::text::{Foreign, Text, as_root, own};
+use crate::text::{Foreign, Text, as_root, own, typed};
 use crate::version::Version;
 
 /// What is to be judged.
@@ -120,7 +120,10 @@ fn absent(question: &Question<'_>) -> Vec<Finding> {
         let finding = without_internet(wish, manager.name, compose).into_iter().fold(finding, Finding::advise);
         found.push(
             finding
-                .advise("name a repository that has it, with the key that signs it: --docker-repo <URL> --docker-repo-key <FILE>")
+                .advise(text!(
+                    "name a repository that has it, with the key that signs it: {}",
+                    typed("--docker-repo <URL> --docker-repo-key <FILE>")
+                ))
                 .advise("or install Docker as your company does, and run the same again: it is taken as it is"),
         );
     }
@@ -181,8 +184,14 @@ pub(super) fn no_compose(facts: &EngineFacts, wish: &Wish) -> Finding {
             .cause("the product's containers are made by Compose"),
     };
     finding
-        .advise("name its program with its checksum: --compose-binary <FILE> --compose-sha256 <HEX>")
-        .advise("or bring it in the bundle, as the file compose with its line in SHA256SUMS: --bundle <DIR>")
+        .advise(text!(
+            "name its program with its checksum: {}",
+            typed("--compose-binary <FILE> --compose-sha256 <HEX>")
+        ))
+        .advise(text!(
+            "or bring it in the bundle, as the file compose with its line in SHA256SUMS: {}",
+            typed("--bundle <DIR>")
+        ))
 }
 
 fn driver(name: &str) -> Option<Finding> {
@@ -234,7 +243,7 @@ fn room(question: &Question<'_>) -> Option<Finding> {
         finding
             .observed(observed)
             .cause("a pull that fills the disk fails, and what runs there beside it suffers")
-            .advise("see what takes it: docker system df")
+            .advise(text!("see what takes it: {}", typed("docker system df")))
             .advise("give the engine a larger disk: data-root in /etc/docker/daemon.json"),
     )
 }
@@ -254,8 +263,8 @@ pub(crate) fn unread_proxy(
             .expected("a daemon that was started since, or images that are there")
             .observed(text!("{} containers run", running))
             .cause("it reads its proxy when it starts, and its start stops the containers that run")
-            .advise("restart it in this run: --restart")
-            .advise("or bring the images along: --bundle <DIR>")
+            .advise(text!("restart it in this run: {}", typed("--restart")))
+            .advise(text!("or bring the images along: {}", typed("--bundle <DIR>")))
     })
 }
 

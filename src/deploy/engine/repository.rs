@@ -8,7 +8,7 @@ use crate::platform::{PackageSyntax, Platform};
 use crate::problem::{Problem, copy_of, id};
 use crate::settings::{Key, Settings};
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 const OURS: &str = "# Written by ics-setup. Take it back with: ics-setup revert\n";
 
@@ -77,7 +77,7 @@ pub(super) fn asked(settings: &Settings) -> Result<Option<(String, std::path::Pa
         let message = text!("--docker-repo {} is no URL of a package repository", source);
         return Err(Problem::settings(id::SETTING_INVALID, message)
             .because("it begins with https://, http:// or file:, and has no login: everybody can read the files of package sources")
-            .hint("--docker-repo https://download.docker.com/linux/ubuntu"));
+            .hint(typed("--docker-repo https://download.docker.com/linux/ubuntu")));
     }
     Ok(Some((source.to_owned(), key.into())))
 }
@@ -101,7 +101,10 @@ fn apt_line(source: &str, platform: &Platform, host: &dyn HostRead) -> Result<St
             id::SETTING_INVALID,
             "the system does not say by which name package sources know it",
         )
-        .hint("say suite and component too: --docker-repo 'https://download.docker.com/linux/ubuntu jammy stable'"));
+        .hint(text!(
+            "say suite and component too: {}",
+            typed("--docker-repo 'https://download.docker.com/linux/ubuntu jammy stable'")
+        )));
     };
     Ok(format!("{source} {codename} stable"))
 }

@@ -8,7 +8,7 @@ use crate::deploy::task::{Task, cancelled};
 use crate::docker;
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, typed};
 
 /// What archives of images are called in a bundle, and how else their names may end.
 pub(super) const ARCHIVE: &str = "images";
@@ -22,7 +22,7 @@ pub(super) fn archives(bundle: &Path) -> Result<Vec<PathBuf>, Problem> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
             Problem::settings(id::SETTING_INVALID, text!("--bundle: there is no folder {}", bundle.display()))
-                .hint("mount the disk that it is on, or name where it is: --bundle <DIR>")
+                .hint(text!("mount the disk that it is on, or name where it is: {}", typed("--bundle <DIR>")))
         }
         _ => Problem::host(id::UNREADABLE, text!("the bundle {} cannot be read", bundle.display())).caused_by(error),
     };

@@ -23,7 +23,7 @@ use crate::redact::Redactor;
 use crate::settings::STATE;
 use crate::signals::Uninterrupted;
 use crate::text;
-use crate::text::{Foreign, Text, as_root, ics_setup, own};
+use crate::text::{Foreign, Text, as_root, ics_setup, own, typed};
 
 /// So long after a look at the containers there is another,
 const PAUSE: Duration = Duration::from_secs(1);
@@ -255,7 +255,7 @@ fn unhealthy(failure: &Failure, poll: &Poll, compose: &Compose) -> Problem {
         None => problem,
     };
     match failure {
-        Failure::OutOfMemory { .. } => problem.hint("give the host more memory, or run fewer workers: --workers <N>"),
+        Failure::OutOfMemory { .. } => problem.hint(text!("give the host more memory, or run fewer workers: {}", typed("--workers <N>"))),
         Failure::Late { state: State::Migrating, .. } => problem
             .hint("its containers were left running: an upgrade that is ended half way leaves a schema of neither release")
             .hint(match poll.no_scheduler {

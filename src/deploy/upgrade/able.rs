@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::LOOK;
 use super::super::databases::NEEDED;
 use super::super::fetch::bytes_shown;
-use super::dump::{Dump, TAKEN, Tls, VARIABLE, folder};
+use super::dump::{Dump, Tls, VARIABLE, folder, taken};
 use crate::check::backends::Mysql;
 use crate::check::{Check, CheckSpec, Limits, Look, MysqlSpec, Secrets, USUAL_USER, is_published};
 use crate::context::{Named, roots};
@@ -21,7 +21,7 @@ use crate::product::Place;
 use crate::secret::Secret;
 use crate::settings::{Deployment, Effective, Found, Key, Settings};
 use crate::text;
-use crate::text::{Foreign, Text, as_root, first_line, host_port, own, quoted};
+use crate::text::{Foreign, Text, as_root, first_line, host_port, own, quoted, typed};
 
 /// What has to be free beside the tables themselves: the text of a row is longer than its bytes, and a disk is never to be full.
 const SPARE: u64 = 64 << 20;
@@ -109,13 +109,13 @@ pub(super) fn look(
 pub(super) fn missing(why: Text) -> Problem {
     Problem::settings(id::BACKUP_MISSING, "an upgrade needs a backup of both databases, and this run cannot dump them")
         .because(why)
-        .hint(TAKEN)
+        .hint(taken())
 }
 
 /// It could, if something were otherwise.
 fn impossible(why: impl Into<Text>) -> Problem {
     Problem::host(id::DUMP_IMPOSSIBLE, text!("the databases cannot be dumped before the upgrade: {}", why.into()))
-        .hint(TAKEN)
+        .hint(taken())
 }
 
 /// The container that has this service, or this name.
@@ -228,7 +228,7 @@ fn ask(
                 Some(finding) => problem_of(finding, id::DUMP_IMPOSSIBLE),
                 None => impossible(text!("MySQL on {} does not say how large they are", own(place))),
             };
-            Err(problem.hint(TAKEN))
+            Err(problem.hint(taken()))
         }
     }
 }
@@ -246,7 +246,7 @@ fn room(host: &dyn HostRead, need: u64) -> Result<(), Problem> {
     }
     let free = own(bytes_shown(space.free));
     Err(impossible(text!("they need {} at {}, and {} is free", own(bytes_shown(need)), host.shown(nearest), free))
-        .hint(text!("make room there: df -h {}", own(quoted(&nearest.to_string_lossy())))))
+        .hint(text!("make room there: {}", typed(text!("df -h {}", own(quoted(&nearest.to_string_lossy())))))))
 }
 
 /// The authorities that this host trusts, for programs that read a file.

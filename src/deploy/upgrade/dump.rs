@@ -16,10 +16,12 @@ use crate::secret::Secret;
 use crate::settings::STATE;
 use crate::stamp;
 use crate::text;
-use crate::text::{CommandLine, Foreign, Text, as_root, own, quoted};
+use crate::text::{CommandLine, Foreign, Text, as_root, own, quoted, typed};
 
 /// Says that a backup was taken.
-pub(super) const TAKEN: &str = "back up both databases, then say so in the same command: --backup-taken";
+pub(super) fn taken() -> Text {
+    text!("back up both databases, then say so in the same command: {}", typed("--backup-taken"))
+}
 
 /// A dump ends so long after the last table that was begun.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -197,7 +199,7 @@ impl Dump {
         };
         Err(Problem::host(id::DUMP_FAILED, text!("{} did not dump the databases", self.programs.0))
             .because(because)
-            .hint(TAKEN))
+            .hint(taken()))
     }
 }
 

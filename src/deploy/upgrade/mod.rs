@@ -45,7 +45,7 @@ use crate::settings::{Deployment, Found, Key, Settings};
 use crate::signals::Uninterrupted;
 use crate::system::IMAGE;
 use crate::text;
-use crate::text::{Foreign, Text, ics_setup, own};
+use crate::text::{Foreign, Text, ics_setup, own, typed};
 
 /// A service of the product that gets another image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -405,7 +405,7 @@ fn direction(moved: &Moved, step: Step) -> Finding {
         .expected("tags that name a release, such as v22.3.9")
         .observed(seen)
         .cause("an older release waits for ever for a schema of its own")
-        .advise("name images whose tags are releases: --image <REPOSITORY:TAG>"),
+        .advise(text!("name images whose tags are releases: {}", typed("--image <REPOSITORY:TAG>"))),
         Step::Up | Step::Same => {
             Finding::pass(ids::UPGRADE_DIRECTION, text!("{} is the newer release", Foreign::new(&moved.to)))
                 .observed(seen)

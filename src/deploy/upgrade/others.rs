@@ -10,7 +10,7 @@ use crate::mysql::{Neighbour, Waits};
 use crate::problem::{Problem, id};
 use crate::product::images::{Step, step};
 use crate::text;
-use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted};
+use crate::text::{CommandLine, Foreign, Text, ics_setup_there, own, quoted, typed};
 
 /// Those that were there when this host was looked at.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub(in crate::deploy) fn beside(seen: Option<&[Neighbour]>, to: &str) -> Option<
             "where they run another image, take a backup of both databases first, then bring each of them to wait, there: {}",
             command(to, "")
         ),
-        "where another host has the scheduler, leave it out here: --role interface,worker".into(),
+        text!("where another host has the scheduler, leave it out here: {}", typed("--role interface,worker")),
     ];
     let finding = Finding { id: ids::SCHEDULER_ELSEWHERE, status: Status::Warn, fix: Vec::new(), ..found };
     let finding = finding.cause(

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use super::certificate::Certificate;
 use crate::redact::base64_padded;
 use crate::text;
-use crate::text::{Foreign, Text};
+use crate::text::{Foreign, Text, typed};
 
 /// Length of a line of PEM.
 const LINE: usize = 64;
@@ -56,16 +56,22 @@ impl Unfit {
     pub(crate) fn mend(&self, file: &str) -> Text {
         match self {
             Self::PrivateKey => {
-                text!("take the certificates alone: openssl x509 -in {} -out <CA.pem>", Foreign::new(file))
+                text!(
+                    "take the certificates alone: {}",
+                    typed(text!("openssl x509 -in {} -out <CA.pem>", Foreign::new(file)))
+                )
             }
-            Self::Der => text!("make PEM of it: openssl x509 -inform DER -in {} -out <CA.pem>", Foreign::new(file)),
+            Self::Der => text!(
+                "make PEM of it: {}",
+                typed(text!("openssl x509 -inform DER -in {} -out <CA.pem>", Foreign::new(file)))
+            ),
             Self::NoCertificate | Self::Damaged => {
                 text!("have the authority's certificate sent as PEM; look: head {}", Foreign::new(file))
             }
             Self::NotCa(_) | Self::Expired(_) | Self::NotYet(_) => {
                 text!(
-                    "have the authority's own certificate sent; look: openssl x509 -in {} -noout -text",
-                    Foreign::new(file)
+                    "have the authority's own certificate sent; look: {}",
+                    typed(text!("openssl x509 -in {} -noout -text", Foreign::new(file)))
                 )
             }
         }

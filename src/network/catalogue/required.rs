@@ -7,7 +7,7 @@ use crate::problem::{Problem, id};
 use crate::settings::{Deployment, Key, Layers};
 use crate::system::cloud::{self, Cloud};
 use crate::text;
-use crate::text::{Text, ics_setup, nearest, own};
+use crate::text::{Text, ics_setup, nearest, own, typed};
 use crate::version::Version;
 
 /// What the settings say that decides about endpoints.
@@ -128,7 +128,7 @@ fn collectors(layers: &Layers) -> Result<Vec<String>, Problem> {
         .map(|host| {
             host_name(host).map_err(|why| {
                 Problem::settings(id::SETTING_INVALID, text!("{}: {}", own(&setting.origin), why))
-                    .hint("name its host: --collector collector.corp.example")
+                    .hint(text!("name its host: {}", typed("--collector collector.corp.example")))
             })
         })
         .collect()
@@ -182,7 +182,7 @@ pub(crate) fn foreign_region(layers: &Layers) -> Option<Finding> {
         .cause("it is kept as it is, and ics-setup check and network refuse it without a file that has it");
     let finding = match nearest(region, all.iter().copied()) {
         Some(near) => finding.advise(text!("did you mean {}? --agent-region {}", own(near), own(near))),
-        None => finding.advise("name one of these: --agent-region <REGION>"),
+        None => finding.advise(text!("name one of these: {}", typed("--agent-region <REGION>"))),
     };
     Some(finding.advise(text!("if it is a region of your own file: {}", ics_setup("check agent --endpoints <FILE>"))))
 }

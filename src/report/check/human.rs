@@ -286,7 +286,7 @@ mod tests {
     use crate::check::Group;
     use crate::finding::{Finding, FindingId};
     use crate::redact::Redactor;
-    use crate::text::as_anybody;
+    use crate::text::typed;
 
     /// The first screen has the answer, however much fails and whatever is right.
     #[test]
@@ -301,9 +301,7 @@ mod tests {
             .map(|at| match at {
                 0..40 => new_finding(Status::Pass, at),
                 40..50 => new_finding(Status::Skip, at).observed(format!("reason {at}")),
-                _ => failed(at)
-                    .advise("first make room, then: ics-setup check --only disk-free")
-                    .fix(as_anybody("mend it")),
+                _ => failed(at).advise("first make room, then: ics-setup check --only disk-free").fix(typed("mend it")),
             })
             .collect();
         for columns in [None, Some(40), Some(80), Some(200)] {

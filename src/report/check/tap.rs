@@ -52,7 +52,8 @@ fn block(text: &mut String, finding: &Plain) {
             let _ = writeln!(text, "  {key}: {}", quoted(value));
         }
     }
-    for (key, texts) in [("fix", &finding.commands), ("advice", &finding.advice)] {
+    let advice: Vec<String> = finding.advice.iter().map(|sentence| sentence.as_str().to_owned()).collect();
+    for (key, texts) in [("fix", &finding.commands), ("advice", &advice)] {
         if !texts.is_empty() {
             let _ = writeln!(text, "  {key}:");
             for one in texts {

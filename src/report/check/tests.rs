@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::settings::Secret;
-use crate::text::{Fix, as_anybody};
+use crate::text::{Fix, typed};
 
 pub(super) const PLAIN: Page = Page { verbose: false, quiet: false, paint: Paint(false), columns: None, unicode: true };
 
@@ -31,7 +31,7 @@ fn examples() -> Vec<Finding> {
             .expected("a connection within 3 s")
             .observed("no answer within 3 s")
             .cause("a firewall drops the packets; a closed port would refuse at once")
-            .fix(as_anybody("nc -vz -w3 cache.corp.example 6379"))
+            .fix(typed("nc -vz -w3 cache.corp.example 6379"))
             .evidence("host", "cache.corp.example")
             .evidence("port", 6379);
     staged.stage = Some("connect");
@@ -48,8 +48,8 @@ fn examples() -> Vec<Finding> {
                 .expected("at least 8 GiB")
                 .observed("2 GiB")
                 .cause("the vendor asks for 8 GiB")
-                .fix(as_anybody("/etc/fstab: give the machine 8 GiB"))
-                .fix(as_anybody("free -g | awk '/^Mem/ {print $2}'")),
+                .fix(typed("/etc/fstab: give the machine 8 GiB"))
+                .fix(typed("free -g | awk '/^Mem/ {print $2}'")),
             0,
         ),
         timed(new("disk", "host", Status::Warn, "/ has 12 GiB free").expected("40 GiB").observed("12 GiB"), 12),
@@ -65,15 +65,10 @@ fn examples() -> Vec<Finding> {
             .expected(word)
             .observed("first line\r\nsecond line\twith a tab\n  third\u{1b}[31m red\u{0}\u{7f}\u{85}\u{202e}gnp")
             .cause("Größe und 漢字 ✓ \u{10ffff}\u{ffff}")
-            .fix(as_anybody("printf '%s\\n' \"a|b\" '#' <<EOF\n# SKIP\nEOF")),
+            .fix(typed("printf '%s\\n' \"a|b\" '#' <<EOF\n# SKIP\nEOF")),
             250,
         ),
-        new("empty", "proxy", Status::Warn, "")
-            .expected("")
-            .observed("\n")
-            .cause("")
-            .fix(as_anybody(""))
-            .fix(as_anybody("  ")),
+        new("empty", "proxy", Status::Warn, "").expected("").observed("\n").cause("").fix(typed("")).fix(typed("  ")),
         timed(
             new("late", "proxy", Status::Error, "squid could not be checked").observed("no result within 10 s"),
             10_000,
@@ -230,7 +225,7 @@ fn no_format_shows_a_secret_whatever_field_it_stands_in() {
             .expected(format!("{all}\n{all}"))
             .observed(all.clone())
             .cause(all.clone())
-            .fix(as_anybody(all.clone()))
+            .fix(typed(all.clone()))
             .evidence("deep", json!({"list": [all.clone()]}));
         finding.docs = Some(all.clone().into());
         for format in Format::ALL {
@@ -310,7 +305,7 @@ prop_compose! {
         let mut finding = Finding::new(FindingId::unlisted(IDS[id], GROUPS[group]), STATUSES[status], title).evidence("any", docs.clone());
         let text = |text: Option<String>| text.map(Text::from);
         (finding.expected, finding.observed, finding.cause) = (text(expected), text(observed), text(cause));
-        finding.fix = fix.into_iter().map(|text| Fix::Command(as_anybody(text))).collect();
+        finding.fix = fix.into_iter().map(|text| Fix::Command(typed(text))).collect();
         (finding.docs, finding.duration_ms) = (text(docs), took);
         finding
     }

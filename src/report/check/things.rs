@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::finding::{Finding, ids};
     use crate::redact::Redactor;
-    use crate::text::as_anybody;
+    use crate::text::typed;
 
     #[test]
     fn what_is_alike_is_told_once_with_what_each_asks_for() {
@@ -93,7 +93,7 @@ mod tests {
                 .advise("have all of them allowed")
         };
         let dead = |id| Finding::fail(id, "the proxy does not answer").cause("no route").up_to(Actor::Network);
-        let mended = Finding::fail(ids::PROXY_LOGIN, "no proxy").fix(as_anybody("prepare"));
+        let mended = Finding::fail(ids::PROXY_LOGIN, "no proxy").fix(typed("prepare"));
         let broken = Finding::new(ids::MYSQL_VERSION, Status::Error, "it broke");
         let findings =
             [mended, broken, refused("a"), refused("b"), dead(ids::PROXY_CONNECTS), dead(ids::NETWORK_PROXY)];
@@ -111,8 +111,8 @@ mod tests {
             ]
         );
         assert_eq!(
-            (things[0].alike[0].title.as_str(), &things[0].alike[0].advice[..]),
-            ("b is refused", &["allow b".to_owned()][..])
+            (things[0].alike[0].title.as_str(), things[0].alike[0].advice[0].as_str()),
+            ("b is refused", "allow b")
         );
         assert_eq!(things[1].ids, ["proxy-connects", "network-proxy"]);
         assert_eq!(count(&things), 5);

@@ -21,7 +21,7 @@ use crate::redact::{MASK, list};
 use crate::system::cloud::{Cloud, Direct};
 use crate::text;
 use crate::text::words::words;
-use crate::text::{Text, nearest, own};
+use crate::text::{Text, nearest, own, typed};
 pub use provider::SecretsProvider;
 use resolver::Resolver;
 
@@ -447,7 +447,7 @@ fn targets(layers: &Layers) -> Result<Vec<TargetName>, Problem> {
                 let problem =
                     Problem::settings(id::SETTING_INVALID, text!("{}: there is no target {:?}", setting.origin, word));
                 match nearest(word, all.into_iter()) {
-                    Some(near) => problem.hint(text!("--target {}", own(near))),
+                    Some(near) => problem.hint(typed(text!("--target {}", own(near)))),
                     None => problem.hint(text!("targets: {}", own(all.join(", ")))),
                 }
             })

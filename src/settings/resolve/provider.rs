@@ -6,7 +6,7 @@ use crate::problem::{Problem, id};
 use crate::settings::layers::{Layers, Setting, parse_switch};
 use crate::settings::table::{Key, Shape, TABLE};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, typed};
 use crate::vendor::Vendor;
 
 /// The settings that say so.
@@ -97,9 +97,12 @@ impl Resolver<'_> {
         };
         let (Some(creates), Some(secret)) = (creates, secret) else { return Ok(()) };
         let what = text!("{}, and the databases in {} ({})", creates.origin, secret.value.as_str(), secret.origin);
-        Err(conflict(what)
-            .because("the login of the product is in the secret, which the product alone reads")
-            .hint("make databases and user on the server, or name them in prod.env: --no-secrets-provider"))
+        Err(conflict(what).because("the login of the product is in the secret, which the product alone reads").hint(
+            text!(
+                "make databases and user on the server, or name them in prod.env: {}",
+                typed("--no-secrets-provider")
+            ),
+        ))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::settings::layers::{Layers, Origin, Setting};
 use crate::settings::table::{Key, Shape, Spec, TABLE};
 use crate::settings::{Credentials, Found, Layer, NoProxy, ProxyUrl, Scheme, Secret};
 use crate::text;
-use crate::text::{as_anybody, own, quoted};
+use crate::text::{own, quoted, typed};
 
 /// What values are made from.
 pub(super) struct Resolver<'a> {
@@ -76,7 +76,8 @@ impl Resolver<'_> {
                 if !findings.iter().any(|finding| finding.id == ids::PROXY_FOUND_UNUSABLE) {
                     let title = text!("the proxy {} cannot be used", setting.origin);
                     let finding = Finding::new(ids::PROXY_FOUND_UNUSABLE, Status::Warn, title).cause(why);
-                    findings.push(finding.advise("name the right one: --proxy http://<HOST>:<PORT>"));
+                    findings
+                        .push(finding.advise(text!("name the right one: {}", typed("--proxy http://<HOST>:<PORT>"))));
                 }
                 return Ok(None);
             }
@@ -106,7 +107,7 @@ impl Resolver<'_> {
                     id::PROXY_USER_MISSING,
                     text!("{}: there is a proxy password but no user", password.origin),
                 )
-                .hint("name the user: --proxy-user <USER>")),
+                .hint(text!("name the user: {}", typed("--proxy-user <USER>")))),
                 _ => Ok(()),
             };
         };
@@ -134,13 +135,13 @@ impl Resolver<'_> {
                 let bytes = (self.outside.file)(path).map_err(|error| {
                     Problem::settings(id::PASSWORD_FILE, text!("{}: {} could not be read", origin, path))
                         .caused_by(error)
-                        .hint(text!("look: ls -l {}", own(quoted(&setting.value))))
+                        .hint(text!("look: {}", typed(text!("ls -l {}", own(quoted(&setting.value))))))
                 })?;
                 if let Some(from) = utf_16(&bytes) {
                     let message =
                         text!("{}: {} is UTF-16 text, and no server takes that for its password", origin, path);
                     return Err(
-                        Problem::settings(id::PASSWORD_INVALID, message).hint_command(as_anybody(to_utf_8(path, from)))
+                        Problem::settings(id::PASSWORD_INVALID, message).hint_command(typed(to_utf_8(path, from)))
                     );
                 }
                 // What editors of Windows put in front of a text in UTF-8 is none of it.
@@ -154,7 +155,10 @@ impl Resolver<'_> {
             Key::ProxyPasswordEnv => {
                 let value = (self.outside.variable)(&setting.value).ok_or_else(|| {
                     Problem::settings(id::PASSWORD_ENV, text!("{}: the variable {} is not set", origin, setting.value))
-                        .hint("sudo does not pass variables on: sudo --preserve-env=NAME …, or use a file")
+                        .hint(text!(
+                            "sudo does not pass variables on: {} …, or use a file",
+                            typed("sudo --preserve-env=NAME")
+                        ))
                 })?;
                 value.into_vec()
             }
@@ -162,7 +166,7 @@ impl Resolver<'_> {
         };
         let wrong = |what: &str| {
             Err(Problem::settings(id::PASSWORD_INVALID, text!("{}: {} {}", origin, key, own(what)))
-                .hint("one line with the password as it is, such as: --proxy-password-file <FILE>"))
+                .hint(text!("one line with the password as it is, such as: {}", typed("--proxy-password-file <FILE>"))))
         };
         if bytes.is_empty() {
             return wrong("is empty");
@@ -299,7 +303,11 @@ fn require_port(url: &mut Setting<ProxyUrl>, ignored: &Ignored, findings: &mut V
         )
         .because(because)
         .hint(text!("name it, as in {}://{}:3128", own(url.value.scheme.as_str()), own(&url.value.host)))
-        .hint(text!("or confirm port {}: --ignore-check {}", own(usual), ids::PROXY_PORT_MISSING)));
+        .hint(text!(
+            "or confirm port {}: {}",
+            own(usual),
+            typed(text!("--ignore-check {}", ids::PROXY_PORT_MISSING))
+        )));
     }
     if !findings.iter().any(|finding| finding.id == ids::PROXY_PORT_MISSING) {
         let title = text!("{}: the proxy URL had no port; {} is written out (ignored)", origin, own(usual));
@@ -330,7 +338,10 @@ fn judge_resolver(url: &Setting<ProxyUrl>, in_argv: bool, findings: &mut Vec<Fin
                 Status::Warn,
                 text!("{}: every user of this host can read a password in the process list", origin),
             )
-            .advise("give user and password apart: --proxy-user <USER> --proxy-password-file <FILE>"),
+            .advise(text!(
+                "give user and password apart: {}",
+                typed("--proxy-user <USER> --proxy-password-file <FILE>")
+            )),
         );
     }
     if value.password().is_some_and(|secret| !secret.expose().is_ascii()) {

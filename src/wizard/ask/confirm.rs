@@ -3,7 +3,7 @@
 use super::{Step, Then, Wizard};
 use crate::check::{CheckSpec, Limits, Secrets};
 use crate::finding::ids;
-use crate::report::{set, visible};
+use crate::report::set;
 use crate::settings::{Effective, Key, ProxyUrl, Scheme, Unresolved};
 use crate::wizard::Ended;
 use crate::wizard::answers::{Proxy, Scope, Topic};
@@ -268,7 +268,7 @@ impl Wizard<'_> {
         match advice {
             Some(Advice::Do(what)) => {
                 let columns = Some(self.prompter.window().1);
-                let lines = set(&format!("try: {}", visible(what)), 6, columns);
+                let lines = set(&what.labelled("try"), 6, columns);
                 self.prompter.say(&format!("    {}", lines.join("\n      ")));
             }
             Some(Advice::Know(sentence)) => self.prompter.detail(sentence),

@@ -13,7 +13,7 @@ mod tests;
 use crate::check::{CheckSpec, Secrets};
 use crate::finding::{Finding, FindingId, Status, ids};
 use crate::redact::Redactor;
-use crate::report::line;
+use crate::report::{self, Spoken, line};
 use crate::settings::{Found, ProxyUrl, Settings};
 use crate::text;
 use crate::text::Fix;
@@ -51,7 +51,7 @@ pub(crate) struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
     /// A command or an edit; not to be broken over lines.
-    Do(String),
+    Do(Spoken),
     /// Why it is so.
     Know(String),
 }
@@ -109,7 +109,7 @@ fn sentence(finding: &Finding, redactor: &Redactor) -> String {
 /// Commands of ours are no help to somebody whose answers are not written yet, and the cause tells more than a way to look.
 fn advice(finding: &Finding, redactor: &Redactor) -> Option<Advice> {
     let helps = |fix: &&Fix| !matches!(fix, Fix::Look(_)) && !fix.text().names_ics_setup();
-    let elsewhere = finding.fix.iter().find(helps).map(|fix| Advice::Do(line(redactor, fix.text())));
+    let elsewhere = finding.fix.iter().find(helps).map(|fix| Advice::Do(report::sentence(redactor, fix.text())));
     elsewhere.or_else(|| finding.cause.as_ref().map(|cause| Advice::Know(line(redactor, cause))))
 }
 

@@ -242,6 +242,6 @@ fn the_two_worst_are_told_and_warnings_alone_are_no_refusal() {
         (verdict.good, verdict.about.map_or("", FindingId::as_str), verdict.noticed.len()),
         (false, "mysql-grants", 1)
     );
-    assert_eq!(verdict.advice, Some(Advice::Do("on the server: GRANT".to_owned())));
+    assert!(matches!(&verdict.advice, Some(Advice::Do(what)) if what.as_str() == "on the server: GRANT"));
     assert!(!Verdict::of(&[], 2, &[], &redactor).good);
 }

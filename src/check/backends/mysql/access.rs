@@ -8,7 +8,7 @@ use crate::check::spec::{Limits, MysqlSpec};
 use crate::mysql::{ACCESS_DENIED, Greeting, HOST_BLOCKED, Login, Refusal, sql};
 use crate::net::{NetError, TlsFault};
 use crate::network::openssl::Openssl;
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 
 // Numbers from MySQL's sql/share/errmsg-utf8.txt and include/errmsg.h, MariaDB's sql/share/errmsg-utf8.txt; 9000 is Azure's
 // (Azure Database for MySQL, "Troubleshoot connection issues"), 9001 and 9002 are ProxySQL's (lib/MySQL_Session.cpp).
@@ -49,22 +49,22 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
             .expected("plain connections, as the settings say (mysql.tls = false), or TLS in the settings")
             .cause(if refusal.code == ACCESS_DENIED { "the proxy of the managed database lets nobody in without TLS" } else { "require_secure_transport is on" })
             .fix(ics_setup("reconfigure --mysql-tls"))
-            .advise(if refusal.code == ACCESS_DENIED { "or turn the demand off: aws rds modify-db-proxy --db-proxy-name <NAME> --no-require-tls" } else { "or run on the server: SET GLOBAL require_secure_transport = OFF;" }),
+            .advise(if refusal.code == ACCESS_DENIED { text!("or turn the demand off: {}", typed("aws rds modify-db-proxy --db-proxy-name <NAME> --no-require-tls")) } else { text!("or run on the server: {}", typed("SET GLOBAL require_secure_transport = OFF;")) }),
         TOO_MANY_CONNECTIONS => make(ids::MYSQL_CAPACITY, text!("MySQL on {} has no connection left", place))
             .expected("room for the connections of every process of the product")
             .cause("max_connections is reached; the path to the server is open")
-            .advise("look on the server who holds them: mysql -e \"SHOW PROCESSLIST\"")
-            .advise(RAISE),
+            .advise(text!("look on the server who holds them: {}", typed("mysql -e \"SHOW PROCESSLIST\"")))
+            .advise(raise()),
         HOST_BLOCKED => make(ids::MYSQL_LOGIN, text!("MySQL on {} blocks this host", place))
             .expected("a greeting")
             .cause("too many connections from this host ended before a login (max_connect_errors), often a port check by a load balancer or monitor; the path to the server is open")
-            .advise("run on the server: mysqladmin flush-hosts, or: mysql -e \"FLUSH HOSTS\"")
+            .advise(text!("run on the server: {}, or: {}", typed("mysqladmin flush-hosts"), typed("mysql -e \"FLUSH HOSTS\"")))
             .advise("stop what connects without logging in, or raise max_connect_errors"),
         HOST_NOT_PRIVILEGED => make(ids::MYSQL_LOGIN, text!("MySQL on {} lets nobody in from this host", place))
             .expected("an account for this host")
             .cause("no account of the server has this host's address or name in its host part; the path to the server is open")
-            .advise(text!("run on the server, with this host as the message names it or '%' as <HOST>: CREATE USER {} IDENTIFIED BY '<PASSWORD>';", account))
-            .advise(text!("run on the server: GRANT ALL ON {}.* TO {}; GRANT ALL ON {}.* TO {}; GRANT RELOAD ON *.* TO {};", own(sql::pattern(&spec.database)), account, own(sql::pattern(&spec.secret_database)), account, account)),
+            .advise(text!("run on the server, with this host as the message names it or '%' as <HOST>: {}", typed(text!("CREATE USER {} IDENTIFIED BY '<PASSWORD>';", account))))
+            .advise(text!("run on the server: {}; {}; {}", typed(text!("GRANT ALL ON {}.* TO {}", own(sql::pattern(&spec.database)), account)), typed(text!("GRANT ALL ON {}.* TO {}", own(sql::pattern(&spec.secret_database)), account)), typed(text!("GRANT RELOAD ON *.* TO {};", account)))),
         ACCESS_DENIED if tls || !refusal.wants_tls() => {
             let finding = make(ids::MYSQL_LOGIN, text!("MySQL on {} denies the login of {}", place, own(user)))
                 .expected(text!("user {} can log in {}", own(user), own(if spec.has_password { "with the password given" } else { "without a password: none was given" })))
@@ -74,56 +74,56 @@ pub(super) fn refused(spec: &MysqlSpec, refusal: &Refusal, tls: bool) -> Finding
                     "the password is wrong, or the account is for another host (the message names the one that the server sees), or the account (REQUIRE SSL) or the server (require_secure_transport of MariaDB) demands TLS, which is refused in the same words"
                 })
                 .advise(by_hand(spec, user))
-                .advise(text!("look on the server: SELECT user, host, plugin, ssl_type FROM mysql.user WHERE user = '{}';", own(user.replace('\'', "''"))))
+                .advise(text!("look on the server: {}", typed(text!("SELECT user, host, plugin, ssl_type FROM mysql.user WHERE user = '{}';", own(user.replace('\'', "''"))))))
                 .advise(text!("if the password is wrong, give the right one: {}", ics_setup("reconfigure --mysql-password-file <FILE>")));
-            if tls { finding.advise(text!("where ssl_type is X509 or SPECIFIED, run on the server: ALTER USER {} REQUIRE SSL;", account)) } else { finding.advise(text!("if the account demands TLS: {}", ics_setup("check backends --mysql-tls"))) }
+            if tls { finding.advise(text!("where ssl_type is X509 or SPECIFIED, run on the server: {}", typed(text!("ALTER USER {} REQUIRE SSL;", account)))) } else { finding.advise(text!("if the account demands TLS: {}", ics_setup("check backends --mysql-tls"))) }
         }
         DATABASE_DENIED => make(ids::MYSQL_LOGIN, text!("MySQL on {} denies {} its database", place, own(user)))
             .cause("the account has no rights on it")
-            .advise(text!("run on the server: GRANT ALL ON {}.* TO {};", own(sql::pattern(&spec.database)), account)),
+            .advise(text!("run on the server: {}", typed(text!("GRANT ALL ON {}.* TO {};", own(sql::pattern(&spec.database)), account)))),
         1049 => make(ids::MYSQL_DATABASES, text!("a database is missing on {}", place))
             .cause("the product creates neither of its databases")
             .advise(create(&spec.database))
             .advise(create(&spec.secret_database)),
         AUTH_PLUGIN | 2059 | 1524 => make(ids::MYSQL_LOGIN, text!("MySQL on {} wants another way of logging in for {}", place, own(user)))
             .cause("the account's authentication plugin and that of clients of 5.7 do not match")
-            .advise(text!("run on the server: ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account)),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account)))),
         NO_PASSWORD_LOGIN => make(ids::MYSQL_LOGIN, text!("MySQL on {} takes no password from {}", place, own(user)))
             .expected("an account with a password")
             .cause("the account is for a user of the server's own system (auth_socket, unix_socket): nobody can log in to it from another host")
-            .advise(text!("run on the server: ALTER USER {} IDENTIFIED BY '<PASSWORD>';", account)),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} IDENTIFIED BY '<PASSWORD>';", account)))),
         ACCOUNT_LOCKED => make(ids::MYSQL_LOGIN, text!("the account {} on {} is locked", own(user), place))
             .cause("somebody has locked it (ACCOUNT LOCK)")
-            .advise(text!("run on the server: ALTER USER {} ACCOUNT UNLOCK;", account)),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} ACCOUNT UNLOCK;", account)))),
         code if ACCOUNT_LIMIT.contains(&code) => make(ids::MYSQL_CAPACITY, text!("{} has no connection left on MySQL on {}", own(user), place))
             .expected("room for the connections of every process of the product")
             .cause("a limit of this account alone is reached (max_user_connections, or so many connections an hour); the server has room")
-            .advise(text!("run on the server: ALTER USER {} WITH MAX_USER_CONNECTIONS 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0;", account))
-            .advise("where the server sets it for all accounts: SET GLOBAL max_user_connections = 0, and the same in my.cnf or the parameter group"),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} WITH MAX_USER_CONNECTIONS 0 MAX_CONNECTIONS_PER_HOUR 0 MAX_QUERIES_PER_HOUR 0 MAX_UPDATES_PER_HOUR 0;", account))))
+            .advise(text!("where the server sets it for all accounts: {}, and the same in my.cnf or the parameter group", typed("SET GLOBAL max_user_connections = 0"))),
         code if BLOCKED_ACCOUNT.contains(&code) => make(ids::MYSQL_LOGIN, text!("the account {} on {} is blocked for a while", own(user), place))
             .cause("too many logins with a wrong password, perhaps by another program with the old one")
-            .advise(text!("run on the server (MariaDB: FLUSH PRIVILEGES): ALTER USER {} ACCOUNT UNLOCK;", account))
+            .advise(text!("run on the server (MariaDB: {}): {}", typed("FLUSH PRIVILEGES"), typed(text!("ALTER USER {} ACCOUNT UNLOCK;", account))))
             .advise(text!("give the right password: {}", ics_setup("reconfigure --mysql-password-file <FILE>"))),
         code if NOT_SERVING.contains(&code) => make(ids::MYSQL_LOGIN, text!("MySQL on {} serves nobody now", place))
             .expected("a server that serves")
             .cause("it is shut down or started just now, is in offline_mode, or has no memory for another connection")
             .advise(text!("wait for it: {}", ics_setup("check backends --wait 5m")))
-            .advise("look into the server's error log, and: SHOW VARIABLES LIKE 'offline_mode';"),
+            .advise(text!("look into the server's error log, and: {}", typed("SHOW VARIABLES LIKE 'offline_mode';"))),
         AZURE_FIREWALL => make(ids::MYSQL_LOGIN, text!("the firewall in front of MySQL on {} does not let this host in", place))
             .expected("a firewall rule for this host's address")
             .cause("Azure's managed MySQL takes connections from the addresses of its firewall rules alone; the message names the one that it sees")
-            .advise("add it: az mysql flexible-server firewall-rule create --resource-group <GROUP> --name <SERVER> --rule-name ics --start-ip-address <ADDRESS> --end-ip-address <ADDRESS>"),
+            .advise(text!("add it: {}", typed("az mysql flexible-server firewall-rule create --resource-group <GROUP> --name <SERVER> --rule-name ics --start-ip-address <ADDRESS> --end-ip-address <ADDRESS>"))),
         code if PROXYSQL.contains(&code) => make(ids::MYSQL_LOGIN, text!("the proxy on {} reaches no MySQL", place))
             .expected("a server behind the proxy")
             .cause("ProxySQL answers, and no server of its hostgroup does: down, shunned, or not configured for this user")
-            .advise("look at ProxySQL's admin port: SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers;"),
+            .advise(text!("look at ProxySQL's admin port: {}", typed("SELECT hostgroup_id, hostname, status FROM runtime_mysql_servers;"))),
         code if PASSWORD_EXPIRED.contains(&code) => make(ids::MYSQL_LOGIN, text!("the password of {} on {} has expired", own(user), place))
             .cause("default_password_lifetime or PASSWORD EXPIRE has made it end")
-            .advise(text!("run on the server: ALTER USER {} PASSWORD EXPIRE NEVER;", account)),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} PASSWORD EXPIRE NEVER;", account)))),
         _ => make(ids::MYSQL_LOGIN, text!("MySQL on {} refuses the login of {}", place, own(user)))
             .expected(text!("user {} can log in", own(user)))
             .cause("the server's own words say why; the path to it is open")
-            .advise(text!("look what the number means: perror {}", refusal.code))
+            .advise(text!("look what the number means: {}", typed(text!("perror {}", refusal.code))))
             .advise(by_hand(spec, user)),
     }
 }
@@ -147,7 +147,7 @@ pub(super) fn login(
             .expected("mysql_native_password or caching_sha2_password")
             .observed(text!("the account's plugin is {}", plugin))
             .cause("nothing was sent: the product's clients of 5.7 do not speak it, and it may hand the password over as it is")
-            .advise(text!("run on the server: ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account)),
+            .advise(text!("run on the server: {}", typed(text!("ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account)))),
         Login::NeedsTls => {
             let finding = make(ids::MYSQL_TLS, text!("MySQL on {} wants the password of {} over TLS", place, own(user)))
             .expected("TLS, or an account that needs none")
@@ -156,7 +156,7 @@ pub(super) fn login(
             if greeting.offers_tls {
                 finding.fix(ics_setup("reconfigure --mysql-tls"))
             } else {
-                finding.advise(text!("run on the server: ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account))
+                finding.advise(text!("run on the server: {}", typed(text!("ALTER USER {} IDENTIFIED WITH mysql_native_password BY '<PASSWORD>';", account))))
             }
         }
         Login::NoTls => make(ids::MYSQL_TLS, text!("MySQL on {} offers no TLS", place))
@@ -190,9 +190,12 @@ fn broken(
         NetError::Tls { .. } | NetError::Closed | NetError::Reset if tls => {
             let finding = of_tls(text!("no TLS connection to MySQL on {}", place));
             let look = text!(
-                "look: openssl s_client -starttls mysql -connect {}:{} </dev/null",
-                own(quoted(&spec.at.host)),
-                spec.at.port
+                "look: {}",
+                typed(text!(
+                    "openssl s_client -starttls mysql -connect {}:{} </dev/null",
+                    own(quoted(&spec.at.host)),
+                    spec.at.port
+                ))
             );
             let told = SERVER.without_tls(finding.clone(), error, openssl, &spec.at);
             let finding = told.unwrap_or_else(|| {
@@ -203,7 +206,7 @@ fn broken(
                         }
                         _ => "the server offers TLS and gives up when it begins: its certificate or key cannot be used, or a device in between cuts it",
                     })
-                    .advise("look into the server's error log for this moment, and: SHOW VARIABLES LIKE 'ssl%';")
+                    .advise(text!("look into the server's error log for this moment, and: {}", typed("SHOW VARIABLES LIKE 'ssl%';")))
             });
             if finding.status == Status::Pass { finding } else { finding.look(look) }
         }
@@ -222,13 +225,16 @@ fn unknown_host(user: &str) -> Text {
 
 fn by_hand(spec: &MysqlSpec, user: &str) -> Text {
     let (host, user) = (own(quoted(&spec.at.host)), own(quoted(user)));
-    text!("try the same by hand: mysql -h {} -P {} -u {} -p", host, spec.at.port, user)
+    text!("try the same by hand: {}", typed(text!("mysql -h {} -P {} -u {} -p", host, spec.at.port, user)))
 }
 
 /// What gives room for more connections.
-pub(super) const RAISE: &str = "raise it on the server, and the same in my.cnf or the parameter group: mysql -e \"SET GLOBAL max_connections = 500\"";
+pub(super) fn raise() -> Text {
+    let line = typed("mysql -e \"SET GLOBAL max_connections = 500\"");
+    text!("raise it on the server, and the same in my.cnf or the parameter group: {}", line)
+}
 
 /// What makes a database, as often as one likes.
 pub(super) fn create(name: &str) -> Text {
-    text!("run on the server: CREATE DATABASE IF NOT EXISTS {};", own(sql::identifier(name)))
+    text!("run on the server: {}", typed(text!("CREATE DATABASE IF NOT EXISTS {};", own(sql::identifier(name)))))
 }

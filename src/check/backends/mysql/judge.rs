@@ -2,7 +2,7 @@
 
 use super::super::words::{at, complete, other_release};
 use super::SERVER;
-use super::access::{self, RAISE, create};
+use super::access::{self, create, raise};
 use crate::check::prelude::*;
 use crate::check::requirements::{Profile, Window};
 use crate::check::spec::MysqlSpec;
@@ -233,13 +233,16 @@ fn databases(about: &About, mysql: &MysqlSpec) -> Finding {
         make(Status::Warn, text!("whether MySQL on {} has {} is unknown", place, unknown))
             .observed("the server did not say")
             .cause("the server or a proxy in front of it answers neither information_schema nor USE")
-            .advise(text!("look on the server: SHOW DATABASES LIKE '{}';", own(&mysql.database)))
+            .advise(text!("look on the server: {}", typed(text!("SHOW DATABASES LIKE '{}';", own(&mysql.database)))))
     }
 }
 
 /// `GRANT` for one database, to the account that logged in.
 fn grant(about: &About, database: &str) -> Text {
-    text!("run on the server: GRANT ALL ON {}.* TO {};", own(mysql::sql::pattern(database)), account(about))
+    text!(
+        "run on the server: {}",
+        typed(text!("GRANT ALL ON {}.* TO {};", own(mysql::sql::pattern(database)), account(about)))
+    )
 }
 
 /// `'divvy'@'%'`.
@@ -290,7 +293,7 @@ fn privileges(about: &About, held: &[Grant], mysql: &MysqlSpec, spec: &CheckSpec
         finding = finding.advise(grant(about, name));
     }
     if !reload {
-        finding = finding.advise(text!("run on the server: GRANT RELOAD ON *.* TO {};", account));
+        finding = finding.advise(text!("run on the server: {}", typed(text!("GRANT RELOAD ON *.* TO {};", account))));
     }
     finding
 }
@@ -309,11 +312,11 @@ fn writable(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let may_all_the_same = strict.is_empty() && about.grants.as_deref().is_some_and(writes_read_only);
     let status = if may_all_the_same { Status::Warn } else { Status::Fail };
     let on = strict.first().copied().unwrap_or("read_only");
-    let open = if on == "innodb_read_only" {
-        "if it is the primary, take innodb_read_only out of its my.cnf, then restart it"
+    let open: Text = if on == "innodb_read_only" {
+        "if it is the primary, take innodb_read_only out of its my.cnf, then restart it".into()
     } else {
         // This turns super_read_only off as well.
-        "if it is the primary, run on the server: SET GLOBAL read_only = OFF;"
+        text!("if it is the primary, run on the server: {}", typed("SET GLOBAL read_only = OFF;"))
     };
     Some(
         Finding::new(ids::MYSQL_WRITABLE, status, text!("MySQL on {} is read-only", place))
@@ -336,7 +339,7 @@ fn clock(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
             .expected(text!("clocks that agree within {}", allowed))
             .observed(text!("{} {} this host, round trip accounted for", amount, word))
             .cause("jobs are scheduled and sessions expire by both clocks; one of them is wrong")
-            .advise("look on both whether the system clock is synchronized: timedatectl")
+            .advise(text!("look on both whether the system clock is synchronized: {}", typed("timedatectl")))
     };
     let finding = match skew.saturating_abs() {
         SKEW_FAIL.. => differ(Status::Fail),
@@ -374,7 +377,7 @@ fn charset(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
     let other = |set: &str| !set.starts_with("utf8");
     for database in about.databases.iter().filter(|database| database.charset.as_deref().is_some_and(other)) {
         let name = own(mysql::sql::identifier(&database.name));
-        let sql = text!("ALTER DATABASE {} CHARACTER SET utf8mb4;", name);
+        let sql = typed(text!("ALTER DATABASE {} CHARACTER SET utf8mb4;", name));
         finding = finding.advise(text!("run on the server, before the first start only: {}", sql));
     }
     Some(finding)
@@ -388,7 +391,7 @@ fn capacity(about: &About, mysql: &MysqlSpec) -> Option<Finding> {
         Finding::warn(ids::MYSQL_CAPACITY, text!("MySQL on {} is short of connections", place))
             .expected("less than 80 % of max_connections in use")
             .cause("when they run out, processes of the product fail with error 1040")
-            .advise(RAISE)
+            .advise(raise())
     } else {
         Finding::pass(ids::MYSQL_CAPACITY, text!("MySQL on {} has connections to spare", place))
     };

@@ -8,7 +8,7 @@ use crate::check::spec::RedisSpec;
 use crate::net::{NetError, TlsFault};
 use crate::network::openssl::Openssl;
 use crate::redis::{Denial, DenialKind, RedisAnswers, RedisFacts};
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 
 /// The connection that counts, and the findings about how it came about. `None`: there is none.
 pub(super) fn access<'a>(
@@ -35,9 +35,8 @@ pub(super) fn access<'a>(
                 .observed(text!("{}", error))
                 .cause("a proxy or load balancer in between, or a server in trouble")
                 .advise(text!(
-                    "try the same by hand: redis-cli -h {} -p {} INFO server",
-                    own(quoted(&redis.at.host)),
-                    redis.at.port
+                    "try the same by hand: {}",
+                    typed(text!("redis-cli -h {} -p {} INFO server", own(quoted(&redis.at.host)), redis.at.port))
                 )),
         );
     }
@@ -73,14 +72,17 @@ fn no_reply(facts: &RedisFacts, redis: &RedisSpec, spec: &CheckSpec) -> Finding 
                 .cause("a plain Redis waits for more when a client begins with TLS; it never answers")
                 .up_to(Actor::Host)
                 .advise(text!("see whether it is a plain one: {}", ics_setup("check backends --redis-tls=false")))
-                .advise(text!("look what it answers: openssl s_client -connect {} </dev/null", place))
+                .advise(text!(
+                    "look what it answers: {}",
+                    typed(text!("openssl s_client -connect {} </dev/null", place))
+                ))
         }
         (_, Some(error)) => {
             let finding = SERVER.unreached(&redis.at, error, &spec.limits);
             match error {
                 NetError::Silent { .. } => finding
                     .cause("connected, and no reply to INFO: another service, a TLS port, or a Redis that is stuck")
-                    .advise(text!("look whether it answers: redis-cli -h {} -p {} ping", own(quoted(&redis.at.host)), redis.at.port))
+                    .advise(text!("look whether it answers: {}", typed(text!("redis-cli -h {} -p {} ping", own(quoted(&redis.at.host)), redis.at.port))))
                     .advise(text!("if it is a TLS port: {}", ics_setup("check backends --redis-tls"))),
                 NetError::Closed | NetError::Reset => finding
                     .cause(if redis.tls == Some(false) {
@@ -106,8 +108,10 @@ fn of_tls(error: &NetError, openssl: Option<&Openssl>, redis: &RedisSpec) -> Opt
     let finding = Finding::fail(ids::REDIS_TLS, title).expected("TLS 1.2 or 1.3").observed(text!("{}", error));
     let finding = SERVER.without_tls(finding, error, openssl, &redis.at)?;
     Some(match error {
-        NetError::Tls { why: TlsFault::ClientCertificate } => finding
-            .advise("set tls-auth-clients no in redis.conf on the server (its default is yes), then restart it, or: redis-cli CONFIG SET tls-auth-clients no"),
+        NetError::Tls { why: TlsFault::ClientCertificate } => finding.advise(text!(
+            "set tls-auth-clients no in redis.conf on the server (its default is yes), then restart it, or: {}",
+            typed("redis-cli CONFIG SET tls-auth-clients no")
+        )),
         _ => finding,
     })
 }
@@ -127,7 +131,7 @@ fn turned_away(denial: &Denial, place: &Text) -> Finding {
         DenialKind::TooManyClients => make(text!("Redis on {} has no connection left", place))
             .expected("room for the connections of every process of the product")
             .cause("maxclients is reached; the path to the server is open")
-            .advise("look on the server who holds them: redis-cli CLIENT LIST")
+            .advise(text!("look on the server who holds them: {}", typed("redis-cli CLIENT LIST")))
             .advise("raise it in redis.conf on the server: maxclients 10000"),
         DenialKind::PrimaryLost => make(text!("Redis on {} is a replica that has lost its primary", place))
             .cause("replica-serve-stale-data is off, so it answers nothing until the primary is back")
@@ -173,19 +177,19 @@ fn login(answers: &RedisAnswers, redis: &RedisSpec) -> Finding {
                     .expected("a Redis that asks for the password of the settings")
                     .observed(denial.to_string())
                     .cause("everybody who reaches the port can read and change the product's queues; some clients stop at this error")
-                    .advise("set one on the server, and the same in redis.conf: redis-cli CONFIG SET requirepass <PASSWORD>")
+                    .advise(text!("set one on the server, and the same in redis.conf: {}", typed("redis-cli CONFIG SET requirepass <PASSWORD>")))
             }
             DenialKind::WrongPassword => make(Status::Fail, text!("Redis on {} refuses the password", place))
                 .expected("the password of the settings is the server's")
                 .observed(denial.to_string())
                 .cause("the password is wrong, or the default user is turned off")
-                .advise("look on the server, from 6 on: redis-cli ACL LIST; before: grep requirepass redis.conf")
+                .advise(text!("look on the server, from 6 on: {}; before: {}", typed("redis-cli ACL LIST"), typed("grep requirepass redis.conf")))
                 .advise(text!("give the right one: {}", ics_setup("reconfigure --redis-password-file <FILE>"))),
             _ => make(Status::Fail, text!("Redis on {} refuses the login", place))
                 .expected("a login")
                 .observed(denial.to_string())
                 .cause("the server's own words say why; the path to it is open")
-                .advise(text!("try the same by hand: redis-cli -h {} -p {} --askpass PING", own(quoted(&redis.at.host)), redis.at.port)),
+                .advise(text!("try the same by hand: {}", typed(text!("redis-cli -h {} -p {} --askpass PING", own(quoted(&redis.at.host)), redis.at.port)))),
         };
     }
     if answers.logged_in {

@@ -10,7 +10,7 @@ use crate::check::requirements::{Profile, Window};
 use crate::check::spec::RedisSpec;
 use crate::redis::{Era, Fields, Make, Product, RedisAnswers, RedisFacts, product};
 use crate::settings::Deployment;
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 use crate::version::Version;
 
 /// Judges what was seen.
@@ -33,7 +33,7 @@ pub(super) fn judge_redis(facts: &RedisFacts, spec: &CheckSpec) -> Vec<Finding> 
             findings.push(
                 Finding::skip(ids::REDIS_MEMORY, text!("memory of Redis on {} was not looked at", at(&redis.at)))
                     .observed("this user may not see INFO")
-                    .advise("allow it on the server: redis-cli ACL SETUSER default +info"),
+                    .advise(text!("allow it on the server: {}", typed("redis-cli ACL SETUSER default +info"))),
             );
         }
     }
@@ -105,7 +105,7 @@ fn mode(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
     Some(match (mode, role) {
         ("sentinel", _) => make(Status::Fail, text!("{} is a Redis Sentinel, not a Redis", place))
             .cause("a Sentinel (usually port 26379) knows where the primary is, and holds no data")
-            .advise(text!("ask it for the primary's address: redis-cli -h {} -p {} SENTINEL MASTERS", own(quoted(&redis.at.host)), redis.at.port))
+            .advise(text!("ask it for the primary's address: {}", typed(text!("redis-cli -h {} -p {} SENTINEL MASTERS", own(quoted(&redis.at.host)), redis.at.port))))
             .advise(text!("give the primary's address: {}", ics_setup("reconfigure --redis-host <HOST> --redis-port 6379"))),
         ("cluster", _) => make(Status::Warn, text!("Redis on {} is in cluster mode", place))
             .cause("a client that does not speak the cluster protocol is sent from node to node (MOVED); the vendor's templates have one primary with replicas")
@@ -144,7 +144,10 @@ fn memory(fields: &Fields, redis: &RedisSpec) -> Option<Finding> {
         make(Status::Warn, why)
             .expected("maxmemory-policy noeviction (or volatile-…), memory to spare, nothing evicted")
             .cause("the product keeps its job queues in Redis: an evicted key is jobs that are never run")
-            .advise("set it on the server, and the same in redis.conf or the parameter group: redis-cli CONFIG SET maxmemory-policy noeviction")
+            .advise(text!(
+                "set it on the server, and the same in redis.conf or the parameter group: {}",
+                typed("redis-cli CONFIG SET maxmemory-policy noeviction")
+            ))
             .advise("give it more memory: the vendor asks for 2 GB"),
     )
 }
@@ -166,7 +169,12 @@ fn persistence(fields: &Fields, redis: &RedisSpec, spec: &CheckSpec) -> Option<F
         make(Status::Fail, text!("Redis on {} cannot write its data to disk", place))
             .expected("dumps and append-only file that are written")
             .cause("by default Redis refuses every write as long as its dumps fail (stop-writes-on-bgsave-error)")
-            .advise("look on the server: df -h; ls -ld $(redis-cli CONFIG GET dir | tail -n 1); tail /var/log/redis/redis-server.log")
+            .advise(text!(
+                "look on the server: {}; {}; {}",
+                typed("df -h"),
+                typed("ls -ld $(redis-cli CONFIG GET dir | tail -n 1)"),
+                typed("tail /var/log/redis/redis-server.log")
+            ))
     } else {
         let but = match spec.deployment {
             Deployment::Production => "",

@@ -8,7 +8,7 @@ use crate::check::prelude::*;
 use crate::product::Known;
 use crate::product::ways::Way;
 use crate::system::firewall::{Entry, Firewalld, Ufw};
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 use crate::version::Version;
 
 /// A firewall that is on.
@@ -131,7 +131,7 @@ impl Asked<'_> {
                 )
                 .cause("what no rule lets in is dropped or rejected: a browser waits, or says that it was refused")
                 .advise(text!("open it: {}", self.on.opened(port, self.facts.engine().as_ref())))
-                .advise("where users come by another way, pass over this: --ignore-check firewall"),
+                .advise(text!("where users come by another way, pass over this: {}", typed("--ignore-check firewall"))),
             Entry::Unknown(why) => {
                 Finding::skip(ids::FIREWALL, text!("whether {} lets users reach port {} is not known", name, port))
                     .observed(why)
@@ -151,7 +151,10 @@ impl Asked<'_> {
                 )
                 .cause("what is for the product alone, as databases and queues are, no user has to reach")
                 .advise(inner(service, port))
-                .advise("where everybody is meant to reach it, pass over this: --ignore-check firewall"),
+                .advise(text!(
+                    "where everybody is meant to reach it, pass over this: {}",
+                    typed("--ignore-check firewall")
+                )),
             Entry::Some => self.finding(
                 Status::Pass,
                 text!("{} lets some reach port {} of {}", name, port, service),

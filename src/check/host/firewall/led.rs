@@ -83,7 +83,7 @@ impl<'f> Led<'f> {
     fn with_front(&self, finding: Finding) -> Finding {
         match self.ways.iter().any(|way| way.is_of_product()) {
             true => finding.advise(
-                "let users come through a server that ends TLS, and this host alone reach the product: --bind 127.0.0.1 --reverse-proxy (ics-setup render nginx prints its site)",
+                text!("let users come through a server that ends TLS, and this host alone reach the product: {} (ics-setup render nginx prints its site)", typed("--bind 127.0.0.1 --reverse-proxy")),
             ),
             false => finding,
         }
@@ -124,7 +124,8 @@ fn shut(facts: &Facts, firewalld: &Firewalld, led: &Led<'_>) -> Option<Finding> 
 fn decide(led: &Led<'_>) -> Finding {
     let title = text!("{} is on, and rules in DOCKER-USER decide who reaches {}", own(led.on.name()), led.listed());
     let observed = text!("{}; there are rules in DOCKER-USER", led.published());
-    led.finding(Status::Pass, title, observed, &Data::get().firewall.docker).look("see them: iptables -S DOCKER-USER")
+    led.finding(Status::Pass, title, observed, &Data::get().firewall.docker)
+        .look(text!("see them: {}", typed("iptables -S DOCKER-USER")))
 }
 
 /// Everybody passes.
@@ -156,7 +157,8 @@ fn pass(facts: &Facts, led: &Led<'_>) -> Finding {
         let (service, port) = (&way.service, way.port);
         finding.advise(direct::inner(service, port))
     });
-    rules(finding, led).advise("where everybody is meant to reach it, pass over this: --ignore-check firewall")
+    rules(finding, led)
+        .advise(text!("where everybody is meant to reach it, pass over this: {}", typed("--ignore-check firewall")))
 }
 
 /// The rules that let through whom somebody means: now, and after the next boot.

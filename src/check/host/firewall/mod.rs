@@ -134,9 +134,11 @@ fn judge(facts: &Facts, spec: &CheckSpec, on: On<'_>) -> Vec<Finding> {
                 .expected(EXPECTED)
                 .observed(why.clone())
                 .cause("what is not read from the compose file cannot be held against the firewall")
-                .advise(
-                    "look at what is published, and what listens: docker ps --format '{{.Names}} {{.Ports}}'; ss -ltn",
-                ),
+                .advise(text!(
+                    "look at what is published, and what listens: {}; {}",
+                    typed("docker ps --format '{{.Names}} {{.Ports}}'"),
+                    typed("ss -ltn")
+                )),
         );
     }
     // What a host without a file is going to have.

@@ -85,7 +85,7 @@ fn connects(proxy: &Dialled, uses: &Uses<'_>) -> Finding {
     let address = proxy.addresses.first().map_or("<ADDRESS>", String::as_str);
     told(proxy, uses, ids::PROXY_CONNECTS)
         .observed(text!("{} ({})", error, own(proxy.addresses.join(", "))))
-        .advise(text!("look at the route: ip route get {}", own(address)))
+        .advise(text!("look at the route: {}", typed(text!("ip route get {}", own(address)))))
 }
 
 /// The proxy's own failure, in the words of all checks.

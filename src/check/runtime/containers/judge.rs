@@ -8,7 +8,7 @@ use crate::docker::NoDocker;
 use crate::docker::text::is_plain;
 use crate::product::containers::{ContainersFacts, One, Seen, Service};
 use crate::product::{Known, Place};
-use crate::text::quoted;
+use crate::text::{quoted, typed};
 
 pub(super) fn judge_containers(facts: &ContainersFacts, spec: &CheckSpec) -> Vec<Finding> {
     if let Some(nothing) = nothing(&facts.place, ids::SERVICE_RUNNING, "containers were") {
@@ -62,7 +62,7 @@ fn reachable(seen: &Seen) -> Finding {
         .expected("the docker command lists containers")
         .observed(observed)
         .cause("another program of that name, or one of another release, prints other lines too")
-        .look("look: docker ps -a --format '{{json .}}'")
+        .look(text!("look: {}", typed("docker ps -a --format '{{json .}}'")))
 }
 
 /// Docker did not answer.
@@ -74,7 +74,7 @@ fn unreachable(error: &NoDocker, facts: &ContainersFacts) -> Finding {
         NoDocker::Absent => base(Status::Fail, "there is no docker command on this host")
             .observed("no program docker in /usr/local/sbin, /usr/local/bin, /usr/sbin, /usr/bin, /sbin, /bin")
             .cause("the product's files are here, but Docker is not installed, or installed elsewhere")
-            .advise("look: type -a docker podman")
+            .advise(text!("look: {}", typed("type -a docker podman")))
             .advise("install Docker as its own pages say: https://docs.docker.com/engine/install/"),
         NoDocker::Down { why } => {
             let finding = base(Status::Fail, "the Docker daemon does not run")
@@ -96,15 +96,15 @@ fn unreachable(error: &NoDocker, facts: &ContainersFacts) -> Finding {
             .observed(text!("no end of the docker command within {}", took(*millis)))
             .cause("the daemon hangs, often on a full or failing disk, or the host is overloaded")
             .advise(text!(
-                "look: df -h {}; journalctl -u {} -n 50 --no-pager",
-                own(quoted(&facts.data_root.to_string_lossy())),
-                own(facts.unit.as_deref().unwrap_or("docker"))
+                "look: {}; {}",
+                typed(text!("df -h {}", own(quoted(&facts.data_root.to_string_lossy())))),
+                typed(text!("journalctl -u {} -n 50 --no-pager", own(facts.unit.as_deref().unwrap_or("docker"))))
             ))
             .advise(text!("give it longer: {}", ics_setup("check runtime --timeout 60s"))),
         NoDocker::Odd { why } => base(Status::Error, "the docker command did not list containers")
             .observed(why)
             .cause("its own words say why: another program of that name, or a client and a daemon that do not fit")
-            .advise("see for yourself: docker ps -a"),
+            .advise(text!("see for yourself: {}", typed("docker ps -a"))),
     }
 }
 
@@ -280,10 +280,13 @@ impl Judged<'_> {
             .expected(self.wants())
             .observed(text!("{} ended{} with {}{}", own(&last.name), when, code, killed))
             .cause(cause_of(last))
-            .advise(text!("look why: docker logs --tail 50 {}", own(&last.name)));
+            .advise(text!("look why: {}", typed(text!("docker logs --tail 50 {}", own(&last.name)))));
         if last.oom_killed || last.exit_code == Some(137) {
-            finding =
-                finding.advise("look whether it was memory: free -m; dmesg | grep -i 'killed process' | tail -n 3");
+            finding = finding.advise(text!(
+                "look whether it was memory: {}; {}",
+                typed("free -m"),
+                typed("dmesg | grep -i 'killed process' | tail -n 3")
+            ));
         }
         finding
             .advise(text!(
@@ -319,7 +322,7 @@ impl Judged<'_> {
             .expected("containers that stay up")
             .observed(observed)
             .cause(cause)
-            .advise(text!("look why: docker logs --tail 50 {}", own(&worst.name)))
+            .advise(text!("look why: {}", typed(text!("docker logs --tail 50 {}", own(&worst.name)))))
             .advise(text!("look for known causes: {}", ics_setup("check runtime --only log-known-trouble")))
             .evidence("restarts", worst.restarts)
             .evidence("exit_code", worst.exit_code)
@@ -332,8 +335,11 @@ impl Judged<'_> {
             .expected("its health check succeeds")
             .observed(text!("unhealthy: {}", own(names.join(", "))))
             .cause("the command of its health check fails, or does not end in time: the program hangs, or still starts")
-            .advise(text!("look what the health check says: docker inspect --format {} {}", health, name))
-            .advise(text!("look into its log: docker logs --tail 50 {}", name))
+            .advise(text!(
+                "look what the health check says: {}",
+                typed(text!("docker inspect --format {} {}", health, name))
+            ))
+            .advise(text!("look into its log: {}", typed(text!("docker logs --tail 50 {}", name))))
     }
 }
 
@@ -357,8 +363,7 @@ fn cause_of(one: &One) -> Text {
     }
     if let (Some(_), Some(limit)) = (for_want_of_memory(one), one.memory_limit) {
         return text!(
-            "it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; \
-             docker kill, and docker stop after its grace, look the same",
+            "it was killed (SIGKILL) under its memory limit of {} MiB, as the kernel does when that is used up; docker kill, and docker stop after its grace, look the same",
             limit >> 20
         );
     }

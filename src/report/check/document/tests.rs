@@ -5,7 +5,8 @@ use crate::check::{CheckSpec, Record, Target};
 use crate::finding::ids;
 use crate::finding::{Finding, Status};
 use crate::redact::Redactor;
-use crate::text::as_anybody;
+use crate::text;
+use crate::text::typed;
 
 const HOSTILE: &str =
     "<script>alert(1)</script> \"'><img src=x onerror=alert(2)> ](javascript:alert(3)) ``` \u{1b}[31m | `x`";
@@ -46,7 +47,7 @@ fn findings() -> Vec<Finding> {
     let mut slow = Finding::new(ids::NETWORK_ENDPOINT, Status::Fail, HOSTILE)
         .expected(HOSTILE)
         .observed(HOSTILE)
-        .fix(as_anybody(HOSTILE))
+        .fix(typed(HOSTILE))
         .evidence("host", "a.example.com")
         .evidence("port", 443)
         .evidence("stages_ms", serde_json::json!({"resolve": 10, "tcp": 30}));
@@ -105,9 +106,10 @@ fn host_verdict_and_the_first_failure_with_its_fix_stand_at_the_head() {
         Finding::fail(ids::NETWORK_ENDPOINT, format!("{host} is refused"))
             .observed("403")
             .cause("a rule")
-            .fix(as_anybody("sudo mend it"))
+            .fix(typed("sudo mend it"))
     };
-    let mysql = Finding::fail(ids::MYSQL_VERSION, "MySQL 8").advise("take another one: ics-setup upgrade");
+    let mysql =
+        Finding::fail(ids::MYSQL_VERSION, "MySQL 8").advise(text!("take another one: {}", typed("ics-setup upgrade")));
     let passed = (0..40).map(|_| Finding::pass(ids::OS_SUPPORTED, "fine"));
     let findings: Vec<Finding> = passed.chain([failed("a.example"), failed("b.example"), mysql]).collect();
     let checked = Checked { findings: &findings, record: &record, took_ms: 5, recorded: true, redactor: &redactor };

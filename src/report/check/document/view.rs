@@ -9,7 +9,7 @@ use super::times::{Bar, bars};
 use crate::check::{Address, CheckSpec, ProxySpec, Target};
 use crate::finding::Status;
 use crate::report::characters::{Plain, one_line};
-use crate::report::spoken::{Span, spans};
+use crate::report::spoken::Span;
 use crate::settings::Deployment;
 
 /// Everything on the page, in its order.
@@ -162,7 +162,8 @@ impl Item {
     }
 
     fn plain(told: &Plain) -> Self {
-        let fixes = |texts: &[String]| if told.status == Status::Pass { Vec::new() } else { texts.to_vec() };
+        let is_good = told.status == Status::Pass;
+        let advice = told.advice.iter().filter(|_| !is_good);
         let mut details = Vec::new();
         for (name, value) in
             [("Seen", &told.observed), ("Expected", &told.expected), ("Because", &told.cause), ("More", &told.docs)]
@@ -174,8 +175,8 @@ impl Item {
             status: told.status.as_str(),
             title: told.title.clone(),
             whose: String::new(),
-            commands: fixes(&told.commands),
-            advice: fixes(&told.advice).iter().map(|sentence| spans(&one_line(sentence))).collect(),
+            commands: if is_good { Vec::new() } else { told.commands.clone() },
+            advice: advice.map(|sentence| sentence.clone().one_line().spans().collect()).collect(),
             details,
             alike: Vec::new(),
         }
