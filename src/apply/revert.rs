@@ -168,7 +168,11 @@ pub(super) fn conflict(
         Some(other) => problem
             .because(text!("run {} changed it too", own(&other.begin.run)))
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
-        None => problem.hint("keep the edit and go on: run prepare or reconfigure with the settings wanted"),
+        None => problem.hint("keep the edit: take it out of the file, revert, and put it in again"),
     }
-    .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words)))))
+    .hint(text!(
+        "overwrite the edit; a backup of it is kept: {}",
+        ics_setup(text!("revert{} --force", own(words.clone())))
+    ))
+    .hint(text!("look first at what that takes away: {}", ics_setup(text!("revert{} --force --dry-run", own(words)))))
 }

@@ -1,6 +1,6 @@
 //! Files that a person asked for by a flag: at once or not at all.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -36,7 +36,13 @@ pub(super) fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> 
         let what = if metadata.is_dir() { "it is a folder" } else { "something that is no regular file has that name" };
         return Err(unwritable(path, flag, what));
     }
-    NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, error.to_string()))
+    NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, without_name(&error)))
+}
+
+/// Why, without the name of a file that nobody has asked for.
+fn without_name(error: &io::Error) -> String {
+    let why = error.to_string();
+    why.split_once(" at path ").map_or(why.as_str(), |(why, _)| why).to_owned()
 }
 
 fn unwritable(path: &Path, flag: &str, because: impl Into<Text>) -> Problem {
@@ -66,6 +72,9 @@ mod tests {
                 path.display()
             );
         }
+        let problem = save(&at("none/report.html"), "--report", b"x", 0o644).unwrap_err();
+        let why = problem.because.map(|why| why.to_string()).unwrap_or_default();
+        assert!(why.contains("No such file") && !why.contains("tmp"), "{why}");
         drop(socket);
         save(&at("plain"), "--report", b"x", 0o644).unwrap();
         save(&at("plain"), "--report", b"y", 0o644).unwrap();

@@ -62,12 +62,11 @@ fn cron(probe: &mut FileProbe<'_>) -> Vec<Consumer> {
         }
         Err((path, why)) => {
             let shown = probe.shown(&path);
-            return vec![Consumer::unseen(
-                Who::Cron,
-                shown.as_str(),
-                State::Unreadable,
-                text!("{}: {}", own(&shown), why),
-            )];
+            let (state, why) = match probe.is_kept_from_us(&path) {
+                true => (State::NeedsRoot, text!("{} can be read by root only", own(&shown))),
+                false => (State::Unreadable, text!("{}: {}", own(&shown), why)),
+            };
+            return vec![Consumer::unseen(Who::Cron, shown.as_str(), state, why)];
         }
     };
     let mut consumers = Vec::new();

@@ -207,6 +207,13 @@ impl<'a> FileProbe<'a> {
         })
     }
 
+    /// Is it a file or folder that root may read, and we may not?
+    pub(super) fn is_kept_from_us(&self, path: &Path) -> bool {
+        let denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+        let is_denied = self.host.read(path).is_err_and(denied) || self.host.list(path).is_err_and(denied);
+        self.host.euid() != 0 && is_denied
+    }
+
     /// The path as a person on this machine would type it.
     pub(super) fn shown(&self, path: &Path) -> String {
         self.host.shown(path).display().to_string()

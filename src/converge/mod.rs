@@ -200,7 +200,10 @@ impl<'a> Converge<'a> {
         context.run = Some(run);
         if interrupted {
             let message = "cancelled after everything was written; it stays, and was not verified";
-            let problem = Problem::host(id::CANCELLED, message).hint(undo).leaving(HostState::Committed);
+            let problem = Problem::host(id::CANCELLED, message)
+                .hint(text!("what is in force now: {}", ics_setup("status")))
+                .hint(undo)
+                .leaving(HostState::Committed);
             return Err(self.give_up(&session, context, problem));
         }
         self.finish(&session, context)

@@ -56,6 +56,11 @@ pub(crate) fn missing(
         let test_drive = production.then(or_test_drive);
         let problem = proxy.into_iter().chain(test_drive).fold(problem, Problem::hint);
         let prepare = Repeat { phase: Phase::Prepare, flags: &known.layers.flags, ..*of_run }.command();
+        // It has nothing to do where nobody names a proxy.
+        let prepare = match no_proxy {
+            true => prepare.replace(" --non-interactive", " --proxy '<URL>' --non-interactive"),
+            false => prepare,
+        };
         problem.hint(text!("the system alone, without the product: {}", own(prepare)))
     };
     if specs.is_empty() {

@@ -17,6 +17,7 @@ pub(super) fn proxy(text: &str) -> Result<ProxyUrl, String> {
 pub(super) fn port(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(port) if port > 0 => Ok(port),
+        _ if text.is_empty() => Err("an answer is needed here: a port is a number from 1 to 65535".to_owned()),
         _ => Err(format!("{text:?} is no port: a port is a number from 1 to 65535")),
     }
 }
@@ -52,5 +53,17 @@ pub(super) fn of_key(key: Key, text: &str) -> Result<(), String> {
             let inserted = Layer::default().insert(key.spec(), text.to_owned(), Origin::Default);
             inserted.map_err(|problem| crate::report::line(&Redactor::default(), &problem.message))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_types_no_port_at_all_hears_what_is_asked_for() {
+        let heard = |text: &str| port(text).unwrap_err();
+        assert_eq!(heard(""), "an answer is needed here: a port is a number from 1 to 65535");
+        assert_eq!(heard("0"), "\"0\" is no port: a port is a number from 1 to 65535");
     }
 }

@@ -492,3 +492,26 @@ fn a_file_of_ours_is_closed_when_a_password_comes_into_it_and_others_keep_their_
     assert_eq!(root.json(&["revert", "--yes"]).0, 0);
     assert_eq!([drop_in, apt, environment].map(has), [0o644, 0o600, 0o644]);
 }
+
+/// Debian keeps crontabs from everybody: what a cron job gets is then no finding, and the way to see it is sudo.
+#[test]
+fn crontabs_that_only_root_may_list_are_not_looked_at() {
+    if !is_root("crontabs_that_only_root_may_list_are_not_looked_at") {
+        return;
+    }
+    let root = Root::ubuntu();
+    mode(root.path(), 0o755);
+    root.put("etc/pam.d/cron", "session required pam_env.so\n");
+    root.put("var/spool/cron/crontabs/root", "");
+    mode(root.path().join("var/spool/cron/crontabs"), 0o1730);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ics-setup"));
+    command
+        .env_clear()
+        .args(["check", "--only", "proxy-cron", "--proxy", "http://h.example:1", "--format", "json", "--root"])
+        .arg(root.path());
+    let output = command.uid(3_999_999).gid(3_999_998).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let cron = json["findings"].as_array().unwrap().iter().find(|own| own["id"] == "proxy-cron").unwrap();
+    assert_eq!(cron["status"], "skip", "{cron:#}");
+    assert!(cron.to_string().contains("var/spool/cron/crontabs can be read by root only"), "{cron:#}");
+}

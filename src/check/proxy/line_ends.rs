@@ -51,14 +51,18 @@ impl Check for LineEnds {
     fn judge(&self, facts: &LineEndsFacts, _: &CheckSpec) -> Vec<Finding> {
         let mut findings: Vec<Finding> = facts.files.iter().map(|own| own.file.finding(&own.shown)).collect();
         let title = "it is not known whether a file that logins read has line ends of Windows";
-        findings.extend(facts.unread.iter().map(|own| {
-            match own.by_root {
-                true => Finding::skip(ids::ENV_FILE_LINE_ENDS, title)
-                    .observed(own.why.clone())
-                    .fix(as_root(ics_setup("check proxy"))),
-                false => Finding::new(ids::ENV_FILE_LINE_ENDS, Status::Error, title).observed(own.why.clone()),
+        // One for each reason: whoever is not root may read none of root's own files.
+        for by_root in [true, false] {
+            let why: Vec<Text> =
+                facts.unread.iter().filter(|own| own.by_root == by_root).map(|own| own.why.clone()).collect();
+            let finding = match by_root {
+                true => Finding::skip(ids::ENV_FILE_LINE_ENDS, title).fix(as_root(ics_setup("check proxy"))),
+                false => Finding::new(ids::ENV_FILE_LINE_ENDS, Status::Error, title),
+            };
+            if !why.is_empty() {
+                findings.push(finding.observed(Text::join(why, "; ")));
             }
-        }));
+        }
         if findings.is_empty() {
             let read = Text::join(facts.read.iter().map(|path| text!("{}", path)), ", ");
             let read = if facts.read.is_empty() { "there is no file that logins read".into() } else { read };
@@ -104,5 +108,10 @@ mod tests {
         let host = MemoryHost::new().with_error("/etc/profile.d", ErrorKind::PermissionDenied);
         let [(Status::Skip | Status::Error, why)] = &of(&host)[..] else { panic!("{:?}", of(&host)) };
         assert!(why.starts_with("/etc/profile.d "), "{why}");
+        // One reason is told once, with all that it keeps from sight.
+        let both = MemoryHost::new().with_error("/etc/environment", ErrorKind::Other);
+        let both = both.with_error("/etc/profile.d", ErrorKind::Other);
+        let [(Status::Error, why)] = &of(&both)[..] else { panic!("{:?}", of(&both)) };
+        assert!(why.contains("/etc/environment ") && why.contains("; ") && why.contains("/etc/profile.d "), "{why}");
     }
 }

@@ -343,4 +343,16 @@ mod tests {
         let text = grouped(&all);
         assert!(text.lines().all(|line| line.chars().count() < 80), "{text}");
     }
+
+    /// Where clap has to break a line, the rest of it stands alone below, and a command is torn in two.
+    #[test]
+    fn what_follows_the_flags_fits_into_80_columns() {
+        let mut all = vec![command()];
+        while let Some(one) = all.pop() {
+            let more = one.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let long = more.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(long, None, "{}", one.get_name());
+            all.extend(one.get_subcommands().cloned());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::check::{Address, Check, CheckSpec, Limits, Look, ProxySpec, Secrets};
 use crate::finding::{Finding, ids};
 use crate::host::HostRead;
 use crate::mysql::MysqlFacts;
-use crate::net::{Roots, Time};
+use crate::net::{NetError, Roots, Time};
 use crate::network::cause::{Cause, offers_basic};
 use crate::redact::Redactor;
 use crate::report::line;
@@ -61,6 +61,12 @@ impl World for Network<'_> {
         let asked = facts.proxies.first();
         let wrong_scheme =
             asked.and_then(|asked| asked.answers.as_ref()).is_some_and(|answers| answers.other_language(tls).is_some());
+        if asked.is_some_and(|asked| matches!(asked.unresolved, Some(NetError::NameUnknown))) {
+            // The title says it all.
+            for finding in findings.iter_mut().filter(|finding| finding.id == ids::PROXY_RESOLVES) {
+                finding.observed = None;
+            }
+        }
         if wrong_scheme {
             // The URL says it all.
             for finding in findings.iter_mut().filter(|finding| finding.id == ids::PROXY_LANGUAGE) {

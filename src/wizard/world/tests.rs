@@ -137,6 +137,9 @@ fn a_proxy_is_judged_by_its_answer() {
     let verdict = with_network(|network| network.proxy(&url));
     assert!(verdict.good && verdict.said.contains("lets CONNECT"), "{verdict:?}");
 
+    let url = ProxyUrl::parse("http://nobody.invalid:3128").unwrap();
+    let verdict = with_network(|network| network.proxy(&url));
+    assert_eq!(verdict.said.matches("does not resolve").count(), 1, "{}", verdict.said);
     let url = ProxyUrl::parse(&format!("http://127.0.0.1:{}", closed_port())).unwrap();
     let verdict = with_network(|network| network.proxy(&url));
     assert!(!verdict.good && text(&verdict).contains("connection refused"), "{verdict:?}");
