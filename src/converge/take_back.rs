@@ -76,11 +76,7 @@ impl TakeBack<'_> {
         };
         let chosen = match (which, self.going) {
             (Which::Last, Some(_)) => Vec::new(),
-            _ => match which.choose(&all) {
-                // As of all of them, there may be none left: that is how it was to be.
-                Err(problem) if which == Which::Last && problem.id == id::NOTHING_TO_REVERT => Vec::new(),
-                chosen => chosen?,
-            },
+            _ => which.choose(&all)?,
         };
         // Where nothing is done, this is planned with the rest: a real run has taken it back before it plans.
         let is_ahead = |run: &&Run| session.is_none() && run.state == State::Interrupted && interrupted.is_none();
