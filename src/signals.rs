@@ -18,6 +18,9 @@ const ENDING: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Si
 /// So often somebody who waits looks whether one has arrived, in milliseconds.
 const LOOK: u8 = 50;
 
+/// Has this process begun to change what lasts?
+static CHANGES: AtomicBool = AtomicBool::new(false);
+
 /// Those that are kept away now. Once one has been heard of, its handlers stay.
 static HEARD: Mutex<Option<Heard>> = Mutex::new(None);
 
@@ -119,6 +122,19 @@ pub(crate) fn tidy_before_the_end(tidy: fn()) {
         heard.tidy = Some(tidy);
         heard.ends.store(false, Ordering::SeqCst);
     });
+}
+
+/// From now on it is not known here how the host stands when a signal ends the process.
+pub(crate) fn changes_begin() {
+    CHANGES.store(true, Ordering::SeqCst);
+}
+
+/// How the host stands when a signal ends the process.
+pub(crate) fn last_words() -> &'static str {
+    match CHANGES.load(Ordering::SeqCst) {
+        true => "error: cancelled\n\nWhat was done until then: ics-setup status\n",
+        false => "error: cancelled\n\nNothing was changed.\n",
+    }
 }
 
 /// Ends the process where a signal has asked for it, unless somebody wants to be left alone.

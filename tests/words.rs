@@ -333,7 +333,7 @@ const NOT_TYPED: [&str; 4] = [
 
 /// Lines with such a command in the midst of a literal: it is `typed` or `as_root`, which tells it from what is said around it.
 fn unmarked(source: &str) -> Vec<&str> {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().filter(|line| !line.trim_start().starts_with("//") && line.contains('"'));
     let has = |line: &str| {
         TYPED.iter().any(|word| line.contains(&format!(": {word} ")) || line.contains(&format!("; {word} ")))

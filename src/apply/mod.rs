@@ -35,10 +35,10 @@ use crate::plan::{Change, Plan};
 use crate::problem::{HostState, Problem, ProblemId, copy_of, id};
 use crate::progress::Progress;
 use crate::settings::{STATE, Told};
-use crate::signals::Uninterrupted;
+use crate::signals::{Uninterrupted, changes_begin};
 use crate::stamp::rfc3339;
 use crate::text;
-use crate::text::{Text, as_root, changes_host, ics_setup, of_host, own};
+use crate::text::{Text, as_root, changes_host, ics_setup, of_host, own, typed};
 
 pub(crate) use digest::{count, digest, last, newest};
 pub(crate) use forget::{Forgotten, forgettable, forgotten_after};
@@ -149,6 +149,7 @@ impl<'h> Session<'h> {
         if digest::is_settled(self.host) {
             return Ok(Vec::new());
         }
+        changes_begin();
         let mut findings = Vec::new();
         runs::sweep(self.host).map_err(|error| state_problem(self.host, &error))?;
         let all = runs(self.host)?;
@@ -184,6 +185,7 @@ impl<'h> Session<'h> {
     /// # Errors
     /// When a file cannot be written.
     pub(crate) fn recover_by_force(&self, run: &Run) -> Result<(), Problem> {
+        changes_begin();
         rollback::recover(self.host, run, true)
     }
 
@@ -192,6 +194,7 @@ impl<'h> Session<'h> {
     /// # Errors
     /// One that cannot be removed; those before it are, and the problem says whether anything is.
     pub(crate) fn forget(&self, names: &[String]) -> Result<(), Problem> {
+        changes_begin();
         digest::forget(self.host).map_err(|error| state_problem(self.host, &error))?;
         let gone = names.iter().enumerate().try_for_each(|(at, name)| {
             runs::discard(self.host, name).map_err(|error| {
@@ -243,6 +246,7 @@ impl<'h> Session<'h> {
         steps: &mut dyn Steps,
     ) -> Result<Applied, Problem> {
         let calm = Uninterrupted::begin();
+        changes_begin();
         let run = write::apply(self.host, plan, command, reverts, steps)?;
         digest::keep(self.host);
         Ok(Applied { run, interrupted: calm.take_arrived() })
@@ -312,9 +316,8 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
         io::ErrorKind::ReadOnlyFilesystem => {
             problem(id::READ_ONLY, "its file system is mounted read-only").hint(text!("look: findmnt -T {}", shown))
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            problem(id::DISK_FULL, "the file system is full").hint(text!("look: df -h {}; df -i {}", shown, shown))
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => problem(id::DISK_FULL, "the file system is full")
+            .hint(text!("look: {}; {}", typed(text!("df -h {}", shown)), typed(text!("df -i {}", shown)))),
         io::ErrorKind::ResourceBusy => {
             problem(id::MOUNT_POINT, "something is mounted on it (a bind mount), so it cannot be replaced")
                 .hint(text!("look: findmnt {}", shown))

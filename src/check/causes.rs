@@ -12,7 +12,7 @@ use crate::network::catalogue::Needs;
 use crate::network::cause::{Cause, Failure, Stage, Via, offers_basic};
 use crate::network::inspector;
 use crate::network::target::Target;
-use crate::text::host_port;
+use crate::text::{host_port, typed};
 
 /// The proxy for requests of this kind.
 pub(super) fn proxy_for(tls: bool, spec: &CheckSpec) -> Option<&ProxySpec> {
@@ -87,7 +87,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
     let (scheme, probed) = (own(if proxy.is_tls() { "https" } else { "http" }), own(&Needs::get().probe.host));
     let look = |seconds: u32| {
         let limit = text!("--connect-timeout {}", seconds);
-        text!("see for yourself: curl -v {} -x {}://{} https://{}/", limit, scheme, place, probed)
+        text!("see for yourself: {}", typed(text!("curl -v {} -x {}://{} https://{}/", limit, scheme, place, probed)))
     };
     let error = match &failure.why {
         Cause::ProxyLogin { schemes, sent } => return login(schemes, *sent, proxy, id),
@@ -103,12 +103,12 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
         (Some(NetError::NameUnknown), Stage::Resolve) => unresolved(proxy, id)
             .cause("the name is misspelt, or this host asks a name server that does not know the company's names")
             .up_to(Actor::Host)
-            .look(text!("look: getent hosts {}; cat /etc/resolv.conf", own(host(proxy))))
-            .advise(text!("add its address from the proxy team: echo '<ADDRESS> {}' >> /etc/hosts", own(host(proxy)))),
+            .look(text!("look: {}; {}", typed(text!("getent hosts {}", own(host(proxy)))), typed("cat /etc/resolv.conf")))
+            .advise(text!("add its address from the proxy team: {}", typed(text!("echo '<ADDRESS> {}' >> /etc/hosts", own(host(proxy)))))),
         (_, Stage::Resolve) => unresolved(proxy, id)
             .cause("no name server of this host answers: the proxy's name has to resolve here, all others at the proxy")
             .up_to(Actor::Network)
-            .look(text!("look: cat /etc/resolv.conf; getent hosts {}", own(host(proxy)))),
+            .look(text!("look: {}; {}", typed("cat /etc/resolv.conf"), typed(text!("getent hosts {}", own(host(proxy)))))),
         (Some(NetError::Refused), Stage::Tcp) => make(text!("nothing listens at the proxy {}{}", place, origin))
             .expected("an open port")
             .cause("the port is wrong, the proxy does not run, or a firewall in between rejects")
@@ -131,7 +131,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
         (Some(NetError::Tls { why: TlsFault::Http }), Stage::ProxyTls) => other_language(proxy, id),
         (Some(NetError::Tls { why }), Stage::ProxyTls) if certificates::of_fault(make("".into()), why, PROXY).is_some() => {
             let finding = make(text!("no TLS to the proxy {} comes about{}", place, origin)).expected("TLS to the proxy itself");
-            let look = text!("look: openssl s_client -connect {} </dev/null", place);
+            let look = text!("look: {}", typed(text!("openssl s_client -connect {} </dev/null", place)));
             certificates::of_fault(finding.clone(), why, PROXY).unwrap_or(finding).look(look)
         }
         (_, Stage::ProxyTls) => {
@@ -146,7 +146,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
                 .expected("an answer to CONNECT within --connect-timeout")
                 .cause("the proxy reaches nothing outside itself, is overloaded, or wants TLS to itself (https:// in its URL)")
                 .advise(look(60))
-                .advise("give it longer where that works, but slowly: --connect-timeout 20s")
+                .advise(text!("give it longer where that works, but slowly: {}", typed("--connect-timeout 20s")))
         }
         _ => make(text!("the proxy {} does not answer CONNECT{}", place, origin))
             .expected("an answer to CONNECT")
@@ -206,7 +206,7 @@ fn other_language(proxy: &Proxy<'_>, id: FindingId) -> Finding {
 /// Why a certificate is not trusted decides what helps.
 fn certificate(why: &Distrust, proxy: &Proxy<'_>, id: FindingId) -> Finding {
     let Proxy { place, origin, .. } = proxy;
-    let look = text!("look: openssl s_client -connect {} -showcerts </dev/null", place);
+    let look = text!("look: {}", typed(text!("openssl s_client -connect {} -showcerts </dev/null", place)));
     let finding = Finding::fail(id, text!("the certificate of the proxy {} is not trusted{}", place, origin))
         .expected(text!("a certificate for {} that this host trusts; without one no login is sent", own(host(proxy))));
     let finding = certificates::remedied(finding, why, PROXY);
@@ -334,8 +334,8 @@ pub(super) fn of_way(
         (Cause::NetError { error: NetError::NameUnknown | NetError::NameUnanswered { .. } }, Stage::Resolve) => {
             make(text!("{} does not resolve", own(&target.host)))
                 .cause("name servers that do not know the internet, as is usual where everything goes through a proxy")
-                .look(text!("look: getent hosts {}", own(&target.host)))
-                .advise("or name the proxy: --proxy http://<HOST>:<PORT>")
+                .look(text!("look: {}", typed(text!("getent hosts {}", own(&target.host)))))
+                .advise(text!("or name the proxy: {}", typed("--proxy http://<HOST>:<PORT>")))
         }
         (Cause::NetError { error: NetError::Refused }, _) => {
             make(text!("{} refuses the connection {}", name, way))
@@ -379,7 +379,7 @@ fn of_tls(
         NetError::Silent { .. } => make(text!("nothing comes back from {} {}", name, way)),
         _ => make(text!("TLS to {} does not come about {}", name, way)),
     };
-    let look = text!("look: {} </dev/null", s_client(target, via, spec));
+    let look = text!("look: {}", typed(text!("{} </dev/null", s_client(target, via, spec))));
     if let NetError::Tls { why } = error
         && let Some(told) = certificates::of_fault(finding.clone(), why, ENDPOINT)
     {
@@ -408,14 +408,14 @@ fn of_tls(
 }
 
 fn from_the_proxy(target: &Target) -> Text {
-    text!("have the proxy team try from there: curl -v {}", own(url(target)))
+    text!("have the proxy team try from there: {}", typed(text!("curl -v {}", own(url(target)))))
 }
 
 fn from_here(target: &Target, via: Via, spec: &CheckSpec) -> Text {
     let proxy = proxy_for(target.tls, spec).filter(|_| via == Via::Proxy);
     let scheme = |proxy: &ProxySpec| if proxy.tls { "https" } else { "http" };
     let through = proxy.map(|proxy| text!(" -x {}://{}", own(scheme(proxy)), own(host_port(&proxy.host, proxy.port))));
-    text!("look: curl -v{} {}", through.unwrap_or_default(), own(url(target)))
+    text!("look: {}", typed(text!("curl -v{} {}", through.unwrap_or_default(), own(url(target)))))
 }
 
 fn url(target: &Target) -> String {

@@ -21,7 +21,7 @@ use crate::settings::{self, Layer, Spec};
 use crate::standing;
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{Fix, Text, own};
+use crate::text::{Fix, Text, own, typed};
 use crate::wizard::repeat::Repeat;
 use crate::wizard::{
     Answers, Consent, Ended, Gone, KnownState, Menu, Network, Plain, Prompter, Screen, Start, Wizard, closing, missing,
@@ -210,7 +210,7 @@ fn end(
     mut outcome: Result<Outcome, Problem>,
     command: &str,
 ) -> Exit {
-    let repeat = text!("the same without questions: {}", own(command));
+    let repeat = text!("the same without questions: {}", typed(text!("{}", own(command))));
     match &mut outcome {
         Ok(outcome) if !globals.json && !globals.quiet => {
             let outcome = *outcome;

@@ -118,8 +118,8 @@ pub(crate) fn show(face: Face) {
             with(|board| board.tick(Instant::now()));
         }
     });
-    if moves.is_ok() && matches!(face, Face::Terminal { .. }) {
-        signals::tidy_before_the_end(erase);
+    if moves.is_ok() {
+        signals::tidy_before_the_end(end);
     }
 }
 
@@ -155,9 +155,10 @@ pub(crate) fn above<T>(write: impl FnOnce() -> T) -> T {
     write()
 }
 
-/// Takes the line away, for good: the process ends.
-fn erase() {
+/// Takes the line away, for good: the process ends, and says how the host stands.
+fn end() {
     with(Board::erase);
+    let _ = io::stderr().lock().write_all(signals::last_words().as_bytes());
 }
 
 static BOARD: Mutex<Board> = Mutex::new(Board::new(None));

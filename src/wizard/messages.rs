@@ -14,7 +14,7 @@ use crate::report::{self, Outcome, Paint, human_findings, sentence, set, visible
 use crate::settings::{First, Key, SETTINGS_FILE, TABLE, home};
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{Person, Text, ics_setup, own};
+use crate::text::{Person, Text, ics_setup, own, typed};
 use crate::vendor::prod_env;
 
 /// What the host is and has, in a few lines, and how to move between questions.
@@ -116,7 +116,7 @@ pub(crate) fn closing(
     if let Some(run) = &context.run {
         part("Undo", &pasted(&ics_setup(text!("revert {}", own(run))).into()));
     }
-    part("The same without questions", &line(&text!("{}", own(command))));
+    part("The same without questions", &line(&typed(text!("{}", own(command))).into()));
     text
 }
 

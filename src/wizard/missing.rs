@@ -61,11 +61,12 @@ pub(crate) fn missing(
             true => prepare.replace(" --non-interactive", " --proxy '<URL>' --non-interactive"),
             false => prepare,
         };
-        problem.hint(text!("the system alone, without the product: {}", own(prepare)))
+        problem.hint(text!("the system alone, without the product: {}", typed(text!("{}", own(prepare)))))
     };
     if specs.is_empty() {
         let message = "the wizard asks questions, and there is no terminal to ask them at";
-        let problem = Problem::settings(id::NO_TERMINAL, message).hint(text!("without questions: {}", own(command)));
+        let problem = Problem::settings(id::NO_TERMINAL, message)
+            .hint(text!("without questions: {}", typed(text!("{}", own(command)))));
         return Ok(alone(problem));
     }
     let holes = specs.iter().filter_map(|spec| {
@@ -76,5 +77,5 @@ pub(crate) fn missing(
     });
     let command = command.replace(" --non-interactive", &format!("{} --non-interactive", holes.collect::<String>()));
     let problem = Unresolved::Missing(specs).into_problem().because("there is no terminal, so nothing is asked");
-    Ok(alone(problem.hint(text!("then, without questions: {}", own(command)))))
+    Ok(alone(problem.hint(text!("then, without questions: {}", typed(text!("{}", own(command)))))))
 }

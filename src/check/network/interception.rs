@@ -252,7 +252,7 @@ fn looks(met: Met<'_, '_>, spec: &CheckSpec) -> (Text, Text) {
     let Some((target, probe)) = met.first() else { return (Text::default(), Text::default()) };
     let host = own(&target.host);
     (
-        text!("look: {} -showcerts </dev/null", s_client(target, probe.via, spec)),
+        text!("look: {}", typed(text!("{} -showcerts </dev/null", s_client(target, probe.via, spec)))),
         text!(
             "look where the name leads, and compare with a host outside of this network: {}",
             typed(text!("getent hosts {}", host))

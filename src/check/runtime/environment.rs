@@ -117,7 +117,7 @@ fn one(service: &Service, changed: Option<u64>, file: &Path, compose: &Compose) 
         compose.mends(finding, "up -d --force-recreate")
     } else {
         finding
-            .advise(text!("look who sets it: {} config", compose.command))
+            .advise(text!("look who sets it: {}", typed(text!("{} config", compose.command))))
             .advise(text!("mend it there, then: {}", as_root(text!("{} up -d --force-recreate", compose.command))))
     }
 }

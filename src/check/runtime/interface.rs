@@ -48,7 +48,7 @@ fn url(asked: &Asked) -> String {
 fn verdict(asked: &Asked, compose: &Compose) -> Finding {
     let finding = |status, title: Text| Finding::new(ids::INTERFACE_STATUS, status, title);
     let (took, limit) = (took(asked.took_ms), took(Known::get().health.slow_ms));
-    let logs = text!("look into its log: {} logs --tail 50 interfaceserver", compose.command);
+    let logs = text!("look into its log: {}", typed(text!("{} logs --tail 50 interfaceserver", compose.command)));
     let answer = match &asked.answer {
         Err(error) => return silent(asked, error, &compose.command, logs),
         Ok(answer) => answer,
@@ -129,7 +129,7 @@ fn silent(asked: &Asked, error: &NetError, command: &Text, logs: Text) -> Findin
             .cause(
                 "interfaceserver does not run, has not opened its port yet, or the compose file publishes another one",
             )
-            .advise(text!("look whether it runs: {} ps", command))
+            .advise(text!("look whether it runs: {}", typed(text!("{} ps", command))))
             .advise(logs),
         NetError::ConnectTimeout { .. } => finding(text!("port {} of this host does not answer", own(port)))
             .cause("a firewall drops packets to the port, or the listener is stuck")

@@ -37,7 +37,7 @@ use crate::product::templates;
 use crate::settings::Settings;
 use crate::targets;
 use crate::text;
-use crate::text::{Foreign, Text, as_root, own, quoted};
+use crate::text::{Foreign, Text, as_root, own, quoted, typed};
 use folder::Ground;
 use images::Image;
 use programs::Program;
@@ -212,9 +212,10 @@ fn names(compose_file: &str) -> Result<(Vec<String>, Vec<Missing>), Problem> {
                     "an archive of images does not keep digests, so that the other host would not find it"
                 };
                 let message = text!("the image {} of {} cannot be taken along", image, service.name);
-                return Err(Problem::settings(id::SETTING_INVALID, message)
-                    .because(why)
-                    .hint("name it with its tag: --image <REPOSITORY:TAG>, or in the file of --from"));
+                return Err(Problem::settings(id::SETTING_INVALID, message).because(why).hint(text!(
+                    "name it with its tag: {}, or in the file of --from",
+                    typed("--image <REPOSITORY:TAG>")
+                )));
             }
             Some(image) => names.push(image),
             None => missing.push(Missing::image(&service.name)),

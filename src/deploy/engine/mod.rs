@@ -38,7 +38,7 @@ use crate::problem::{Problem, id};
 use crate::product::own_containers;
 use crate::settings::{Key, Settings};
 use crate::text;
-use crate::text::{Foreign, Text, as_root, own};
+use crate::text::{Foreign, Text, as_root, own, typed};
 use packages::{Candidates, Choice};
 
 pub(crate) use binary::{Given, is_meant, take_back, unfit};
@@ -332,7 +332,10 @@ fn choose(
 /// Where the distribution has no engine.
 fn two_ways(problem: Problem) -> Problem {
     problem
-        .hint("name a repository that has it, with the key that signs it: --docker-repo <URL> --docker-repo-key <FILE>")
+        .hint(text!(
+            "name a repository that has it, with the key that signs it: {}",
+            typed("--docker-repo <URL> --docker-repo-key <FILE>")
+        ))
         .hint("or install Docker as your company does, and run the same again: it is taken as it is")
 }
 

@@ -34,7 +34,7 @@ use crate::progress::counted;
 use crate::settings::{Key, ProxyUrl, Settings};
 use crate::signals::Uninterrupted;
 use crate::text;
-use crate::text::{Foreign, Text, as_root, own, quoted};
+use crate::text::{Foreign, Text, as_root, own, quoted, typed};
 use archives::{ARCHIVE, archives};
 use progress::Progress;
 pub(crate) use progress::shown as bytes_shown;
@@ -252,7 +252,7 @@ pub(crate) fn fetch(task: &mut Task<'_>, images: &[String], source: &Source<'_>)
             let problem = stay(Problem::host(id::IMAGE_ARCHITECTURE, message), &fetched)
                 .because("its programs would end with: exec format error");
             return Err(match source.platform {
-                None => problem.hint("name one that is for this host: --image <REF>"),
+                None => problem.hint(text!("name one that is for this host: {}", typed("--image <REF>"))),
                 Some(_) => problem
                     .hint("use a host of that kind, or one that has no such image yet: one name has one image here"),
             });

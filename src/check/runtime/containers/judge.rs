@@ -401,7 +401,7 @@ fn images(seen: &Seen, place: &Place, spec: &CheckSpec, command: &Text) -> Optio
     let pin = |finding: Finding, version: &str| {
         finding
             .advise(text!("in {} give each image of the product the same tag, as :{}", file, own(version)))
-            .advise(text!("run then: {} pull && {} up -d", command, command))
+            .advise(text!("run then: {}", typed(text!("{} pull && {} up -d", command, command))))
     };
     let asked = spec.release.as_deref().map(|release| format!("v{}", release.trim_start_matches(['v', 'V'])));
     let example = asked.as_deref().unwrap_or("<VERSION>");
