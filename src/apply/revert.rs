@@ -168,7 +168,8 @@ pub(super) fn conflict(
         Some(other) => problem
             .because(text!("run {} changed it too", own(&other.begin.run)))
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
-        None => problem.hint("keep the edit: take it out of the file, revert, and put it in again; --force --dry-run shows it"),
+        None => problem
+            .hint("keep the edit: take it out of the file, revert, and put it in again; --force --dry-run shows it"),
     }
     .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words)))))
 }
