@@ -97,7 +97,12 @@ fn what_the_daemon_says_has_its_cause() {
     let release = [&WORDS[..], &["--release", "22.3.9"]].concat();
 
     // There is no network, and nobody has said which proxy.
-    refused(&site, &install(&site, &release), "pull-name-unknown", &["does not resolve", "the same command with --proxy"]);
+    refused(
+        &site,
+        &install(&site, &release),
+        "pull-name-unknown",
+        &["does not resolve", "the same command with --proxy"],
+    );
 
     site.registry();
     let way = ["--proxy", PROXY];
