@@ -6,7 +6,7 @@ use super::whole::STAGES;
 use super::wizard::terminal::{SIZE, Terminal};
 use crate::common::{Engine, Site};
 
-const IMAGE: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
+pub(super) const IMAGE: &str = "public.ecr.aws/divvycloud/divvycloud:v22.3.9";
 
 #[test]
 fn an_installation_at_a_terminal_has_a_line_that_moves_and_a_mark_for_each_stage_that_has_ended() {

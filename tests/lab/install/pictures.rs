@@ -7,6 +7,7 @@ mod picture;
 use nix::pty::Winsize;
 use picture::{folder, keep};
 
+use super::moves::IMAGE;
 use super::whole::STAGES;
 use super::wizard::terminal::Terminal;
 use crate::common::outside::{PROXY, PROXY_BARE};
@@ -23,10 +24,12 @@ fn at_a_terminal(host: &Host, (rows, columns): (u16, u16), words: &[&str]) -> Te
 
 /// Installs at a terminal: while it waits, one line moves below what has been done; at the end that line is gone.
 #[track_caller]
-pub(super) fn install(host: &Host, size: (u16, u16), words: &[&str]) {
+pub(super) fn install(site: &Site, size: (u16, u16), words: &[&str]) {
     const MOVES: &str = "waiting for the product";
+    // A product that answers at once is not waited for.
+    site.fault(IMAGE, &["LAB_START_DELAY=12"]);
     let words = [&["install"], words, &["--yes"]].concat();
-    let mut terminal = at_a_terminal(host, size, &words);
+    let mut terminal = at_a_terminal(site, size, &words);
     let title = format!("ics-setup {} --yes", words[0]);
     let name = |part: &str| format!("install-{}-{part}", size.1);
     terminal.wait_for("a moving line", |terminal| terminal.screen().contains(MOVES).then_some(()));
