@@ -129,12 +129,9 @@ pub(crate) fn changes_begin() {
     CHANGES.store(true, Ordering::SeqCst);
 }
 
-/// How the host stands when a signal ends the process.
-pub(crate) fn last_words() -> &'static str {
-    match CHANGES.load(Ordering::SeqCst) {
-        true => "error: cancelled\n\nWhat was done until then: ics-setup status\n",
-        false => "error: cancelled\n\nNothing was changed.\n",
-    }
+/// Has it been said that changes begin?
+pub(crate) fn have_changes_begun() -> bool {
+    CHANGES.load(Ordering::SeqCst)
 }
 
 /// Ends the process where a signal has asked for it, unless somebody wants to be left alone.

@@ -11,7 +11,7 @@ use crate::plan::{ContainerChange, Fate};
 use crate::problem::{Problem, id};
 use crate::progress;
 use crate::settings::Spec;
-use crate::signals::{Uninterrupted, last_words};
+use crate::signals::Uninterrupted;
 use crate::wizard::{FORGOTTEN, forget_typed};
 
 /// Asks before the host is changed.
@@ -116,7 +116,7 @@ pub(super) fn in_order<T, E>(ask: impl FnOnce() -> Result<T, E>) -> Result<T, Pr
         // The line that moves goes before the cursor does.
         let _pause = progress::pause();
         put_cursor_back();
-        out::message(last_words());
+        out::message(progress::last_words());
         std::process::exit(Exit::CANCELLED.0.into());
     };
     let answer = calm.or_instead(ask, instead);

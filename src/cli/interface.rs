@@ -11,19 +11,30 @@ use crate::problem::Problem;
 use crate::progress::{self, Face};
 use crate::redact::Redactor;
 use crate::report::check::Format;
-use crate::report::{Paint, human_containers, human_plan, human_routes, human_stage, line, wrapped};
+use crate::report::{NOTHING_CHANGED, Paint, human_containers, human_plan, human_routes, human_stage, line, wrapped};
 use crate::settings::Spec;
-use crate::text::Text;
+use crate::text::{Text, ics_setup};
 
 /// Where it is shown what long work is at; `None`: nowhere. A harness or a monitoring system that reads a format of its own may
 /// read both streams as one.
-pub(super) fn face(globals: &Globals) -> Option<Face> {
+fn face(globals: &Globals) -> Option<Face> {
     let of_people = globals.json || globals.word == Format::Human.as_str();
     match terminal::moves() {
         _ if globals.quiet => None,
         true => Some(Face::Terminal { unicode: terminal::unicode(), colour: globals.color_of_messages }),
         false => of_people.then_some(Face::Log),
     }
+}
+
+/// From now on it is shown what long work is at, and a signal that ends the process is told with how the host stands.
+pub(super) fn begin_to_show(globals: &Globals) {
+    let status = Text::from(ics_setup("status")).pasted_by(&globals.person);
+    let status = line(&Redactor::default(), &status);
+    progress::ends_with(
+        format!("error: cancelled\n\n{NOTHING_CHANGED}\n"),
+        format!("error: cancelled\n\nWhat was done until then: {status}\n"),
+    );
+    face(globals).into_iter().for_each(progress::show);
 }
 
 /// The flags decide what is shown and whether anybody is asked.

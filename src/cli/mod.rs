@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 
 use crate::problem::Problem;
-use crate::progress::{self, Progress};
+use crate::progress::Progress;
 use crate::redact::Redactor;
 use crate::sandbox;
 use crate::signals;
@@ -71,7 +71,7 @@ fn done(argv: Vec<OsString>) -> Exit {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, verb, &problem),
     };
-    interface::face(&globals).into_iter().for_each(progress::show);
+    interface::begin_to_show(&globals);
     // Whatever a verb is at that says nothing of it by itself. The wizard and the demonstration are at the person's questions.
     let looks = !["wizard", "demo", "completions", "man"].contains(&verb);
     let looking = looks.then(Progress::looking);
@@ -121,7 +121,7 @@ fn alone(matches: &clap::ArgMatches, argv: Vec<OsString>) -> Exit {
         Ok(globals) => globals,
         Err(problem) => return out::early(matches, "wizard", &problem),
     };
-    interface::face(&globals).into_iter().for_each(progress::show);
+    interface::begin_to_show(&globals);
     let looking = Progress::looking();
     let is_provisioned = wizard::is_provisioned(&globals);
     if !is_provisioned {

@@ -201,7 +201,8 @@ pub(super) fn finish(globals: &Globals, report: &Report<'_>) -> Exit {
             let paint = Paint(globals.color_of_messages);
             if !globals.json {
                 message(&human_failed(report, problem, paint, terminal::window_of_messages()));
-                if changes_host(report.command) {
+                // Who cancels a look is told so too.
+                if changes_host(report.command) || problem.id == id::CANCELLED {
                     message(&format!("\n{}\n", stands(report, problem)));
                 }
             }

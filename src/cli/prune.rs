@@ -16,6 +16,7 @@ use crate::host::HostWrite;
 use crate::problem::{HostState, Problem, id};
 use crate::redact::Redactor;
 use crate::report::{Outcome, SCHEMA, installed, run_forgotten, run_listed, runs_stay, visible};
+use crate::signals::changes_begin;
 use crate::text;
 use crate::text::{counted, own, typed};
 
@@ -50,6 +51,7 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
         confirm(globals, gone.runs.len(), old.len(), &list)?;
         let session = Session::open(&host, &mut |who| ByFlags(globals).waits(&who))?;
         out::notice(globals, &session.recover()?, &Redactor::default());
+        changes_begin();
         forget(&session, &host, &gone.runs, keep)?;
         remove(&host, &old)?;
     }

@@ -44,7 +44,7 @@ use crate::progress::Progress;
 use crate::prove::Look;
 use crate::report::Outcome;
 use crate::settings::{First, Found, Key, Settings, Spec};
-use crate::signals::Uninterrupted;
+use crate::signals::{Uninterrupted, changes_begin};
 use crate::targets::{self, Context, Mended, Phase};
 use crate::text;
 use crate::text::{Text, as_root, counted, ics_setup, own, quoted};
@@ -182,6 +182,7 @@ impl<'a> Converge<'a> {
             session = Some(opened);
         }
         let Some(session) = session else { return Err(Problem::bug("no session to apply the plan in")) };
+        changes_begin();
         // Whoever is started or restarted in this run is to read it.
         trust::take_up(self.host, context)?;
         self.around.before(&mut Doing {
@@ -294,6 +295,7 @@ impl<'a> Converge<'a> {
     fn unchanged(&mut self, mut session: Option<Session<'a>>, context: &mut RunContext) -> Result<Outcome, Problem> {
         self.prove_first(context)?;
         if !self.options.dry_run {
+            changes_begin();
             session = self.remember(session, &context.plan.memory)?;
             trust::take_up(self.host, context)?;
             prove::restart(self.host, context)?;

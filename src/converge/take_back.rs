@@ -19,6 +19,7 @@ use crate::report::Outcome;
 use crate::routes::{self, Known, Routes, Site, Way};
 use crate::sandbox::File;
 use crate::settings::Layer;
+use crate::signals::changes_begin;
 use crate::targets;
 use crate::text;
 use crate::text::{Text, as_root, ics_setup, own};
@@ -122,6 +123,7 @@ impl TakeBack<'_> {
         let Some(session) = &session else { return Err(Problem::bug("a run without a state folder")) };
         let doing = &mut Doing { session, context, interface: self.interface, ignored: self.options.ignored };
         let _taking = Progress::begin("taking back");
+        changes_begin();
         let stopped = self.around.before(doing);
         if let Err(problem) = stopped.and_then(|()| self.files(session, &chosen, interrupted.is_some(), context)) {
             return Err(self.around.give_up(

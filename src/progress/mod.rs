@@ -12,8 +12,11 @@
 mod frame;
 
 use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::AsFd;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::signals;
 use crate::text::{clean, seconds};
@@ -155,10 +158,36 @@ pub(crate) fn above<T>(write: impl FnOnce() -> T) -> T {
     write()
 }
 
+/// What is said when a signal ends the process: where nothing was changed, and where something may have been.
+static LAST_WORDS: OnceLock<[String; 2]> = OnceLock::new();
+
+/// From now on the process says this when a signal ends it; see [`last_words`].
+pub(crate) fn ends_with(untouched: String, touched: String) {
+    let _ = LAST_WORDS.set([untouched, touched]);
+}
+
+/// How the host stands where a signal ends the process now.
+pub(crate) fn last_words() -> &'static str {
+    LAST_WORDS.get().map_or("", |words| &words[usize::from(signals::have_changes_begun())])
+}
+
 /// Takes the line away, for good: the process ends, and says how the host stands.
 fn end() {
-    with(Board::erase);
-    let _ = io::stderr().lock().write_all(signals::last_words().as_bytes());
+    with(|board| {
+        board.erase();
+        board.paused += 1;
+    });
+    write_at_once(last_words());
+}
+
+/// Writes where that does not wait for a reader, and whoever writes at the moment; else nothing. A log that nobody reads must
+/// not keep a signal from ending the process.
+fn write_at_once(text: &str) {
+    let stderr = io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    if matches!(poll(&mut ready, PollTimeout::ZERO), Ok(1)) {
+        let _ = nix::unistd::write(stderr.as_fd(), text.as_bytes());
+    }
 }
 
 static BOARD: Mutex<Board> = Mutex::new(Board::new(None));
@@ -292,7 +321,7 @@ impl Board {
 
     fn say(&mut self, line: &str, now: Instant) {
         self.erase();
-        write(line);
+        write_at_once(line);
         self.spoken = Some(now);
     }
 

@@ -168,6 +168,9 @@ pub fn failed(report: &Report<'_>, problem: &Problem, paint: Paint, columns: Opt
     format!("{told}{gap}{}", self::problem(problem, report.redactor, paint, columns))
 }
 
+/// How a host stands that no run has touched.
+pub(crate) const NOTHING_CHANGED: &str = "Nothing was changed.";
+
 /// How the host stands after a run that failed.
 pub fn stands(report: &Report<'_>, problem: &Problem) -> String {
     let recovered = report.findings.iter().any(|finding| finding.id == ids::RUN_RECOVERED);
@@ -177,7 +180,7 @@ pub fn stands(report: &Report<'_>, problem: &Problem) -> String {
     let left: Vec<&str> = stages.into_iter().filter(|(id, _)| is_made(*id)).map(|(_, word)| word).collect();
     let head = match problem.host_state {
         HostState::AsItWas if recovered => "Nothing was changed beyond what was taken back of the interrupted run.",
-        HostState::AsItWas => "Nothing was changed.",
+        HostState::AsItWas => NOTHING_CHANGED,
         HostState::Restored if left.is_empty() => match problem.put_back {
             0 => "Nothing was changed: what had been written was put back.",
             1 => "Nothing was changed: 1 file that had been written was put back.",

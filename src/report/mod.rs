@@ -23,7 +23,7 @@ pub(crate) use archive::tar_gz;
 pub(crate) use characters::diff_text;
 pub(crate) use characters::sentence;
 pub use characters::{characters, clean, finding_json, line, value, visible};
-pub(crate) use human::by as run_by;
+pub(crate) use human::{NOTHING_CHANGED, by as run_by};
 pub use human::{
     Paint, containers as human_containers, ended, failed as human_failed, findings as human_findings, past,
     plan as human_plan, problem as human_problem, stands, verb,

@@ -35,7 +35,7 @@ use crate::finding::{Finding, Status};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::text::words::words;
-use crate::text::{Text, counted};
+use crate::text::{Fix, Text, counted};
 use serde::{Deserialize, Serialize};
 
 use super::Paint;
@@ -205,6 +205,17 @@ impl Checked<'_> {
 
     fn known(&self, text: Option<impl Into<Text>>) -> Option<String> {
         text.map(|text| self.say(text)).filter(|text| !text.is_empty())
+    }
+
+    /// Commands of ours that look at what was skipped, each once: of what only root may look at.
+    fn further(&self) -> Vec<String> {
+        let skipped = self.findings.iter().filter(|finding| finding.status == Status::Skip);
+        let lines = skipped.flat_map(|finding| &finding.fix).filter(|fix| matches!(fix, Fix::Command(_)));
+        let mut further: Vec<String> = Vec::new();
+        for line in lines.map(Fix::text).filter(|line| line.names_ics_setup()) {
+            further.extend(Some(self.say(line.clone())).filter(|line| !further.contains(line)));
+        }
+        further
     }
 
     /// The worst of them.
