@@ -7,12 +7,12 @@ use super::journal::Intent;
 use super::rollback::{Verdict, backup_bytes, judge_rollback};
 use super::which::Which;
 use super::{Run, State};
-use crate::host::View;
+use crate::host::{Attributes, View};
 use crate::plan::{After, Change, FileMeta, Plan};
 use crate::problem::{Problem, id};
 use crate::stamp::is_run_name;
 use crate::text;
-use crate::text::{ics_setup, nearest, own, quoted};
+use crate::text::{ics_setup, nearest, own, quoted, typed};
 
 /// The run that `revert` means: the named one, or the last that is still in force and is not itself a revert.
 ///
@@ -108,8 +108,14 @@ pub(super) fn plan_files(
                 })?;
                 // What somebody did to owner or mode since stays; the time goes back with the content.
                 let attributes = now.as_ref().map_or(&kept.attributes, |now| &now.attributes).clone();
-                let mode = if intent.mode == Some(attributes.mode) { kept.attributes.mode } else { attributes.mode };
-                let meta = FileMeta::Like(crate::host::Attributes { mode, mtime: kept.attributes.mtime, ..attributes });
+                let attributes = match intent.mode == Some(attributes.mode) {
+                    // The run has closed it.
+                    true => {
+                        Attributes { mode: kept.attributes.mode, xattrs: kept.attributes.xattrs.clone(), ..attributes }
+                    }
+                    false => attributes,
+                };
+                let meta = FileMeta::Like(Attributes { mtime: kept.attributes.mtime, ..attributes });
                 Some(After { bytes, meta })
             }
         };
@@ -168,8 +174,10 @@ pub(super) fn conflict(
         Some(other) => problem
             .because(text!("run {} changed it too", own(&other.begin.run)))
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
-        None => problem
-            .hint("keep the edit: take it out of the file, revert, and put it in again; --force --dry-run shows it"),
+        None => problem.hint(text!(
+            "keep the edit: take it out of the file, revert, and put it in again; {} shows it",
+            typed("--force --dry-run")
+        )),
     }
     .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words)))))
 }

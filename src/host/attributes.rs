@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// Extended attributes by name. POSIX ACLs and SELinux labels are among them
-/// (`system.posix_acl_access`, `security.selinux`).
+/// Extended attributes by name. POSIX ACLs ([`ACL`]) and SELinux labels (`security.selinux`) are among them.
 pub(crate) type Xattrs = BTreeMap<String, Vec<u8>>;
+
+/// The one that has a POSIX ACL.
+pub(crate) const ACL: &str = "system.posix_acl_access";
 
 /// Owner, mode, extended attributes and time of change of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,15 @@ impl Attributes {
         (self.mode, self.uid, self.gid) == (other.mode, other.uid, other.gid) && self.xattrs == other.xattrs
     }
 
+    /// The same with no rights beside `limit`: an ACL gives more than the mode says.
+    pub(crate) fn within(&self, limit: u32) -> Self {
+        let mut within = Self { mode: self.mode & limit, ..self.clone() };
+        if within.mode != self.mode {
+            within.xattrs.remove(ACL);
+        }
+        within
+    }
+
     /// The same without a time, for a file that gets new content.
     pub fn touched(&self) -> Self {
         Self { mtime: None, ..self.clone() }
@@ -55,5 +66,20 @@ impl Attributes {
             Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
             Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_loses_rights_by_the_mode_has_none_by_an_acl() {
+        let label = ("security.selinux".to_owned(), b"label".to_vec());
+        let xattrs = Xattrs::from([(ACL.to_owned(), b"rules".to_vec()), label.clone()]);
+        let open = Attributes { xattrs, ..Attributes::new(0o644, 0, 0) };
+        assert_eq!(open.within(0o7777), open);
+        let closed = open.within(0o600);
+        assert_eq!((closed.mode, closed.xattrs), (0o600, Xattrs::from([label])));
     }
 }

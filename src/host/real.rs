@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use xattr::FileExt;
 
+use super::attributes::ACL;
 use super::holder::holder;
 use super::resolve::walk;
 use super::{
@@ -328,7 +329,7 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 
 /// Has it a POSIX access control list? A file system without them has none.
 pub(crate) fn has_acl(place: &Path) -> io::Result<bool> {
-    match xattr::get(place, "system.posix_acl_access") {
+    match xattr::get(place, ACL) {
         Ok(list) => Ok(list.is_some()),
         Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(false),
         Err(error) => Err(error),

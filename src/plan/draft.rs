@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{After, Change, FileMeta, Plan};
 use crate::envfile::{UTF_16, to_utf_8, utf_16};
 use crate::finding::Finding;
-use crate::host::{Attributes, Refused, Snapshot, View, unreadable};
+use crate::host::{Refused, Snapshot, View, unreadable};
 use crate::problem::{Problem, id};
 use crate::text;
 use crate::text::{Text, as_root, own, quoted, typed};
@@ -76,12 +76,12 @@ impl<'v> Draft<'v> {
         }
         let meta = match &before {
             Some(before) => {
-                let now = before.attributes.touched();
-                let mode = now.mode & limit;
-                if mode != now.mode {
-                    reasons.push(text!("mode {}, since a password comes into it", own(format!("{mode:04o}"))));
+                let (now, within) = (before.attributes.mode, before.attributes.touched().within(limit));
+                if within.mode != now {
+                    let mode = own(format!("{:04o}", within.mode));
+                    reasons.push(text!("mode {}, since a password comes into it", mode));
                 }
-                FileMeta::Like(Attributes { mode, ..now })
+                FileMeta::Like(within)
             }
             None => FileMeta::Mode(mode),
         };

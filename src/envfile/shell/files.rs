@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::pattern::{Marked, is_pattern, matches};
-use crate::host::{Attributes, FileKind, HostRead, Snapshot, Stat};
+use crate::host::{ACL, Attributes, FileKind, HostRead, Snapshot, Stat};
 
 /// The kernel's own limit (`MAXSYMLINKS`).
 const MAX_LINKS: usize = 40;
@@ -156,7 +156,7 @@ impl Eyes<'_> {
             return Some(bits(6));
         }
         match attributes {
-            Some(known) if known.xattrs.contains_key("system.posix_acl_access") => None,
+            Some(known) if known.xattrs.contains_key(ACL) => None,
             Some(known) => Some(bits(if self.user.gids.contains(&known.gid) { 3 } else { 0 })),
             None => (bits(3) == bits(0)).then_some(bits(0)),
         }
