@@ -37,7 +37,7 @@ pub(super) fn is_enough(
     }
     let problem = Problem::settings(id::SETTINGS_MISSING, text!("nothing says what this {} is to do", own(phase.verb())))
         .because(
-            "no flag, variable, settings file or earlier run says it, and neither a proxy nor a back end is set on this host",
+            "no flag, variable, settings file or earlier run says it, and neither a file for logins nor prod.env names a proxy or a back end",
         );
     let back_ends: &[Key] = if phase == Phase::Reconfigure { &[Key::MysqlHost, Key::RedisHost] } else { &[] };
     let ways = [Key::ProxyUrl].iter().chain(back_ends).chain(&[Key::ProxyRemove, Key::ProxyDirect]);

@@ -40,7 +40,7 @@ use crate::docker::{NoDocker, podman};
 use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::HostRead;
 use crate::net::Time;
-use crate::plan::Change;
+use crate::plan::{Change, Said};
 use crate::platform::{self, Platform};
 use crate::problem::{Problem, id};
 use crate::product::containers::{self, ContainersFacts};
@@ -87,8 +87,8 @@ pub(crate) struct Standing {
     pub(crate) has_rival: bool,
     /// Who says so.
     pub(crate) proxy_by: Option<Origin>,
-    /// What was said last is that this system is to be without.
-    pub(crate) removes_proxy: bool,
+    /// What was said last is that this is to be without.
+    pub(crate) without_proxy: Option<Without>,
     /// Somebody has said that there is none.
     pub(crate) is_direct: bool,
     /// It is a running system, and no image.
@@ -230,7 +230,7 @@ impl Standing {
         let proxies = [&settings.proxies.https, &settings.proxies.http];
         self.proxy_by = proxies.into_iter().flatten().next().map(|own| own.origin.clone());
         let by_this_run = after.and_then(|run| run.settings.as_ref()).is_some_and(|own| own.remove_proxy);
-        self.removes_proxy = by_this_run || self.has_said_removal();
+        self.without_proxy = self.said_removal().or(by_this_run.then_some(Without::System));
         self.is_direct = settings.goes_directly;
         let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
         let [limit, run] = [ONE_CHECK, CHECKS].map(crate::text::millis);
@@ -287,24 +287,23 @@ impl Standing {
         Some((probe.wrong.as_deref()?, probe))
     }
 
-    /// Was the newest run that was told anything of a proxy told to take it away?
-    fn has_said_removal(&self) -> bool {
+    /// From where the newest run that was told anything of a proxy was told to take it away.
+    fn said_removal(&self) -> Option<Without> {
         let is_of_proxy = |key: &str| key == Key::ProxyRemove.as_str() || URLS.iter().any(|own| own.as_str() == key);
         let mut runs = self.in_force().rev().filter(|run| run.begin.reverts.is_none());
-        let said = runs.find(|run| run.begin.said.iter().any(|said| is_of_proxy(&said.key)));
+        let run = runs.find(|run| run.begin.said.iter().any(|said| is_of_proxy(&said.key)))?;
         // What was remembered of a proxy stands beside it.
-        let mut said = said.into_iter().flat_map(|run| &run.begin.said);
-        said.any(|said| said.key == Key::ProxyRemove.as_str() && parse_switch(&said.value) == Some(true))
+        let is_removal = |said: &Said| said.key == Key::ProxyRemove.as_str() && parse_switch(&said.value) == Some(true);
+        let without = if run.begin.command == Phase::Reconfigure.verb() { Without::Product } else { Without::System };
+        run.begin.said.iter().any(is_removal).then_some(without)
     }
 
-    /// Who names the proxy still that this system was told to be without, and is without.
+    /// Who names the proxy still that the rest was told to be without, and is without.
     pub(crate) fn left(&self) -> Option<Left<'_>> {
-        if !self.removes_proxy || self.places().0 > 0 {
-            return None;
-        }
-        match self.proxy_by.as_ref()? {
-            Origin::File { path, line } => Some(Left::Settings(path, *line)),
-            Origin::Found { path, .. } if path.starts_with(&self.home) => Some(Left::Product),
+        match (self.without_proxy?, self.places().0 > 0, self.proxy_by.as_ref()?) {
+            (_, false, Origin::File { path, line }) => Some(Left::Settings(path, *line)),
+            (_, false, Origin::Found { path, .. }) if path.starts_with(&self.home) => Some(Left::Product),
+            (Without::Product, true, Origin::Found { path, .. }) if !path.starts_with(&self.home) => Some(Left::System),
             _ => None,
         }
     }
@@ -354,9 +353,20 @@ impl Standing {
     }
 }
 
+/// From where a proxy was to be taken away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Without {
+    /// The files of `prepare`.
+    System,
+    /// Those of `reconfigure`.
+    Product,
+}
+
 /// Who names a proxy still that was taken away.
 #[derive(Clone, Copy)]
 pub(crate) enum Left<'s> {
+    /// The system.
+    System,
     /// The product.
     Product,
     /// This line of a settings file.

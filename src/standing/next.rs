@@ -34,8 +34,8 @@ pub(crate) enum Next {
     Refused(Phase, Vec<Fix>),
     /// Somebody does not get what is wanted.
     Mend(Text, Vec<Fix>),
-    /// The proxy was taken out of the system, and the product has it still.
-    RemoveToo,
+    /// The proxy was taken out of the system, and the product has it still; or the other way about.
+    RemoveToo(Phase),
     /// The proxy was taken out of the system, and this line of a settings file would bring it back.
     Unset(PathBuf, usize),
     /// `prepare` has something to write.
@@ -90,7 +90,8 @@ impl Next {
             return Some(Self::Begin);
         }
         match standing.left() {
-            Some(Left::Product) => return Some(Self::RemoveToo),
+            Some(Left::System) => return Some(Self::RemoveToo(Phase::Prepare)),
+            Some(Left::Product) => return Some(Self::RemoveToo(Phase::Reconfigure)),
             Some(Left::Settings(path, line)) => return Some(Self::Unset(path.to_path_buf(), line)),
             None => {}
         }
@@ -163,8 +164,10 @@ impl Next {
             Self::Begin => ("prepare this host".into(), command(ics_setup("wizard"))),
             Self::Refused(phase, fixes) => (text!("mend what {} refuses for", own(phase.verb())), first(fixes)),
             Self::Mend(title, fixes) | Self::Product(title, fixes) => (text!("mend this: {}", title), first(fixes)),
-            Self::RemoveToo => {
-                ("take the proxy out of the product too".into(), command(ics_setup("reconfigure --remove-proxy")))
+            Self::RemoveToo(phase) => {
+                let whom = if *phase == Phase::Prepare { "system" } else { "product" };
+                let line = ics_setup(text!("{} --remove-proxy", own(phase.verb())));
+                (text!("take the proxy out of the {} too", own(whom)), command(line))
             }
             Self::Unset(path, line) => (
                 "take the proxy out of the settings too: the next prepare would write it again".into(),
@@ -219,6 +222,9 @@ impl Next {
                 Some(text!("for a production: {}", ics_setup(text!("install {}", own(flags.join(" "))))))
             }
             Self::Whole(_, _, Some(line)) => Some(text!("or have it made: {}", line.clone())),
+            Self::RemoveToo(Phase::Prepare) => {
+                Some(text!("or have the product use it again: {}", ics_setup("reconfigure")))
+            }
             Self::AskProxy(_, false) => Some(text!("then ask it again: {}", ics_setup("prepare"))),
             Self::CheckAgain(_) => Some(text!("then: {}", as_root(ics_setup("check --save")))),
             _ => None,

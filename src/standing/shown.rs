@@ -180,6 +180,16 @@ fn proxy(standing: &Standing) -> Vec<Part> {
             (true, false) => (Status::Warn, "whether one is set is not known"),
             (false, false) => (none, "none is set"),
         };
+        let has = |finding: &Finding| {
+            let url = ["https_proxy", "http_proxy"].iter().find_map(|name| finding.evidence.get(*name)?.as_str())?;
+            let who = finding.evidence.get("consumer")?.as_str()?;
+            Some(text!("{} has {}", own(who), own(url)))
+        };
+        let have: Vec<Text> = standing.consumers().filter(|own| own.status == Status::Pass).filter_map(has).collect();
+        let (status, set) = match have.is_empty() {
+            true => (status, set.into()),
+            false => (Status::Warn, Text::join(have, ", ")),
+        };
         let none = Part::new("proxy", status, text!("{}, and {}", says, set));
         return std::iter::once(none).chain(failing(standing)).collect();
     };
@@ -194,7 +204,7 @@ fn proxy(standing: &Standing) -> Vec<Part> {
             part.fixes.push(Fix::Advice("take it out of there too: the next prepare would write it again".into()));
             return vec![part];
         }
-        None => {}
+        Some(Left::System) | None => {}
     }
     let (have, all) = standing.places();
     let known = match standing.known() {
@@ -271,6 +281,12 @@ fn product(standing: &Standing) -> Vec<Part> {
 }
 
 fn prod_env(standing: &Standing) -> Part {
+    if matches!(standing.left(), Some(Left::System)) {
+        let mut part =
+            Part::new("prod.env", Status::Warn, "the proxy was taken out of it, and this system has it still");
+        part.fixes.push(Fix::Command(ics_setup("prepare --remove-proxy")));
+        return part;
+    }
     if matches!(standing.left(), Some(Left::Product)) {
         let mut part = Part::new("prod.env", Status::Warn, "it has the proxy that was taken out of this system");
         part.fixes.push(Fix::Command(ics_setup("reconfigure --remove-proxy")));

@@ -268,6 +268,30 @@ fn what_a_step_needs_of_the_call_stands_in_it_and_a_proxy_that_went_goes_everywh
     programs.paste(&format!("{line} --yes")).unwrap();
     assert!(!root.get("divvycloud/prod.env").lines().any(|line| line.starts_with("http_proxy=h")));
     assert!(!next(&root.json(&["status"]).1).unwrap().contains("--proxy"));
+
+    // The other way about: what brings the proxy back to the product comes second.
+    let root = Root::ubuntu();
+    root.run(&["prepare", "--proxy", P, "--yes"]).ok();
+    root.run(&["reconfigure", "--yes"]).ok();
+    let (_, ran) = root.json(&["reconfigure", "--remove-proxy", "--yes"]);
+    let line = command(&next(&ran).unwrap());
+    assert!(line.starts_with("ics-setup prepare --remove-proxy"), "{line}");
+    let told = root.run(&["status"]).ok().stdout;
+    assert!(told.contains("the proxy was taken out of it, and this system has it still"), "{told}");
+    assert!(told.contains("or have the product use it again: ics-setup reconfigure"), "{told}");
+    programs.paste(&format!("{line} --yes")).unwrap();
+    assert!(!root.get("etc/environment").contains("http_proxy"));
+    assert!(!next(&root.json(&["status"]).1).unwrap().contains("--proxy"));
+}
+
+#[test]
+fn a_proxy_that_nobody_has_asked_for_is_told_with_who_has_it() {
+    let root = Root::ubuntu();
+    root.put("etc/apt/apt.conf.d/95corp", "Acquire::http::Proxy \"http://svc:S3cret@corp.example:3128\";\n");
+    let told = root.run(&["status"]).ok().stdout;
+    assert!(told.contains("nobody has asked for one, and apt has http://svc:***@corp.example:3128"), "{told}");
+    let checked = root.run(&["check", "proxy"]).stdout;
+    assert!(!checked.contains("none is set on this host"), "{checked}");
 }
 
 #[test]

@@ -106,8 +106,7 @@ pub(super) fn judge_places(facts: &PlacesFacts, spec: &CheckSpec) -> Vec<Finding
     }
     if facts.places.is_empty() && facts.unread.is_empty() && spec.list.is_none() {
         findings.push(
-            Finding::skip(ids::NP001, "there is no list to judge")
-                .observed("no file of this host sets a proxy or a no_proxy list"),
+            Finding::skip(ids::NP001, "there is no list to judge").observed("no file of this host has a no_proxy list"),
         );
     }
     findings

@@ -13,7 +13,7 @@ const IDS: [FindingId; 5] =
 pub(super) fn all(facts: &DialFacts, spec: &CheckSpec) -> Vec<Finding> {
     if spec.http_proxy.is_none() && spec.https_proxy.is_none() {
         let why: Text = match spec.unread.first() {
-            None => "no proxy is asked for and none is set on this host".into(),
+            None => "no proxy is asked for, and neither a file for logins nor prod.env names one".into(),
             Some(unread) => text!("no proxy is asked for, and whether one is set is not known: {}", unread.why),
         };
         let skip = |id: FindingId| Finding::skip(id, "no proxy was looked at").observed(why.clone());
