@@ -164,6 +164,9 @@ fn of_door(
                     let fix = consumers::pass_on(consumer_of(facts_of, first));
                     Finding { fix, ..finding }
                 }
+                Door::Nothing if first.consumer == Who::PackageManager => finding.advise(
+                    text!("find where it is set: {}", typed("grep -rnisE proxy /etc/apt /etc/dnf /etc/yum.conf /etc/yum.repos.d")),
+                ),
                 _ => finding.advise(
                     text!("find where it is set: {}", typed("grep -rniE '(https?|no)_proxy|unset' /etc/environment /etc/profile /etc/profile.d /etc/pam.d /etc/ssh")),
                 ),

@@ -173,10 +173,11 @@ fn open(look: &Look<'_>, targets: &[Target]) -> Result<Sandbox, Text> {
         crate::clients::Host::Name(name) => Some(name.clone()),
         _ => None,
     };
+    let wanted = look.settings.proxies.iter().map(|proxy| proxy.value.render());
     let world = World {
         names: targets.iter().filter_map(host).collect(),
         ports: vec![80, 443],
-        proxies: look.settings.proxies.iter().map(|proxy| proxy.value.render()).collect(),
+        proxies: wanted.chain(model::proxies_of_files(look)).collect(),
     };
     Sandbox::open(files, world, DEADLINE)
 }

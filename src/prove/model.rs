@@ -8,6 +8,7 @@ use crate::host::View;
 use crate::net::Time;
 use crate::plan::PlannedHost;
 use crate::routes::{Way, taken};
+use crate::settings::ProxyUrl;
 
 use super::{Look, Program, consumer_of};
 
@@ -16,6 +17,20 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Every consumer by its files; and the facts that a judge compares. `sudo_by`: who calls sudo.
 pub(super) fn consumers(look: &Look<'_>, sudo_by: Option<&str>) -> (Vec<Consumer>, ConsumersFacts) {
+    let all = [Who::Login, Who::Sudo, Who::Cron, Who::Systemd, Who::Docker, Who::PackageManager];
+    let facts = observed(look, sudo_by, &all);
+    (facts.consumers.clone(), facts)
+}
+
+/// The proxies that files name which no program is told of by its environment, without their logins.
+pub(super) fn proxies_of_files(look: &Look<'_>) -> Vec<String> {
+    let facts = observed(look, None, &[Who::PackageManager]);
+    let urls = facts.consumers.iter().flat_map(Consumer::urls);
+    let bare = urls.filter_map(|(_, value)| ProxyUrl::parse(&value.shown).ok());
+    bare.map(|url| ProxyUrl { credentials: None, ..url }.render()).collect()
+}
+
+fn observed(look: &Look<'_>, sudo_by: Option<&str>, only: &[Who]) -> ConsumersFacts {
     let view = View::new(look.host);
     let planned = PlannedHost::new(&view, look.changes.unwrap_or_default());
     let proxies = &look.settings.proxies;
@@ -29,9 +44,7 @@ pub(super) fn consumers(look: &Look<'_>, sudo_by: Option<&str>) -> (Vec<Consumer
         quiet: false,
         sudo_by,
     };
-    let only = [Who::Login, Who::Sudo, Who::Cron, Who::Systemd, Who::Docker, Who::PackageManager];
-    let facts = consumers::observe(&ask, Some(&only), Time::new(DEADLINE, DEADLINE));
-    (facts.consumers.clone(), facts)
+    consumers::observe(&ask, Some(only), Time::new(DEADLINE, DEADLINE))
 }
 
 /// The way of each request by the models.

@@ -558,6 +558,25 @@ fn curl_wget_git_and_apt_are_asked() {
     }
 }
 
+/// A proxy that only apt's files name is stood in for too: what is said is that it is used, and not that its model is wrong.
+#[test]
+fn a_proxy_of_apt_alone_is_found_where_it_is_set() {
+    let guest = guest(Family::Ubuntu);
+    let line = r#"Acquire::http::Proxy \"http://svc:S3cret@only.corp.example:8888\"; Acquire::https::Proxy \"http://only.corp.example:8888\";"#;
+    guest.sh(&format!("printf '%s\n' \"{line}\" >/etc/apt/apt.conf.d/95corp"));
+    let result = answered(
+        &guest,
+        &["ics-setup", "prove", "--format", "json", "--client", "apt-get", "--direct"],
+        &[ALL_LATE, ONE_LATE],
+    )
+    .json();
+    assert_eq!(ways(&result, "none")[0], "proxy", "{result:#}");
+    assert_eq!(statuses(&result, "prove-model"), Vec::<String>::new(), "{result:#}");
+    assert_eq!(statuses(&result, "prove-way"), ["warn"], "{result:#}");
+    let text = result.to_string();
+    assert!(text.contains("/etc/apt") && !text.contains("S3cret"), "{result:#}");
+}
+
 /// Where there is nothing to ask with, nothing is claimed, and the run goes on.
 #[test]
 fn a_host_without_clients_is_prepared_and_nothing_is_claimed_of_it() {
