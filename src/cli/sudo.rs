@@ -5,8 +5,9 @@ use std::ffi::OsString;
 use crate::problem::{HostState, Problem, ProblemId, id};
 use crate::redact::redact_line;
 use crate::settings::{ProxyUrl, TABLE};
+use crate::targets::Phase;
 use crate::text;
-use crate::text::{Fix, Text, as_root, changes_host, own, quoted, typed};
+use crate::text::{Fix, Text, as_root, own, quoted, typed};
 
 /// The problem as it is told: where root rights would solve it, with the line that has them.
 pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
@@ -18,9 +19,11 @@ pub(super) fn advised(problem: &Problem, argv: &[OsString]) -> Problem {
         return problem;
     }
     let dry = argv.iter().any(|word| word == "--dry-run");
-    let changes = argv.iter().filter_map(|word| word.to_str()).any(changes_host);
+    // Runs so far are for root alone, also to be looked at.
+    let phases = [Phase::Prepare, Phase::Install, Phase::Reconfigure].map(Phase::verb);
+    let plans = argv.iter().filter_map(|word| word.to_str()).any(|word| phases.contains(&word));
     let problem = problem.hint_fix(line(argv));
-    if changes && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
+    if plans && !dry { problem.hint("look first, without root rights: add --dry-run") } else { problem }
 }
 
 /// What stands in the way of a file, and was not there to be seen before it was written.

@@ -120,6 +120,12 @@ impl<'a> FileProbe<'a> {
                 consumer.unknown.insert(name.clone(), text!("{}: {}", own(place), why.clone()));
             }
         }
+        // What root sees is no riddle.
+        let mut untold = sights.iter().filter(|(name, _)| consumer.unknown.contains_key(*name));
+        if let Some((_, sight)) = untold.find(|(_, sight)| self.is_kept_from_us(&sight.at().path)) {
+            consumer.why = Some(text!("{} can be read by root only", own(self.shown(&sight.at().path))));
+            consumer.state = State::NeedsRoot;
+        }
         // A model tells of whatever a file sets; what is neither a proxy nor a list is nobody's business here.
         let others = sights.iter().filter(|(name, _)| is_other(name));
         for (name, sight) in others {

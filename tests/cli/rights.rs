@@ -493,10 +493,11 @@ fn a_file_of_ours_is_closed_when_a_password_comes_into_it_and_others_keep_their_
     assert_eq!([drop_in, apt, environment].map(has), [0o644, 0o600, 0o644]);
 }
 
-/// Debian keeps crontabs from everybody: what a cron job gets is then no finding, and the way to see it is sudo.
+/// Debian keeps crontabs from everybody, and apt passes over files that it may not read: what a cron job or apt gets is then
+/// no finding, and the way to see it is sudo.
 #[test]
-fn crontabs_that_only_root_may_list_are_not_looked_at() {
-    if !is_root("crontabs_that_only_root_may_list_are_not_looked_at") {
+fn what_only_root_may_read_is_not_judged() {
+    if !is_root("what_only_root_may_read_is_not_judged") {
         return;
     }
     let root = Root::ubuntu();
@@ -504,14 +505,21 @@ fn crontabs_that_only_root_may_list_are_not_looked_at() {
     root.put("etc/pam.d/cron", "session required pam_env.so\n");
     root.put("var/spool/cron/crontabs/root", "");
     mode(root.path().join("var/spool/cron/crontabs"), 0o1730);
+    root.put("etc/apt/apt.conf.d/95ics-setup-proxy", "Acquire::http::Proxy \"http://u:p@h.example:1\";\n");
+    mode(root.path().join("etc/apt/apt.conf.d/95ics-setup-proxy"), 0o640);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ics-setup"));
     command
         .env_clear()
-        .args(["check", "--only", "proxy-cron", "--proxy", "http://h.example:1", "--format", "json", "--root"])
+        .args(["check", "--only", "proxy-cron,proxy-package-manager", "--proxy", "http://h.example:1"])
+        .args(["--format", "json", "--root"])
         .arg(root.path());
     let output = command.uid(3_999_999).gid(3_999_998).output().unwrap();
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let cron = json["findings"].as_array().unwrap().iter().find(|own| own["id"] == "proxy-cron").unwrap();
-    assert_eq!(cron["status"], "skip", "{cron:#}");
-    assert!(cron.to_string().contains("var/spool/cron/crontabs can be read by root only"), "{cron:#}");
+    for (id, file) in
+        [("proxy-cron", "var/spool/cron/crontabs"), ("proxy-package-manager", "etc/apt/apt.conf.d/95ics-setup-proxy")]
+    {
+        let own = json["findings"].as_array().unwrap().iter().find(|own| own["id"] == id).unwrap();
+        assert_eq!(own["status"], "skip", "{own:#}");
+        assert!(own.to_string().contains(&format!("{file} can be read by root only")), "{own:#}");
+    }
 }

@@ -124,6 +124,11 @@ fn manager(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Consumer {
     }
     let start = Sights::new();
     let by_files = proxies(probe.host, manager, &start, None);
+    // Who may not read a file passes over it in silence, as apt does.
+    if let Some(at) = by_files.sights.values().map(Sight::at).find(|at| probe.is_kept_from_us(&at.path)) {
+        let why = text!("{} can be read by root only", own(probe.shown(&at.path)));
+        return Consumer::unseen(Who::PackageManager, probe.shown(&at.path), State::NeedsRoot, why);
+    }
     let source = match manager.syntax {
         PackageSyntax::Apt => probe.shown(Path::new("/etc/apt/apt.conf.d")),
         PackageSyntax::Ini => shown,
