@@ -292,6 +292,8 @@ fn state_problem(host: &dyn HostWrite, error: &io::Error) -> Problem {
 fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> Problem {
     let shown = host.shown(path);
     let shown = shown.display();
+    // Commands that look at its file system; it may not have come into being.
+    let there = of_host(host.nearest(path));
     let problem = |id: ProblemId, what: &str| {
         Problem::host(id, text!("{} could not {}: {}", shown, own(verb), own(what))).caused_by(copy_of(error))
     };
@@ -307,28 +309,27 @@ fn failed(host: &dyn HostWrite, path: &Path, verb: &str, error: &io::Error) -> P
             };
             problem(id::IMMUTABLE, "it or its folder is marked immutable or append-only")
                 .hint_command(as_root(text!("chattr -i -a {}", marked)))
-                .hint(text!("look: lsattr -d {}", marked))
+                .hint(text!("look: {}", typed(text!("lsattr -d {}", marked))))
         }
         io::ErrorKind::PermissionDenied => {
             Problem::host(id::NEEDS_ROOT, text!("{} could not {} without root rights", shown, own(verb)))
                 .caused_by(copy_of(error))
         }
-        io::ErrorKind::ReadOnlyFilesystem => {
-            problem(id::READ_ONLY, "its file system is mounted read-only").hint(text!("look: findmnt -T {}", shown))
-        }
+        io::ErrorKind::ReadOnlyFilesystem => problem(id::READ_ONLY, "its file system is mounted read-only")
+            .hint(text!("look: {}", typed(text!("findmnt -T {}", there)))),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => problem(id::DISK_FULL, "the file system is full")
-            .hint(text!("look: {}; {}", typed(text!("df -h {}", shown)), typed(text!("df -i {}", shown)))),
+            .hint(text!("look: {}; {}", typed(text!("df -h {}", there.clone())), typed(text!("df -i {}", there)))),
         io::ErrorKind::ResourceBusy => {
             problem(id::MOUNT_POINT, "something is mounted on it (a bind mount), so it cannot be replaced")
-                .hint(text!("look: findmnt {}", shown))
+                .hint(text!("look: {}", typed(text!("findmnt {}", shown))))
         }
         io::ErrorKind::CrossesDevices => problem(id::MOUNT_POINT, "it is on another file system than its folder")
-            .hint(text!("look: findmnt -T {}", shown)),
+            .hint(text!("look: {}", typed(text!("findmnt -T {}", there)))),
         io::ErrorKind::FileTooLarge => problem(id::WRITE_FAILED, "no file may become that large here")
-            .hint("run the same where it may: ulimit -f unlimited"),
+            .hint(text!("run the same where it may: {}", typed("ulimit -f unlimited"))),
         _ if error.raw_os_error() == Some(nix::errno::Errno::EMFILE as i32) => {
             problem(id::WRITE_FAILED, "this process may not open more files")
-                .hint("run the same where it may: ulimit -n 1024")
+                .hint(text!("run the same where it may: {}", typed("ulimit -n 1024")))
         }
         _ => problem(id::WRITE_FAILED, "the system refused"),
     }

@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Text, own};
+use crate::text::{Text, own, quoted, typed};
 
 /// Writes a file with these permission bits. Renaming a temporary file of our own follows no link that somebody placed.
 /// A device or pipe is refused: a file in its place would harm others.
@@ -17,7 +17,7 @@ use crate::text::{Text, own};
 /// `file-unwritable`, with the flag.
 pub(super) fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     let mut file = beside(path, flag)?;
-    let failed = |error: std::io::Error| unwritable(path, flag, error.to_string());
+    let failed = |error: io::Error| refused(path, flag, &error);
     file.write_all(bytes).map_err(failed)?;
     file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
@@ -36,7 +36,18 @@ pub(super) fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> 
         let what = if metadata.is_dir() { "it is a folder" } else { "something that is no regular file has that name" };
         return Err(unwritable(path, flag, what));
     }
-    NamedTempFile::new_in(folder).map_err(|error| unwritable(path, flag, without_name(&error)))
+    NamedTempFile::new_in(folder).map_err(|error| refused(path, flag, &error))
+}
+
+fn refused(path: &Path, flag: &str, error: &io::Error) -> Problem {
+    if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        return unwritable(path, flag, without_name(error));
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let message = text!("{} {} could not be written: the file system is full", own(flag), path.display());
+    Problem::host(id::DISK_FULL, message)
+        .hint(text!("look: {}", typed(text!("df -h {}", own(quoted(&folder.to_string_lossy()))))))
+        .hint("or name a file on another file system")
 }
 
 /// Why, without the name of a file that nobody has asked for.

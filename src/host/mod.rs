@@ -20,7 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-pub(crate) use attributes::{Attributes, Xattrs};
+pub(crate) use attributes::{ACL, Attributes, Xattrs};
 pub(crate) use holder::Holder;
 pub(crate) use real::{RealHost, has_acl};
 pub(crate) use resolve::Refused;
@@ -117,6 +117,11 @@ pub trait HostRead {
     /// has to be so.
     fn is_private(&self, stat: &Stat) -> bool {
         stat.mode & 0o022 == 0 && (stat.uid == 0 || stat.uid == self.euid())
+    }
+
+    /// The nearest of `path` and the folders above it that is there.
+    fn nearest<'p>(&self, path: &'p Path) -> &'p Path {
+        path.ancestors().find(|path| matches!(self.lstat(path), Ok(Some(_)))).unwrap_or(Path::new("/"))
     }
 
     /// The content of `path`, or nothing where there is no such file.

@@ -142,8 +142,25 @@ fn each_kind_of_failure_says_how_the_host_stands() {
         let Some(output) = in_shell(test, &root, &format!("{script} && exec \"$@\""), &PREPARE) else { return };
         ended(&output, code, words, last);
         assert!(root.picture() == before, "{script}");
+        // What it is to be looked with is there, though what could not be written is not.
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        for line in stderr.lines().filter_map(|line| line.strip_prefix("hint: look: df -h ")) {
+            let folder = line.split(';').next().unwrap();
+            assert!(std::path::Path::new(folder).is_dir(), "{folder}");
+        }
         root.run(&PREPARE).ok();
     }
+}
+
+#[test]
+fn an_archive_on_a_full_disk_is_told_by_its_cause() {
+    let root = Root::ubuntu();
+    let script = "mount -t tmpfs -o size=4k x /mnt && exec \"$@\"";
+    let test = "an_archive_on_a_full_disk_is_told_by_its_cause";
+    let Some(output) = in_shell(test, &root, script, &["support-bundle", "/mnt/bundle.tar.gz"]) else { return };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("the file system is full") && stderr.contains("hint: look: df -h /mnt\n"), "{stderr}");
 }
 
 #[test]
@@ -318,7 +335,10 @@ fn what_could_not_be_read_is_not_said_to_be_absent() {
     };
     for words in [&["check", "proxy"][..], &["prepare", "--dry-run"], &["reconfigure", "--dry-run"]] {
         let text = run(words);
-        assert!(!text.contains("none is set on this host") && text.contains("etc/environment"), "{words:?}: {text}");
+        assert!(
+            !text.contains("neither a file for logins nor prod.env") && text.contains("etc/environment"),
+            "{words:?}: {text}"
+        );
     }
 }
 

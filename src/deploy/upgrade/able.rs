@@ -236,8 +236,7 @@ fn ask(
 /// Is there room for so much?
 fn room(host: &dyn HostRead, need: u64) -> Result<(), Problem> {
     let folder = folder();
-    let there = |path: &&Path| matches!(host.lstat(path), Ok(Some(_)));
-    let nearest = folder.ancestors().find(there).unwrap_or(Path::new("/"));
+    let nearest = host.nearest(&folder);
     let space = host.space(nearest).map_err(|error| {
         impossible(text!("it cannot be told how much is free at {}", host.shown(nearest))).caused_by(error)
     })?;
