@@ -141,12 +141,15 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
             run(finding, proxy, text!("prepare {} http://{}", own(proxy.flag), place)).up_to(Actor::Host).advise(right_port())
         }
         (Some(NetError::Unexpected { tls: true, .. }), _) if !proxy.is_tls() => other_language(proxy, id),
-        (Some(NetError::Silent { .. }), Stage::Connect) => {
+        (Some(NetError::Silent { millis }), Stage::Connect) => {
+            // What it has had was too short.
+            let seconds = millis.div_ceil(250).clamp(20, 600);
+            let limits = text!("--connect-timeout {}s --timeout {}s --deadline {}s", seconds, 3 * seconds, 10 * seconds);
             make(text!("the proxy {} does not answer CONNECT in time{}", place, origin))
                 .expected("an answer to CONNECT within --connect-timeout")
                 .cause("the proxy reaches nothing outside itself, is overloaded, or wants TLS to itself (https:// in its URL)")
                 .advise(look(60))
-                .advise(text!("give it longer where that works, but slowly: {}", typed("--connect-timeout 20s")))
+                .advise(text!("ask it with more time where that works, but slowly: {}", ics_setup(text!("check proxy {}", limits))))
         }
         _ => make(text!("the proxy {} does not answer CONNECT{}", place, origin))
             .expected("an answer to CONNECT")

@@ -179,6 +179,15 @@ fn flags_of_every_command_stand_anywhere() {
     for wrong in [&["prepare", "--exit-code"][..], &["-q", "prepare", "-v"]] {
         assert_eq!(run(wrong, &[], "").code, 2, "{wrong:?}");
     }
+    // "The same command with" a flag that is there already: the last one counts.
+    let twice = ["prepare", "--root", path, "--dry-run", "--proxy", "http://h:1", "--proxy", "http://other:1"];
+    let ran = run(&[&twice[..], &["--ignore-check", "os-too-old", "--restart", "--restart=false"]].concat(), &[], "");
+    assert!(
+        ran.code == 0 && ran.stdout.contains("http://other:1") && !ran.stdout.contains("http://h:1"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
     let ran = run(&["prepare", "--format", "json", "--bogus"], &[], "");
     assert_eq!((ran.code, ran.json()["error"]["id"].as_str()), (2, Some("usage")));
 }

@@ -79,6 +79,8 @@ fn all() -> Command {
     Command::new("ics-setup")
         .about("Prepares, checks and restores hosts of InsightCloudSec behind a proxy")
         .version(crate::build::VERSION)
+        // "The same command with --timeout 60s" is also for whoever has said one.
+        .args_override_self(true)
         .after_help(help!("ics-setup"))
         .args(globals())
         .subcommand(with_all_settings(
