@@ -171,7 +171,7 @@ pub(crate) fn plan(context: &Context<'_>) -> Result<Plan, Problem> {
             None if !context.view.unread().is_empty() => {
                 "no proxy was asked for, and whether one is set is not known: not every file could be read".into()
             }
-            None => "no proxy was asked for and none is set on this host".into(),
+            None => "no proxy was asked for, and neither a file for logins nor prod.env names one".into(),
         };
         draft.note(
             Finding::warn(ids::PROXY_NOT_SET, title)
@@ -256,7 +256,11 @@ fn closing(context: &Context<'_>, meta: &FileMeta, file: &Text) -> Text {
     let open = own(if mode(meta) & 0o040 == 0 { "g+r,o-r" } else { "o-r" });
     match group.filter(|(gid, _)| *gid != 0) {
         Some((gid, _)) if gid == given => text!("chmod {} {}", open, file),
-        Some((_, name)) => text!("chgrp {} {} && chmod {} {}", own(quoted(&name)), file, open, file),
+        Some((gid, name)) => {
+            // A name is looked up where the command runs: beside an image that is another system.
+            let group = if view.is_live() { quoted(&name) } else { gid.to_string() };
+            text!("chgrp {} {} && chmod {} {}", own(group), file, open, file)
+        }
         None => text!("chmod o-r {}", file),
     }
 }
@@ -296,7 +300,7 @@ fn readable_passwords(context: &Context<'_>, from: usize, draft: &mut Draft<'_>)
         let shown = context.view.host.shown(&change.path);
         let mode = own(format!("{mode:04o}"));
         let title =
-            text!("{} holds a password and every user of this host can read it (mode {})", shown.display(), mode);
+            text!("{} is to hold a password, and every user of this host can read it (mode {})", shown.display(), mode);
         let finding = Finding::warn(ids::PASSWORD_IN_READABLE_FILE, title);
         let every_login =
             context.platform.system_proxy_is_shell() && change.path == context.platform.system_proxy_file();
