@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{hex, own, typed};
+use crate::text::{CommandLine, hex, own, typed};
 
 /// The list of a folder.
 pub(crate) const LIST: &str = "SHA256SUMS";
@@ -62,7 +62,7 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
             "bring the folder again; where its making was broken off, make it again: {}",
             typed("ics-setup bundle create <DIR>")
         ))
-        .hint(text!("of a folder that was made by hand, make it where that was: sha256sum * > {}", own(LIST)))
+        .hint(text!("of a folder that was made by hand, make it where that was: {}", make()))
     })?;
     let text = String::from_utf8_lossy(&text).into_owned();
     listed(&text, name).map(str::to_ascii_lowercase).ok_or_else(|| {
@@ -70,7 +70,7 @@ pub(crate) fn of_list(folder: &Path, name: &str) -> Result<String, Problem> {
             id::IMAGES_UNPROVEN,
             text!("{} has no line for {}, so that is not used", path.display(), own(name)),
         )
-        .hint(text!("make it anew where the folder was made: sha256sum * > {}", own(LIST)))
+        .hint(text!("make it anew where the folder was made: {}", make()))
     })
 }
 
@@ -86,6 +86,11 @@ pub(crate) fn lines(list: &str) -> impl Iterator<Item = Result<(&str, &str), &st
         let own = rest.trim_start_matches([' ', '*']);
         Ok((own.strip_prefix("./").unwrap_or(own), sum))
     })
+}
+
+/// What writes the list of a folder that one stands in.
+pub(crate) fn make() -> CommandLine {
+    typed(text!("sha256sum * > {}", own(LIST)))
 }
 
 #[cfg(test)]

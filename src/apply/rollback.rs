@@ -10,7 +10,7 @@ use crate::authority::{is_of_store, is_taken_up, refresh};
 use crate::host::{FileKind, HostRead, HostWrite, NewFile, Snapshot};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{ics_setup, own, typed};
 
 /// What has to be done about one file of an interrupted run. Decided from the journal and the file alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,10 @@ pub(super) fn roll_back(host: &dyn HostWrite, begin: &Begin, force: bool) -> Res
             let message = text!("run {} was interrupted, and {} was edited since", own(&begin.run), shown.display());
             return Err(Problem::host(id::CONFLICT, message)
                 .because("it is neither as it was before the run nor as the run wanted it")
-                .hint(text!("compare: diff {} {}", own(backup_shown(host, begin, intent)), shown.display()))
+                .hint(text!(
+                    "compare: {}",
+                    typed(text!("diff {} {}", own(backup_shown(host, begin, intent)), shown.display()))
+                ))
                 .hint(text!(
                     "bring back what was there before; the present file is kept: {}",
                     ics_setup(text!("revert {} --force", own(&begin.run)))

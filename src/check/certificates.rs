@@ -131,7 +131,7 @@ fn advice(why: &Distrust, owner: Owner) -> Vec<Text> {
         (Reason::Revoked, _) => vec![reissue("in its place")],
         (Reason::NoRoots, _) => {
             let [debian, redhat] = ["apt-get install ca-certificates", "yum install ca-certificates"].map(typed);
-            vec![text!("install them: {} (CentOS: {})", debian, redhat)]
+            vec![text!("install them: {}; on CentOS: {}", debian, redhat)]
         }
         (Reason::Unsettled { .. }, _) => Vec::new(),
         (Reason::Other { .. }, _) => vec![reissue("in its place")],

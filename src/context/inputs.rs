@@ -25,7 +25,7 @@ use crate::settings::{
     Shape, TABLE,
 };
 use crate::text;
-use crate::text::{Foreign, Text, as_root, ics_setup, nearest, own, quoted, typed};
+use crate::text::{Foreign, Text, as_root, nearest, own, quoted, typed};
 
 /// How long a pipe is waited for.
 const PIPE: Duration = Duration::from_secs(60);
@@ -411,7 +411,7 @@ fn not_private(shown: &Path, kind: &'static str, because: &'static str) -> Probl
 fn means_nothing(name: &str) -> (Text, Text) {
     let advice = match nearest(name, TABLE.iter().map(|spec| spec.variable)) {
         Some(near) => text!("did you mean {}?", own(near)),
-        None => text!("all variables: {}", ics_setup("settings example")),
+        None => text!("all variables: {}", typed("ics-setup settings example")),
     };
     (text!("the variable {} means nothing to ics-setup", name), advice)
 }

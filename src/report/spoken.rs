@@ -109,12 +109,13 @@ pub(super) fn set_with(
         let painted = |span: Span| if span.is_typed { typed(&span.text) } else { span.text };
         return vec![sentence.spans().map(painted).collect()];
     }
-    // What stands between two of them, such as a semicolon, stays with the first.
+    // A semicolon between two of them stays with the first; what else closes a sentence would be pasted with it.
     let mut lines: Vec<String> = Vec::new();
     for span in sentence.spans() {
         let words = span.text.trim();
         match lines.last_mut() {
-            Some(last) if words.starts_with([';', ',', ')', '.']) && words.len() < 3 => last.push_str(words),
+            Some(last) if words == ";" => last.push_str(words),
+            Some(_) if [")", ",", "."].contains(&words) => {}
             _ if span.is_typed => lines.push(typed(words)),
             // One below the other says so.
             _ if words == ", then" => {}

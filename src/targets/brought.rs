@@ -66,10 +66,7 @@ fn of_bundle(folder: &Path) -> Result<Brought, Problem> {
                 "bring the folder again; where its making was broken off, make it again: {}",
                 typed("ics-setup bundle create <DIR>")
             ))
-            .hint(text!(
-                "of a folder that was made by hand, make it where that was: sha256sum * > {}",
-                own(checksum::LIST)
-            ))
+            .hint(text!("of a folder that was made by hand, make it where that was: {}", checksum::make()))
     })?;
     let Some(wanted) = checksum::listed(&String::from_utf8_lossy(&sums), USUAL).map(str::to_ascii_lowercase) else {
         return Err(Problem::host(id::BUNDLE_REFUSED, text!("{} has no checksum of {}", list, own(USUAL)))

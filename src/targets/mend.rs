@@ -242,7 +242,8 @@ impl Mending<'_> {
                     .expected("a file that no configuration tool keeps, or --mend-others")
                     .advise(advice);
                 let all_the_same = wanted.map(|wanted| judge::write_others(verb, &targets, wanted));
-                let in_words = || Fix::Advice("write it all the same: the same command with --mend-others".into());
+                let in_words =
+                    || Fix::Advice(text!("write it all the same: the same command with {}", typed("--mend-others")));
                 finding.fix.push(all_the_same.unwrap_or_else(in_words));
                 finding
             });

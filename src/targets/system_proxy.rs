@@ -10,7 +10,7 @@ use crate::plan::Draft;
 use crate::problem::{Problem, id};
 use crate::settings::Key;
 use crate::text;
-use crate::text::own;
+use crate::text::{own, typed};
 
 /// Longer lines make us ask which PAM will read them.
 const SUSPICIOUS: usize = 1000;
@@ -101,16 +101,25 @@ fn too_long_for_pam(context: &Context<'_>, bytes: &[u8], variables: &[(&'static 
         }
         draft.note(
             Finding::fail(ids::PAM_LINE_TOO_LONG, text!("logins would not see the whole of {}", own(name)))
-            .expected(text!("lines of at most {} bytes: linux-pam {} ({}) {}", limit, own(&facts.release), own(&facts.known_from), own(what)))
-            .observed(lines().find(|(_, line)| line.len() > limit).map_or_else(
-                || "a line that is too long with its continuations".into(),
-                |(number, line)| text!("line {} has {} bytes", number, line.len()),
-            ))
-            .advise(if value.len() >= limit.saturating_sub(name.len() + 3) {
-                "shorten the list: one suffix such as .corp.example covers many hosts; set it with --no-proxy-only <LIST>".into()
-            } else {
-                text!("shorten the long line of {}", context.platform.system_proxy_file().display())
-            }),
+                .expected(text!(
+                    "lines of at most {} bytes: linux-pam {} ({}) {}",
+                    limit,
+                    own(&facts.release),
+                    own(&facts.known_from),
+                    own(what)
+                ))
+                .observed(lines().find(|(_, line)| line.len() > limit).map_or_else(
+                    || "a line that is too long with its continuations".into(),
+                    |(number, line)| text!("line {} has {} bytes", number, line.len()),
+                ))
+                .advise(if value.len() >= limit.saturating_sub(name.len() + 3) {
+                    text!(
+                        "shorten the list: one suffix such as .corp.example covers many hosts; set it with: {}",
+                        typed("--no-proxy-only <LIST>")
+                    )
+                } else {
+                    text!("shorten the long line of {}", context.platform.system_proxy_file().display())
+                }),
         );
         return;
     }

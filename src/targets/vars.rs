@@ -157,7 +157,7 @@ impl ProxyVars {
                 Finding::warn(ids::NP013, title)
                     .observed(text!("written anew as {:?}", list.shown().to_string()))
                     .cause("members are hosts, addresses and domains; no client has anything else in its list")
-                    .advise("name the hosts that were meant: --no-proxy <LIST>"),
+                    .advise(text!("name the hosts that were meant: {}", typed("--no-proxy <LIST>"))),
             );
         }
         if self.sets() && !list.is_everything() {

@@ -183,7 +183,7 @@ fn finding(scope: Scope, verdict: Verdict, met: Met<'_, '_>, facts: &NetworkFact
                 finding
                     .cause("this host's certificates are old, or not installed")
                     .up_to(Actor::Host)
-                    .advise(text!("install them anew: {} (CentOS: {})", typed("apt-get install --reinstall ca-certificates && update-ca-certificates"), typed("yum update ca-certificates && update-ca-trust")))
+                    .advise(text!("install them anew: {}; on CentOS: {}", typed("apt-get install --reinstall ca-certificates && update-ca-certificates"), typed("yum update ca-certificates && update-ca-trust")))
             } else {
                 remedied(finding)
             }

@@ -12,7 +12,7 @@ use crate::problem::{Problem, id};
 use crate::report::check::Format;
 use crate::settings::{Key, SETTINGS_FILE, unusual_home};
 use crate::text;
-use crate::text::{Person, own};
+use crate::text::{Person, own, typed};
 
 /// Flags that mean the same for every command.
 pub(crate) struct Globals {
@@ -60,7 +60,7 @@ impl Globals {
     pub(crate) fn new(verb: &str, matches: &ArgMatches, argv: Vec<OsString>) -> Result<Self, Problem> {
         let (matches, below) = innermost(matches);
         let verbs = [&[verb], &below[..]].concat();
-        let usage = |message: &'static str| Err(Problem::settings(id::USAGE, message).hint("ics-setup --help"));
+        let usage = |message: &'static str| Err(Problem::settings(id::USAGE, message).hint(typed("ics-setup --help")));
         if matches.get_flag("exit-code") && !matches.get_flag("dry-run") {
             return usage("--exit-code goes with --dry-run");
         }
@@ -77,7 +77,7 @@ impl Globals {
             } else {
                 text!("{} needs --format, one of {}", own(&verb), own(words.join(", ")))
             };
-            return Err(Problem::settings(id::USAGE, message).hint(text!("ics-setup {} --help", own(&verb))));
+            return Err(Problem::settings(id::USAGE, message).hint(typed(text!("ics-setup {} --help", own(&verb)))));
         }
         let color = |stdout| match word(matches, "color") {
             Some("auto") => terminal::color_for(stdout),

@@ -10,7 +10,7 @@ use super::options::switch;
 use crate::problem::{Problem, id};
 use crate::settings::{Key, Layer, Origin, Shape, Spec, TABLE};
 use crate::text;
-use crate::text::{ics_setup, own};
+use crate::text::{ics_setup, own, typed};
 
 /// Adds the flags of the settings, without those that are of the product itself.
 pub(super) fn with_settings(command: Command) -> Command {
@@ -84,9 +84,9 @@ fn empty(spec: &Spec, flag: &'static str) -> Problem {
         Key::ProxyCa => {
             problem.hint(text!("what a run has made trusted is taken back with that run: {}", ics_setup("revert")))
         }
-        Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => {
-            problem.hint("to take the proxy out: --remove-proxy").hint("for a site that has none: --direct")
-        }
+        Key::ProxyUrl | Key::ProxyHttp | Key::ProxyHttps => problem
+            .hint(text!("to take the proxy out: {}", typed("--remove-proxy")))
+            .hint(text!("for a site that has none: {}", typed("--direct"))),
         _ => problem,
     };
     problem.hint(text!("leave --{} out, or give it a value: {}", own(flag), own(spec.help)))

@@ -16,7 +16,7 @@ use crate::redact::Redactor;
 use crate::report::{Paint, SCHEMA, diff_text, line, visible};
 use crate::routes::{Edit, Explained, Row, Site, explain};
 use crate::text;
-use crate::text::{own, typed};
+use crate::text::{ics_setup, own, typed};
 
 /// Runs it. `consumer`: its id, perhaps with a part behind a colon: `login:ssh`, `prod-env:worker`.
 ///
@@ -55,7 +55,7 @@ pub(super) fn run(
     };
     let explained = explain(&site, (who, part), target, &settings.proxies).map_err(|why| {
         Problem::settings(id::USAGE, text!("--as {}: {}", own(consumer.to_owned()), why))
-            .hint(text!("who there is, and what each gets: {}", typed("ics-setup check proxy")))
+            .hint(text!("who there is, and what each gets: {}", ics_setup("check proxy")))
     })?;
     if globals.json {
         out::json(&as_json(&site, &explained, target, &redactor));

@@ -16,7 +16,7 @@ use crate::text::{own, quoted, typed};
 pub(super) struct Wanted {
     pub(super) catalogue: Catalogue,
     pub(super) endpoints: Vec<Endpoint>,
-    /// What names the same again, on any host: a blank in front of each flag.
+    /// The flags that name the same again, on a host in the same cloud: a blank in front of each.
     pub(super) flags: String,
     /// Components and regions that were named, of which nothing is wanted until a setting calls for it: what to add.
     uncalled: Vec<String>,

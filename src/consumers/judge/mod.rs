@@ -235,7 +235,7 @@ pub(crate) fn differs_from_model(title: Text, model: Text, asked: Text) -> Findi
         .expected(text!("by the model: {}", model))
         .observed(text!("asked: {}", asked))
         .cause("the program is right; the model does not know something that decides here")
-        .advise(text!("keep the case without secrets, and report it: {}", typed("ics-setup prove --save <FILE>")))
+        .advise(text!("keep the case without secrets, and report it: {}", ics_setup("prove --save <FILE>")))
         .evidence("known", own(Known::Asked.as_str()))
 }
 

@@ -440,6 +440,6 @@ fn load(
     };
     Err(Problem::host(id::LOAD_FAILED, text!("the bundle has not got {}", own(left.join(", "))))
         .because(has)
-        .hint("name the image that it has: --image <REF>")
-        .hint("or make it anew on a host that can pull: ics-setup bundle create <DIR>"))
+        .hint(text!("name the image that it has: {}", typed("--image <REF>")))
+        .hint(text!("or make it anew on a host that can pull: {}", typed("ics-setup bundle create <DIR>"))))
 }

@@ -66,7 +66,10 @@ impl Unfit {
                 typed(text!("openssl x509 -inform DER -in {} -out <CA.pem>", Foreign::new(file)))
             ),
             Self::NoCertificate | Self::Damaged => {
-                text!("have the authority's certificate sent as PEM; look: head {}", Foreign::new(file))
+                text!(
+                    "have the authority's certificate sent as PEM; look: {}",
+                    typed(text!("head {}", Foreign::new(file)))
+                )
             }
             Self::NotCa(_) | Self::Expired(_) | Self::NotYet(_) => {
                 text!(

@@ -17,7 +17,7 @@ use crate::problem::{Problem, id};
 use crate::settings::Deployment;
 use crate::system::cloud::Cloud;
 use crate::text;
-use crate::text::{Text, ics_setup, own};
+use crate::text::{Text, ics_setup, own, typed};
 use crate::version::Version;
 
 #[derive(Deserialize)]
@@ -178,7 +178,7 @@ fn parse(text: &str, shown: &Path) -> Result<(File, Vec<Entry>), Problem> {
     let mut file: File = toml::from_str(text).map_err(|error| {
         let at = line(error.span().map_or(0, |span| span.start));
         wrong(text!("{}:{}: {}", shown.display(), at, error.message()))
-            .hint("an entry to start from is in ics-setup network list --help")
+            .hint(text!("an entry to start from is in: {}", typed("ics-setup network list --help")))
     })?;
     let entries = entries(&mut file, &|span| text!("{}:{}", shown.display(), line(span.start)))?;
     if entries.len() > MOST {

@@ -45,8 +45,7 @@ impl EndpointNeeds {
     pub(crate) const KEYS: [Key; 5] =
         [Key::Deployment, Key::Release, Key::AgentRegion, Key::AgentCollector, Key::Clouds];
 
-    /// Reads [`Self::KEYS`]: `deployment`, `release`, `agent.region`, `agent.collector` and `clouds`. The cloud that the host is seen to be in
-    /// counts where nobody names clouds.
+    /// Reads [`Self::KEYS`]. The cloud that the host is seen to be in counts where nobody names clouds.
     ///
     /// # Errors
     /// A region that the catalogue does not have, a Collector that is no host.
@@ -181,7 +180,9 @@ pub(crate) fn foreign_region(layers: &Layers) -> Option<Finding> {
         .observed(text!("{}", own(&setting.origin)))
         .cause("it is kept as it is, and ics-setup check and network refuse it without a file that has it");
     let finding = match nearest(region, all.iter().copied()) {
-        Some(near) => finding.advise(text!("did you mean {}? --agent-region {}", own(near), own(near))),
+        Some(near) => {
+            finding.advise(text!("did you mean {}? {}", own(near), typed(text!("--agent-region {}", own(near)))))
+        }
         None => finding.advise(text!("name one of these: {}", typed("--agent-region <REGION>"))),
     };
     Some(finding.advise(text!("if it is a region of your own file: {}", ics_setup("check agent --endpoints <FILE>"))))

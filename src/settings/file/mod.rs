@@ -16,13 +16,15 @@ use super::layers::{Layer, Origin, parse_switch};
 use super::table::{Key, RETIRED, Shape, Spec, TABLE, by_key, by_section};
 use crate::problem::{Problem, id};
 use crate::text;
-use crate::text::{Fix, Text, nearest, own};
+use crate::text::{Fix, Text, nearest, own, typed};
 
 /// The settings of this host, where nobody names another file.
 pub const SETTINGS_FILE: &str = "/etc/ics-setup/settings.toml";
 
 /// Where somebody who wrote something else finds what there is.
-const ALL_KEYS: &str = "all keys: ics-setup settings example";
+fn all_keys() -> Text {
+    text!("all keys: {}", typed("ics-setup settings example"))
+}
 
 /// So many more places of a file that is wrong are told, besides the first.
 const MOST_TOLD: usize = 9;
@@ -69,7 +71,7 @@ fn together(mut wrong: Vec<(usize, Problem)>) -> Option<Problem> {
     let mut all = wrong.into_iter().map(|(_, problem)| problem);
     let mut first = all.next()?;
     let others: Vec<Problem> = all.collect();
-    let all_keys = Text::from(ALL_KEYS);
+    let all_keys = all_keys();
     for other in others.iter().take(MOST_TOLD) {
         let hint = other.hints.first().map(Fix::text).filter(|hint| **hint != all_keys);
         let hint = hint.map(|hint| text!(" ({})", hint)).unwrap_or_default();
@@ -218,7 +220,7 @@ fn meant(key: &str, value: &DeValue<'_>) -> Text {
     });
     match of_flag.map(|spec| spec.key.as_str()).or_else(|| nearest(key, TABLE.iter().map(|spec| spec.key.as_str()))) {
         Some(near) => did_you_mean(near),
-        None => ALL_KEYS.into(),
+        None => all_keys(),
     }
 }
 

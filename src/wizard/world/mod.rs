@@ -50,7 +50,7 @@ pub(crate) struct Verdict {
 /// What stands below a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// A command or an edit; not to be broken over lines.
+    /// A command or an edit.
     Do(Spoken),
     /// Why it is so.
     Know(String),

@@ -83,7 +83,7 @@ impl<'f> Led<'f> {
     fn with_front(&self, finding: Finding) -> Finding {
         match self.ways.iter().any(|way| way.is_of_product()) {
             true => finding.advise(
-                text!("let users come through a server that ends TLS, and this host alone reach the product: {} (ics-setup render nginx prints its site)", typed("--bind 127.0.0.1 --reverse-proxy")),
+                text!("let users come through a server that ends TLS, and this host alone reach the product: {}; its site is printed by {}", typed("--bind 127.0.0.1 --reverse-proxy"), ics_setup("render nginx")),
             ),
             false => finding,
         }
