@@ -136,6 +136,9 @@ pub(crate) struct Line {
     /// A container that says it last does no work.
     #[serde(default)]
     pub(crate) idle: bool,
+    /// Who says it waits, and goes on by itself: it is over where something else was said since.
+    #[serde(default)]
+    pub(crate) waits: bool,
     /// What to do about it.
     pub(crate) advice: Vec<Template>,
 }

@@ -32,8 +32,10 @@ impl Check for Logs {
             Some(Ok(seen)) => seen,
         };
         let command = facts.place.command(&spec.home);
-        let mut findings: Vec<Finding> =
-            seen.hits.iter().filter_map(|hit| error(hit, facts.now, spec, &command)).collect();
+        let is_over =
+            |hit: &&Hit| hit.said_last == 0 && Known::get().log.iter().any(|line| line.name == hit.name && line.waits);
+        let hits: Vec<&Hit> = seen.hits.iter().filter(|hit| !is_over(hit)).collect();
+        let mut findings: Vec<Finding> = hits.iter().filter_map(|hit| error(hit, facts.now, spec, &command)).collect();
         let read = text!("{} of {}, of the last hour", count(seen.lines, "line"), count(seen.containers, "container"));
         if let Some((name, why)) = seen.unread.first() {
             let others = match seen.unread.len() {
@@ -49,7 +51,7 @@ impl Check for Logs {
         } else if seen.containers == 0 {
             findings.push(unread("no container of the product is there; see service-running"));
         }
-        if seen.hits.is_empty() && seen.containers > 0 {
+        if hits.is_empty() && seen.containers > 0 {
             let pass = Finding::pass(id, "the logs tell of no known trouble")
                 .expected(text!("none of {} known texts", Known::get().log.len()))
                 .observed(read);
