@@ -89,7 +89,9 @@ impl TakeBack<'_> {
         let nothing = context.plan.is_empty();
         for run in chosen.iter().filter(|_| nothing) {
             // The files are back already, by hand perhaps; the run still has to be noted as taken back.
-            context.plan.next_steps.push(text!("the files of run {} are as they were before it", own(&run.begin.run)));
+            let before =
+                text!("nothing is left to do: the files of run {} are as they were before it", own(&run.begin.run));
+            context.plan.next_steps.push(before);
         }
         if !nothing {
             match routes(self.host, &context.plan.changes) {
@@ -104,7 +106,8 @@ impl TakeBack<'_> {
             context.findings.extend(routes::judge(&context.routes, &known));
         }
         if which.since(&all).is_some_and(|since| forgotten_after(&all, since) > 0) {
-            context.plan.next_steps.push("what runs have done that are forgotten (prune) stays".into());
+            let stays = "take back by hand what runs have done that are forgotten (prune), if it is not to stay";
+            context.plan.next_steps.push(stays.into());
         }
         self.around.foresee(context)?;
         self.options.ignored.apply(&mut context.findings);

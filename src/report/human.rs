@@ -244,7 +244,8 @@ impl Report<'_> {
             };
             let reasons = reasons(self.redactor, change).join("; ");
             let path = visible(&change.path.display().to_string());
-            let _ = writeln!(text, "{} {path}: {reasons}", paint.bold(&done));
+            let line = hanging(&format!("{done} {path}: {reasons}"), 2, columns);
+            let _ = writeln!(text, "{}{}", paint.bold(&done), &line[done.len()..]);
         }
         if self.outcome != Outcome::Pending {
             text.push_str(&containers(self.containers, false));
@@ -258,11 +259,12 @@ impl Report<'_> {
         let (skipped, others): (Vec<&Stage>, Vec<&Stage>) =
             self.stages.iter().partition(|stage| stage.state == StageState::Skipped);
         for stage in others.into_iter().filter(told) {
-            let _ = writeln!(text, "{}", say(self.redactor, &stage.line()));
+            let _ = writeln!(text, "{}", hanging(&say(self.redactor, &stage.line()), 2, columns));
         }
         if let Some(first) = skipped.first().filter(|stage| stage.id == StageId::Engine) {
             let names: Vec<&str> = skipped.iter().map(|stage| stage.id.as_str()).collect();
-            let _ = writeln!(text, "skipped: {}: {}", names.join(", "), say(self.redactor, &first.detail));
+            let skipped = format!("skipped: {}: {}", names.join(", "), say(self.redactor, &first.detail));
+            let _ = writeln!(text, "{}", hanging(&skipped, 2, columns));
         }
         // After a change the proof is shown also where it passed. That the host was fit before is none.
         let all = verbose || self.outcome == Outcome::Changed;
@@ -283,7 +285,7 @@ impl Report<'_> {
             (Outcome::Changed, false) if is_gone => "Done: the product is taken away; its data and images stay.",
             _ => ended(self.command, self.outcome, self.stages),
         };
-        let _ = writeln!(text, "{gap}{ended}");
+        let _ = writeln!(text, "{gap}{}", hanging(ended, 2, columns));
         if let (Outcome::Changed, Some(run), false) = (self.outcome, self.run, self.for_good) {
             let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));

@@ -289,7 +289,7 @@ fn what_cannot_be_taken_back_any_more_is_said_before() {
     assert!(said.contains("prepare  /etc/environment"), "{said}");
     root.run(&["prune", "--keep", "1", "--yes"]).ok();
     let said = root.run(&["revert", "--all", "--yes"]).ok().stdout;
-    assert!(said.contains("what runs have done that are forgotten (prune) stays"), "{said}");
+    assert!(said.contains("what runs have done that are forgotten (prune)"), "{said}");
     assert!(root.get("etc/environment").contains("a2.example"));
     assert_eq!(root.run(&["prune", "--keep", "few"]).code, 2);
 }
@@ -380,7 +380,7 @@ fn what_was_forgotten_between_is_told_by_its_gap() {
     root.run(&["prune", "--keep", "1", "--yes"]).ok();
     assert_eq!(runs(&root)[0]["run"].as_str(), Some(first.as_str()), "the first one stays: {:#?}", runs(&root));
     let said = |root: &Root, words: &[&str]| root.run(&[words, &["--yes"]].concat()).ok().stdout;
-    const GAP: &str = "what runs have done that are forgotten (prune) stays";
+    const GAP: &str = "what runs have done that are forgotten (prune)";
     assert!(said(&copy(&root), &["revert", "--all"]).contains(GAP));
     assert!(said(&copy(&root), &["revert", "--to", &first]).contains(GAP));
     assert!(!said(&copy(&root), &["revert"]).contains(GAP));
