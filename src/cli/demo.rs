@@ -28,7 +28,7 @@ use crate::settings::{Key, Layer, Origin, Spec};
 use crate::signals::Uninterrupted;
 use crate::targets::Phase;
 use crate::text;
-use crate::text::{Person, ics_setup_there, own};
+use crate::text::{Person, ics_setup_there, own, typed};
 
 /// Files of a root by path.
 type Root = &'static [(&'static str, &'static str)];
@@ -110,9 +110,10 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
         let mut stage = Stage { globals, host: &host, calm: &calm, step: 0, has_left: false };
         let played = stage.play(name, folder.path());
         if stage.has_left {
-            out::message("The throw-away root is gone.\n");
+            out::message(GONE);
             return Ok(Exit::DONE);
         }
+        let played = played.map_err(|problem| stopped(globals, problem));
         let commands: Vec<String> = STEPS.iter().map(|step| format!("ics-setup {}", step.words())).collect();
         shown.push(json!({"os": os, "steps": played?, "commands": commands}));
         let other = FAMILIES.iter().find(|(other, ..)| other != os).map_or("", |(other, ..)| *other);
@@ -127,6 +128,22 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Probl
 fn broken(error: io::Error) -> Problem {
     Problem::host(id::DEMO_FAILED, "the throw-away root could not be made").caused_by(error)
 }
+
+/// What ended it. Nothing of what was written is there any more to be looked at.
+fn stopped(globals: &Globals, problem: Problem) -> Problem {
+    if matches!(problem.id, id::CANCELLED | id::BUG) {
+        if !globals.quiet {
+            out::message(GONE);
+        }
+        return problem;
+    }
+    let stopped = Problem::host(id::DEMO_FAILED, text!("a step of the demonstration failed: {}", problem.message))
+        .hint(text!("have its throw-away root elsewhere: {}", typed("TMPDIR=<DIR> ics-setup demo")))
+        .hint("nothing of this host was touched, and that root is gone");
+    Problem { because: problem.because, ..stopped }
+}
+
+const GONE: &str = "The throw-away root is gone.\n";
 
 fn root_of(files: Root) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("ics-setup-demo-").tempdir()?;
@@ -237,7 +254,7 @@ impl Stage<'_> {
         let _pause = progress::pause();
         let faint = |text: &str| Paint(terminal::color_for(false)).faint(text);
         out::message(&format!("{gap}{}", faint(&format!("{what}, q: leave "))));
-        let typed = typed(self.calm);
+        let typed = answer(self.calm);
         // The question goes, so that what is left reads as a transcript.
         let is_dumb = terminal::is_dumb();
         let back = "\u{1b}[1A\u{1b}[2K".to_owned() + if gap.is_empty() { "" } else { "\u{1b}[1A" };
@@ -254,7 +271,7 @@ impl Stage<'_> {
 }
 
 /// The line that a person types, `q` where there is none any more; `None`: a signal has come.
-fn typed(calm: &Uninterrupted) -> Option<String> {
+fn answer(calm: &Uninterrupted) -> Option<String> {
     let stdin = io::stdin();
     loop {
         if calm.take_arrived() {

@@ -163,6 +163,19 @@ fn an_archive_on_a_full_disk_is_told_by_its_cause() {
     assert!(stderr.contains("the file system is full") && stderr.contains("hint: look: df -h /mnt\n"), "{stderr}");
 }
 
+/// What a step of the demonstration has come upon stands in a folder that is gone when it is read.
+#[test]
+fn a_demonstration_on_a_full_disk_names_no_folder_that_is_gone() {
+    let root = Root::ubuntu();
+    let script = "mount -t tmpfs -o size=64k x /mnt && TMPDIR=/mnt exec \"$1\" demo --yes";
+    let test = "a_demonstration_on_a_full_disk_names_no_folder_that_is_gone";
+    let Some(output) = in_shell(test, &root, script, &[]) else { return };
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains("TMPDIR=<DIR> ics-setup demo") && stderr.contains("that root is gone"), "{stderr}");
+    assert!(!stderr.contains("df -h"), "{stderr}");
+}
+
 #[test]
 fn files_that_were_put_back_are_counted() {
     let root = Root::centos();
