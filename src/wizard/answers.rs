@@ -75,6 +75,8 @@ pub(crate) struct Answers {
     pub login_seen: bool,
     /// And it has said so, or that it wants none: nobody else has to be asked.
     pub login_known: bool,
+    /// It was not reached, and the person went on: a login changes nothing of that.
+    pub unreached: bool,
     /// apt, dnf or yum too.
     pub package_manager: bool,
     /// Database and Redis are named.

@@ -41,13 +41,16 @@ pub(crate) fn opening(known: &KnownState<'_>, paint: Paint, columns: usize) -> R
     let proxies: Vec<_> =
         [Key::ProxyHttp, Key::ProxyHttps].into_iter().filter_map(|key| known.proxy(key, &found)).collect();
     match proxies.as_slice() {
-        [] => row("proxy", "none is set"),
+        [] => row("proxy", "none: neither a file for logins nor prod.env names one"),
         [first, rest @ ..] => {
             row("proxy", &format!("{} ({})", first.value.masked(), first.origin));
             for other in rest.iter().filter(|other| other.value != first.value) {
                 row("", &format!("{} ({})", other.value.masked(), other.origin));
             }
         }
+    }
+    if !known.host.is_live() {
+        row("network", "servers are asked from this machine; the image may see others");
     }
     let file = known.host.shown(Path::new(SETTINGS_FILE));
     if known.host.lstat(Path::new(SETTINGS_FILE)).is_ok_and(|stat| stat.is_some()) {

@@ -62,7 +62,7 @@ impl Prompter for Plain {
 
     fn page(&mut self, text: &str) -> Result<(), Gone> {
         let pages = self.pages(text);
-        leafed(&pages, |page, at| self.leaf(page, at, pages.len()))
+        leafed(&pages, |page, at| self.leaf(page, at, pages.len(), Self::turn))
     }
 
     fn line(&mut self, ask: &Ask<'_>) -> Result<Reply<String>, Gone> {
@@ -249,17 +249,32 @@ impl Plain {
     }
 
     /// Shows a page of several and asks which one comes next; `None`: no other.
-    pub(super) fn leaf(&mut self, page: &str, at: usize, all: usize) -> Result<Option<usize>, Gone> {
+    pub(super) fn leaf(
+        &mut self,
+        page: &str,
+        at: usize,
+        all: usize,
+        turn: impl FnOnce(&mut Self, &str) -> Result<Turn, Gone>,
+    ) -> Result<Option<usize>, Gone> {
         self.say(page);
         if all == 1 {
             return Ok(None);
         }
         let keys = self.paint.faint("Enter goes on, < goes back, q ends it");
         let prompt = self.fit(&format!("\nPage {} of {all} · {keys} {} ", at + 1, self.pointer()));
-        Ok(match self.typed(&prompt)?.as_deref() {
-            Some(BACK) => Some(at.saturating_sub(1)),
-            Some("q" | "Q") => None,
-            _ => Some(at + 1),
+        Ok(match turn(self, &prompt)? {
+            Turn::Back => Some(at.saturating_sub(1)),
+            Turn::End => None,
+            Turn::On => Some(at + 1),
+        })
+    }
+
+    /// A line that says which page comes next.
+    fn turn(&mut self, prompt: &str) -> Result<Turn, Gone> {
+        Ok(match self.typed(prompt)?.as_deref() {
+            Some(BACK) => Turn::Back,
+            Some("q" | "Q") => Turn::End,
+            _ => Turn::On,
         })
     }
 
@@ -267,6 +282,16 @@ impl Plain {
         let mut out = io::stderr().lock();
         let _ = out.write_all(self.fit(text).as_bytes()).and_then(|()| out.flush());
     }
+}
+
+/// Which page comes next.
+pub(super) enum Turn {
+    /// The one behind.
+    On,
+    /// The one before.
+    Back,
+    /// None.
+    End,
 }
 
 /// Goes through pages, forth and back; `leaf` shows one and says which comes next.

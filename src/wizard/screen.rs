@@ -8,12 +8,12 @@ use std::fmt;
 use std::io::{self, Write};
 
 use dialoguer::Select;
-use dialoguer::console::measure_text_width;
+use dialoguer::console::{Key, Term, measure_text_width};
 use dialoguer::theme::Theme;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Verdict;
-use super::plain::{Echo, NO_WAY_BACK, Plain, forget_typed, leafed, window};
+use super::plain::{Echo, NO_WAY_BACK, Plain, Turn, forget_typed, leafed, window};
 use super::prompt::{Ask, BACK, Gone, Line, Prompter, Reply};
 use crate::finding::Status;
 use crate::progress::Progress;
@@ -113,7 +113,7 @@ impl Prompter for Screen {
         let pages = self.plain.pages(text);
         leafed(&pages, |page, at| {
             self.clear();
-            self.plain.leaf(page, at, pages.len())
+            self.plain.leaf(page, at, pages.len(), turn)
         })?;
         if pages.len() > 1 {
             self.clear();
@@ -193,6 +193,20 @@ impl Prompter for Screen {
         if number == total {
             bar.finish_and_clear();
             self.progress = None;
+        }
+    }
+}
+
+/// The key that says which page comes next.
+fn turn(plain: &mut Plain, prompt: &str) -> Result<Turn, Gone> {
+    plain.say(prompt.trim_end());
+    let _hidden = Echo::off();
+    loop {
+        match Term::stderr().read_key().map_err(|_| Gone)? {
+            Key::Enter | Key::ArrowDown | Key::ArrowRight | Key::PageDown | Key::Char(' ') => return Ok(Turn::On),
+            Key::ArrowUp | Key::ArrowLeft | Key::PageUp | Key::Escape | Key::Char('<') => return Ok(Turn::Back),
+            Key::Char('q' | 'Q') => return Ok(Turn::End),
+            _ => {}
         }
     }
 }

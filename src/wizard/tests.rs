@@ -175,6 +175,46 @@ fn two_proxies_of_the_host_stay_two() {
 }
 
 #[test]
+fn a_proxy_that_was_not_reached_is_not_asked_again_with_a_login() {
+    /// Nobody has that name.
+    struct Nameless;
+
+    impl World for Nameless {
+        fn proxy(&self, proxy: &ProxyUrl) -> Verdict {
+            assert!(proxy.credentials.is_none(), "asked once more with a login");
+            let said = format!("{} does not resolve", proxy.host);
+            Verdict { said, about: Some(ids::PROXY_RESOLVES), ..Verdict::default() }
+        }
+
+        fn mysql(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+            Fine.mysql(spec, secrets)
+        }
+
+        fn redis(&self, spec: &CheckSpec, secrets: &Secrets) -> Verdict {
+            Fine.redis(spec, secrets)
+        }
+
+        fn administrator(&self, _: &Settings, _: &Found) -> Verdict {
+            Verdict::default()
+        }
+    }
+    let script = [
+        ("deployment", "Test Drive"),
+        ("internet", "through a proxy"),
+        ("Proxy URL", "p.corp:3128"),
+        ("What now", "go on anyway"),
+        ("login", "user and password"),
+        ("User", "svc"),
+        ("Password", "s3cret"),
+        ("Hosts", ""),
+        ("to be done", ""),
+        ("apt", ""),
+    ];
+    let (_, values, _) = asked_of(&Nameless, &host(&[]), &Layers::default(), &script).unwrap();
+    assert!(values.contains(&(Key::ProxyUser, "svc".to_owned())), "{values:?}");
+}
+
+#[test]
 fn a_saved_user_does_not_come_back_when_there_is_no_login() {
     let mut file = Layer::default();
     let from = Origin::File { path: "/etc/ics-setup/settings.toml".into(), line: 1 };

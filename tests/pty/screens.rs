@@ -69,11 +69,11 @@ impl Album<'_> {
             self.keep(&format!("page {page} of {all}"));
             if page == 2 && !went_back {
                 went_back = true;
-                self.terminal.press("<\r");
+                self.terminal.press(if self.terminal.is_dumb() { "<\r" } else { "\u{1b}[A" });
                 page = 1;
                 continue;
             }
-            self.terminal.press("\r");
+            self.terminal.press(if self.terminal.is_dumb() || page != 1 { "\r" } else { "\u{1b}[B" });
             if page == all {
                 break;
             }

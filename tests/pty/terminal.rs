@@ -94,6 +94,10 @@ impl Terminal {
         self.parser.screen().hide_cursor()
     }
 
+    pub fn is_dumb(&self) -> bool {
+        self.dumb
+    }
+
     /// Does the terminal echo, edit lines and make signals of keys?
     pub fn is_cooked(&self) -> bool {
         self.mode().contains(LocalFlags::ISIG | LocalFlags::ICANON | LocalFlags::ECHO)

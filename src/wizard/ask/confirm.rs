@@ -18,6 +18,7 @@ impl Wizard<'_> {
         {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
             (self.answers.login_seen, self.answers.login_known) = (true, false);
+            self.answers.unreached = matches!(verdict.about, Some(ids::PROXY_RESOLVES | ids::PROXY_CONNECTS));
             if verdict.wants_login {
                 self.answers.login = true;
                 self.answers.said.insert(Topic::Proxy, verdict.beside());
@@ -53,8 +54,8 @@ impl Wizard<'_> {
         let settings = settings.map_err(Unresolved::into_problem)?;
         let mut urls: Vec<_> = settings.proxies.iter().map(|url| url.value.clone()).collect();
         urls.dedup();
-        // Without a login it was looked at before.
-        let seen = self.answers.login_seen && !self.answers.login;
+        // Without a login it was looked at before; and who went on without having reached it is not asked the same again.
+        let seen = self.answers.login_seen && (!self.answers.login || self.answers.unreached);
         for url in urls.into_iter().filter(|_| !seen) {
             let verdict = self.look(&format!("asking {}", url.masked()), &mut |world| world.proxy(&url));
             let refused =
