@@ -268,7 +268,9 @@ impl Standing {
     }
 
     fn installation(&self) -> Next {
-        Next::Install(self.deployment, self.flags())
+        // Who names a MySQL here has a production, also where nobody has said so.
+        let names_mysql = !self.lacking.iter().any(|spec| spec.key == Key::MysqlHost);
+        Next::Install(self.deployment.or(names_mysql.then_some(Deployment::Production)), self.flags())
     }
 
     /// What nobody has said yet and an installation needs, as flags.

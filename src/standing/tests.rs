@@ -54,6 +54,10 @@ fn what_stands_in_a_file_is_followed_by_prepare_and_install() {
     assert_eq!(Next::of(&standing), Some(Next::Prepare));
     let prepared = Standing { prepare: Pending::Nothing, findings: Vec::new(), ..standing };
     assert!(matches!(Next::of(&prepared), Some(Next::Install(None, _))));
+    // Who names a MySQL is offered no Test Drive.
+    host.put("/divvycloud/prod.env", b"DIVVY_DB_HOST=db.corp.example\nDIVVY_DB_PASSWORD=x\n");
+    let named = Standing { has_product: false, prepare: Pending::Nothing, findings: Vec::new(), ..on(&host) };
+    assert!(matches!(Next::of(&named), Some(Next::Install(Some(Deployment::Production), _))), "{:?}", Next::of(&named));
 }
 
 #[test]
