@@ -125,7 +125,9 @@ pub(crate) struct Drift {
 /// A file that cannot be read.
 pub(crate) fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
     let mut last = std::collections::BTreeMap::new();
-    for run in in_force {
+    // What a way back of a way back has brought again counts as the run that wrote it at first: so does revert judge it.
+    let (back, forth): (Vec<&Run>, Vec<&Run>) = in_force.partition(|run| run.begin.reverts.is_some());
+    for run in back.into_iter().chain(forth) {
         for intent in run.begin.files() {
             last.insert(&intent.path, (run, intent));
         }

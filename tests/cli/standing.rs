@@ -284,6 +284,22 @@ fn what_a_step_needs_of_the_call_stands_in_it_and_a_proxy_that_went_goes_everywh
     assert!(!next(&root.json(&["status"]).1).unwrap().contains("--proxy"));
 }
 
+/// What is brought back with an edit in it is as the run has not left it: status says so, as revert does.
+#[test]
+fn an_edit_that_came_back_with_its_file_is_told_as_revert_tells_it() {
+    let root = Root::ubuntu();
+    root.run(&["prepare", "--proxy", P, "--yes"]).ok();
+    let edited = root.get("etc/environment") + "export EDITED=1\n";
+    root.put("etc/environment", &edited);
+    let (_, forced) = root.json(&["revert", "--force", "--yes"]);
+    root.run(&["revert", forced["run"].as_str().unwrap(), "--yes"]).ok();
+    assert_eq!(root.get("etc/environment"), edited);
+    let told = root.json(&["status"]).1["drift"].to_string();
+    let refused = root.run(&["revert", "--yes"]);
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    assert!(told.contains("edited since run") && refused.stderr.contains("was edited since run"), "{told}");
+}
+
 #[test]
 fn a_proxy_that_nobody_has_asked_for_is_told_with_who_has_it() {
     let root = Root::ubuntu();
