@@ -36,7 +36,7 @@ use crate::finding::{Finding, Ignored, Status, ids};
 use crate::host::{HostRead, HostWrite, View};
 use crate::net::Time;
 use crate::network::catalogue::foreign_region;
-use crate::plan::{Change, Memory, Plan, PlannedHost, Said, Stage};
+use crate::plan::{Change, Memory, Plan, Said, Stage};
 use crate::platform::Platform;
 use crate::problem::{HostState, Problem, id};
 use crate::product::own_serving;
@@ -458,9 +458,7 @@ pub(crate) fn mended(
         let context = Context { view, platform, settings, found, phase };
         let plan = targets::plan(&context)?;
         let consumers = plan.consumers.clone();
-        let observe = |changes: &[Change]| {
-            prove::look(&PlannedHost::new(view, changes), context.settings, Some(platform), &consumers)
-        };
+        let observe = |changes: &[Change]| prove::look(view, changes, context.settings, Some(platform), &consumers);
         // Each turn the list has more members than before, and files have only so many.
         match targets::mend(&context, plan, &written, &observe)? {
             Mended::Plan(plan) => return Ok(*plan),

@@ -256,14 +256,23 @@ fn observe(
     ask(host, context.settings.as_ref()?, context.platform.as_ref(), only, inside, false)
 }
 
-/// As [`observe`], for settings that are not those of the run yet, and by the models alone.
+/// As [`observe`], for settings that are not those of the run yet, over files with these changes. The models speak; where they
+/// cannot tell what a login gets, it is asked.
 pub(super) fn look(
-    host: &dyn HostRead,
+    view: &View<'_>,
+    changes: &[Change],
     settings: &Settings,
     platform: Option<&Platform>,
     only: &[Who],
 ) -> Option<(Wanted, ConsumersFacts)> {
-    ask(host, settings, platform, only, None, false)
+    let planned = PlannedHost::new(view, changes);
+    let (wanted, facts) = ask(&planned, settings, platform, only, None, false)?;
+    let is_untold = |own: &Consumer| own.consumer == Who::Login && !own.unknown.is_empty();
+    if !view.is_live() || view.euid() != 0 || !facts.consumers.iter().any(is_untold) {
+        return Some((wanted, facts));
+    }
+    let files: Vec<File> = changes.iter().map(Change::file).collect();
+    ask(&planned, settings, platform, only, Some(&files), false)
 }
 
 /// `quiet`: no name server is asked.

@@ -137,6 +137,10 @@ impl HostRead for View<'_> {
         self.host.run(command)
     }
 
+    fn query(&self, command: &Command) -> io::Result<Output> {
+        self.host.query(command)
+    }
+
     fn now(&self) -> SystemTime {
         self.host.now()
     }

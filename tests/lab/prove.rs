@@ -418,6 +418,34 @@ fn with_docker(guest: &Guest) {
     guest.sh("chmod 755 /usr/bin/dockerd; mkdir -p /etc/systemd/system/docker.service.d");
 }
 
+/// A profile that only the shell itself can follow hides no line that wins: the login is asked, and what it says leads to the
+/// line that has set it. One of nobody's is mended in the same run; one of a user's is named.
+#[test]
+fn a_line_that_wins_is_found_behind_one_that_is_not_followed() {
+    for family in [Family::Ubuntu, Family::CentOs] {
+        let guest = guest(family);
+        guest.write("/etc/profile.d/aa.sh", "eval \"$(printf :)\"\n");
+        guest.write("/etc/profile.d/zz.sh", "export https_proxy=http://old:1\n");
+        let words = ["ics-setup", "prepare", "--proxy", "http://p.corp.example:3128", "--yes", "--no-probe"];
+        let result = guest.run(&[&words[..], &["--format", "json"]].concat()).expect(0).json();
+        assert_eq!(statuses(&result, "proxy-login"), ["pass"], "{family:?}: {result:#}");
+        assert_eq!(guest.sh("cat /etc/profile.d/zz.sh"), "export https_proxy=\"http://p.corp.example:3128\"\n");
+        // A user's own file is nobody's to edit.
+        let home = if guest.sh("cat /etc/passwd").contains("\ndivvy:") { "/home/divvy" } else { "/root" };
+        let profile = format!("{home}/.bash_profile");
+        guest.write(&profile, "export https_proxy=http://mine:1\n");
+        guest.sh(&format!("chown --reference={home} {profile}"));
+        let checked = guest.run(&["ics-setup", "check", "--only", "proxy-login", "--format", "json"]).json();
+        let finding = &checked["findings"][0];
+        let text = finding.to_string();
+        assert!(text.contains(&format!("{profile}:1 decides it")), "{family:?}: {finding:#}");
+        assert!(text.contains(&format!("take https_proxy out of {profile}:1")), "{family:?}: {finding:#}");
+        let url = "https://backoffice.divvycloud.com/";
+        let explained = guest.run(&["ics-setup", "network", "explain", url, "--as", "login"]).expect(0);
+        assert!(explained.to_string().contains(&format!("{profile}:1")), "{family:?}: {explained}");
+    }
+}
+
 #[test]
 fn prepare_names_what_would_win_before_it_writes() {
     let guest = guest(Family::Ubuntu);

@@ -193,7 +193,7 @@ fn logins(probe: &mut FileProbe<'_>, platform: Option<&Platform>) -> Vec<Consume
         Told { user: way.user.name.clone(), door: way.door, consumer }
     };
     let modelled: Vec<Told> = found.ways.iter().map(modelled).collect();
-    let asked = asked(probe, &user, &modelled);
+    let asked = asked(probe, platform, &user, &found.ways, &modelled);
     let hangs = probe.answers.hangs.take().map(|why| Consumer {
         name: Some(user.clone()),
         ..Consumer::unseen(Who::Login, format!("su - {user}"), State::Unreadable, why)
@@ -220,16 +220,43 @@ struct Told {
 }
 
 /// The doors that were asked, each with what its model says.
-fn asked(probe: &mut FileProbe<'_>, user: &str, modelled: &[Told]) -> Vec<(Told, Option<Consumer>)> {
+fn asked(
+    probe: &mut FileProbe<'_>,
+    platform: Option<&Platform>,
+    user: &str,
+    ways: &[Way],
+    modelled: &[Told],
+) -> Vec<(Told, Option<Consumer>)> {
     let mut asked = Vec::new();
     for door in Door::ALL.into_iter().filter(|door| door.consumer() == Who::Login) {
         let Some(answer) = probe.behind(door, |user| Some(user.to_owned())) else { continue };
         let model = modelled.iter().find(|told| told.user == user && told.door == door);
         let model = model.map(|told| told.consumer.clone());
-        let consumer = outrank(answer, model.clone());
+        let mut consumer = outrank(answer, model.clone());
+        if let Some(way) = ways.iter().find(|way| way.user.name == user && way.door == door) {
+            suppose(probe, platform, way, model.as_ref(), &mut consumer);
+        }
         asked.push((Told { user: user.to_owned(), door, consumer }, model));
     }
     asked
+}
+
+/// Where files are not followed to their end, the line that has set what was answered: by a guess that the answer bears out.
+fn suppose(
+    probe: &mut FileProbe<'_>,
+    platform: Option<&Platform>,
+    way: &Way,
+    model: Option<&Consumer>,
+    asked: &mut Consumer,
+) {
+    let Some(model) = model.filter(|model| !model.unknown.is_empty() && asked.state == State::Seen) else { return };
+    let sights = logins::supposed(probe.host, platform, &way.user, way.door.is_terminal(), &way.start);
+    let supposed = probe.of_sights(Who::Login, &sights, &[]);
+    let (said, guessed) = (asked.values(), supposed.values());
+    let borne_out = |name: &&String| said.get(name.as_str()).is_some_and(|own| Some(own) == guessed.get(name.as_str()));
+    let lines = supposed.decided.iter().filter(|(name, _)| model.unknown.contains_key(*name) && borne_out(name));
+    let lines: Vec<_> = lines.map(|(name, decided)| (name.clone(), decided.clone())).collect();
+    asked.decided.extend(lines);
 }
 
 /// Answers in the places of what models say. A door that nobody was at gets what another one of the user gets that has the same

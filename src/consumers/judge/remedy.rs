@@ -2,7 +2,7 @@
 
 use super::super::differ::{Difference, differences};
 use super::super::profile::{restart, write, write_others};
-use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted, Who};
+use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, Known, State, Unread, Wanted, Who};
 use super::decided_by;
 use crate::text;
 use crate::text::{Fix, Text, as_root, own, quoted};
@@ -87,7 +87,16 @@ pub(super) fn outranked(
     let is_wrong = |planned: &&Consumer| !differences(planned, facts, wanted).is_empty();
     let planned = || facts.planned.iter().filter(same);
     let (after, stays);
-    if wanted.written || !consumer.consumer.has_file_of_ours() {
+    // A line that the login's own answer bears out, where the files as planned cannot be followed.
+    let untold = |name: &str| planned().any(|own| own.unknown.contains_key(name));
+    let borne_out = |difference: &&Difference| {
+        let line = decided_by(consumer, difference.name).filter(|(_, decided)| !decided.ours);
+        consumer.known == Known::Asked && line.is_some() && untold(difference.name)
+    };
+    let by_answer: Vec<&'static str> = wrong.iter().filter(borne_out).map(|difference| difference.name).collect();
+    if !by_answer.is_empty() {
+        (after, stays) = (consumer, by_answer);
+    } else if wanted.written || !consumer.consumer.has_file_of_ours() {
         (after, stays) = (consumer, wrong.iter().map(|difference| difference.name).collect::<Vec<_>>());
     } else {
         // What gets the same by files that are written may be told of together, and so under another name.

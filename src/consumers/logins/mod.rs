@@ -81,6 +81,18 @@ pub(crate) fn with_unhindered(
     (sights, unhindered)
 }
 
+/// The same, where what is not followed in the files is taken to change nothing: a guess.
+pub(crate) fn supposed(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+) -> Sights {
+    let read = |login: &Login<'_>| login.read_supposing(host, &NAMES);
+    by_shell(host, platform, user, interactive, start, &read)
+}
+
 /// `hindered` becomes true where a file may be closed to the user.
 fn watched(
     host: &dyn HostRead,
@@ -89,6 +101,19 @@ fn watched(
     interactive: bool,
     start: &Sights,
     hindered: &Cell<bool>,
+) -> Sights {
+    let read = |login: &Login<'_>| login.read_watched(host, &NAMES, hindered);
+    by_shell(host, platform, user, interactive, start, &read)
+}
+
+/// What the user's shell makes of its files; `read` follows those of a Bourne shell.
+fn by_shell(
+    host: &dyn HostRead,
+    platform: Option<&Platform>,
+    user: &User,
+    interactive: bool,
+    start: &Sights,
+    read: &dyn Fn(&Login<'_>) -> BTreeMap<Vec<u8>, Decided>,
 ) -> Sights {
     let shell = user.shell.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let kinds: &[Kind] = match shell.as_str() {
@@ -111,7 +136,7 @@ fn watched(
     let stock = if platform.is_some_and(Platform::system_proxy_is_shell) { REDHAT } else { DEBIAN };
     let mut all = kinds.iter().map(|kind| {
         let login = Login { user, kind: *kind, interactive, start: &given, without_profile: Some(stock) };
-        with(start, login.read_watched(host, &NAMES, hindered))
+        with(start, read(&login))
     });
     let first = all.next().unwrap_or_default();
     all.fold(first, |one, other| differing(one, other, "bash and dash differ about it"))

@@ -213,6 +213,7 @@ impl<'a> Shell<'a> {
             frames: Vec::new(),
             status: Tri::Yes,
             lost: None,
+            supposing: false,
         };
         Self {
             eyes,

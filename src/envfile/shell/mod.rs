@@ -108,6 +108,17 @@ impl Login<'_> {
         self.found(shell, flow, names)
     }
 
+    /// As [`read`](Self::read), where what is not followed is taken to change none of the variables: a guess, which counts
+    /// where the login itself has said the same.
+    pub(crate) fn read_supposing(&self, host: &dyn HostRead, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {
+        let hindered = Cell::default();
+        let eyes = Eyes { host: Some(host), user: self.user, hindered: &hindered };
+        let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
+        shell.state.supposing = true;
+        let flow = self.files(&mut shell);
+        self.found(shell, flow, names)
+    }
+
     /// The same for bash that is given a command and is no login shell: it reads the file that `BASH_ENV` names, if that is
     /// there (bash(1) "INVOCATION").
     pub fn read_command(&self, host: &dyn HostRead, file: &Path, names: &[&str]) -> BTreeMap<Vec<u8>, Decided> {

@@ -78,6 +78,8 @@ pub(super) struct State {
     pub(super) status: Tri,
     /// From here on nothing at all is known. It stays so.
     pub(super) lost: Option<Cause>,
+    /// What is not followed is taken to change nothing that matters, and nothing is ever lost.
+    pub(super) supposing: bool,
 }
 
 impl Tri {
@@ -248,7 +250,7 @@ impl State {
 
     /// Nothing is known any more.
     pub(super) fn lose(&mut self, cause: Cause) {
-        if self.lost.is_none() {
+        if self.lost.is_none() && !self.supposing {
             self.lost = Some(cause);
             // What was not known before keeps its reason.
             self.variables.values_mut().for_each(|variable| variable.lose(cause));
