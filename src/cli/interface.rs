@@ -11,7 +11,9 @@ use crate::problem::Problem;
 use crate::progress::{self, Face};
 use crate::redact::Redactor;
 use crate::report::check::Format;
-use crate::report::{NOTHING_CHANGED, Paint, human_containers, human_plan, human_routes, human_stage, line, wrapped};
+use crate::report::{
+    NOTHING_CHANGED, Paint, human_containers, human_findings, human_plan, human_routes, human_stage, line, wrapped,
+};
 use crate::settings::Spec;
 use crate::text::{Text, ics_setup};
 
@@ -48,6 +50,15 @@ impl ByFlags<'_> {
         }
     }
 
+    /// What whoever says yes has to know: it stands below the plan, and above the question.
+    fn noticed(&self, context: &RunContext) -> String {
+        let wrong = context.findings.iter().filter(|own| own.status.is_wrong());
+        let wrong: Vec<Finding> = wrong.map(|own| own.pasted_by(&self.0.person)).collect();
+        let paint = Paint(self.0.color_of_messages);
+        let told = human_findings(&wrong, false, &context.redactor, paint, terminal::window_of_messages());
+        if told.is_empty() { told } else { format!("{told}\n") }
+    }
+
     /// May somebody be asked for a confirmation?
     pub(super) fn confirms(&self) -> bool {
         self.0.interactive() && !self.0.yes
@@ -66,6 +77,7 @@ impl Interface for ByFlags<'_> {
             return Ok(());
         }
         self.show_before_asking(context);
+        out::message(&self.noticed(context));
         if let Some(folder) = context.for_good.first() {
             return ask::confirm_by_word(&line(&context.redactor, folder));
         }

@@ -76,7 +76,10 @@ impl<'a> Menu<'a> {
                 Some(Choice::Apply) => break,
                 Some(Choice::Show) => human_plan(&context.plan.changes, &context.redactor, self.paint),
                 Some(Choice::Noticed) => noticed.clone(),
-                Some(Choice::Ways) => human_routes(&context.routes, false, &context.redactor, self.paint),
+                Some(Choice::Ways) => {
+                    let ways = human_routes(&context.routes, false, &context.redactor, self.paint);
+                    wrapped(&ways, 0, Some(self.prompter.window().1)).join("\n")
+                }
                 Some(Choice::Explain) => {
                     explain(&context.plan.changes, &context.redactor, self.paint, self.prompter.window().1)
                 }
