@@ -14,6 +14,7 @@ use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_run, run_json};
 use crate::settings::Layer;
 use crate::standing::{self, Next, Page, Question, Standing};
+use crate::text;
 
 /// Runs the verb.
 ///
@@ -105,6 +106,10 @@ pub(super) fn then(
     let question =
         Question { runs: newest(host), inputs, at_work: None, ignored: &globals.ignored, after: Some(context) };
     let Some(next) = Next::of(&standing::look(host, question)) else { return };
+    if matches!(next, Next::AskProxy(..)) {
+        // Nobody is to restart anything for a proxy that does not let it through.
+        context.plan.next_steps.iter_mut().for_each(|step| *step = text!("once the proxy serves: {}", step.clone()));
+    }
     let line = next.line();
     if !context.plan.next_steps.contains(&line) {
         context.plan.next_steps.push(line);

@@ -142,7 +142,10 @@ fn of_door(
         (None, door) => text!("{}", own(door.as_str())),
     };
     let observed = told(wrong, urls);
-    let title = text!("{} does not take the wanted way ({})", who, own(names.join(", ")));
+    let title = match first.door {
+        Door::Nothing => text!("{} does not take the wanted way", who),
+        _ => text!("{} does not take the wanted way ({})", who, own(names.join(", "))),
+    };
     let mut finding = Finding::new(ids::PROVE_WAY, status, title)
         .observed(observed)
         .evidence("consumer", own(first.consumer.as_str()))

@@ -50,6 +50,7 @@ pub(crate) fn human(
             verdict(proven, paint),
             seconds(proven.took)
         ),
+        false if proven.programs.is_empty() => format!("Nothing is proved over {files}: no program was asked\n"),
         false => format!("What the models say over {files} (no program was asked)\n\n"),
     };
     // In place of the product's user somebody else logs in where there is none yet.
@@ -57,6 +58,25 @@ pub(crate) fn human(
     if let Some(why) = by_su.and_then(|program| instead(program.user.as_deref()?)) {
         let _ = writeln!(text, "Logins are {}\n", line(redactor, &why));
     }
+    text.push_str(&table(proven, unicode, columns));
+    // What was not asked is told beside what is wrong: silence would pass for an answer.
+    let told: Vec<Finding> =
+        proven.findings.iter().filter(|finding| verbose || finding.status != Status::Pass).cloned().collect();
+    let told = human_findings(&told, true, redactor, paint, columns);
+    if !told.is_empty() {
+        let _ = write!(text, "\n{told}");
+    }
+    text
+}
+
+/// The heads of the three columns. Each is as wide as the longest that stands in it, and a gap.
+const HEADS: [(&str, usize); 3] = [("public endpoint", 17), ("internal name", 16), ("metadata", 14)];
+
+/// Programs that have as little room as this have a line each, in columns.
+const NAMES: usize = 12;
+
+/// A row for each door and way; programs that go the same way share one, and take further lines where the window is narrow.
+fn table(proven: &Proven, unicode: bool, columns: Option<usize>) -> String {
     let mut rows: Vec<(String, Vec<&str>, String)> = Vec::new();
     for program in &proven.programs {
         let who = match (program.door, &program.user) {
@@ -71,19 +91,32 @@ pub(crate) fn human(
             None => rows.push((who, vec![program.program], cells)),
         }
     }
-    let wide = |row: &(String, Vec<&str>, String)| row.1.join(", ").chars().count();
-    let width = rows.iter().map(wide).max().unwrap_or(0).max(8) + 2;
-    let _ = writeln!(text, "  {:<18}{:<width$}{:<18}{:<18}metadata", "", "", "public endpoint", "internal name");
-    for (who, names, cells) in &rows {
-        let row = format!("{who:<18}{:<width$}{cells}", names.join(", "));
-        let _ = writeln!(text, "  {}", visible(row.trim_end()));
+    if rows.is_empty() {
+        return String::new();
     }
-    // What was not asked is told beside what is wrong: silence would pass for an answer.
-    let told: Vec<Finding> =
-        proven.findings.iter().filter(|finding| verbose || finding.status != Status::Pass).cloned().collect();
-    let told = human_findings(&told, true, redactor, paint, columns);
-    if !told.is_empty() {
-        let _ = write!(text, "\n{told}");
+    let longest = |lengths: Vec<usize>| lengths.into_iter().max().unwrap_or(0) + 2;
+    let door = longest(rows.iter().map(|(who, ..)| who.chars().count()).collect());
+    let others = 2 + door + HEADS.iter().map(|(_, width)| width).sum::<usize>();
+    let natural = longest(rows.iter().map(|(_, names, _)| names.join(", ").chars().count()).collect());
+    let width = columns.map_or(natural, |columns| natural.min(columns.saturating_sub(others).max(NAMES)));
+    let heads: String = HEADS.iter().map(|(head, width)| format!("{head:<width$}")).collect();
+    let line = |who: &str, names: &str, cells: &str| {
+        format!("  {}\n", visible(format!("{who:<door$}{names:<width$}{cells}").trim_end()))
+    };
+    let mut text = line("", "", &heads);
+    for (who, names, cells) in &rows {
+        let mut lines: Vec<String> = vec![String::new()];
+        for (index, name) in names.iter().enumerate() {
+            let name = if index + 1 < names.len() { format!("{name}, ") } else { (*name).to_owned() };
+            match lines.last_mut().filter(|own| own.is_empty() || own.len() + name.trim_end().len() + 2 <= width) {
+                Some(last) => last.push_str(&name),
+                None => lines.push(name),
+            }
+        }
+        for (index, names) in lines.iter().enumerate() {
+            let (who, cells) = if index == 0 { (who.as_str(), cells.as_str()) } else { ("", "") };
+            text.push_str(&line(who, names.trim_end(), cells));
+        }
     }
     text
 }
@@ -94,6 +127,7 @@ fn verdict(proven: &Proven, paint: Paint) -> String {
     let (wrong, right): (Vec<_>, Vec<_>) = asked.partition(|program| program.wrong.iter().any(Option::is_some));
     let (code, text) = match (wrong.len(), wrong.len() + right.len()) {
         (0, all) => ("32", format!("All {all} programs that were asked take the wanted way")),
+        (1, all) => ("33", format!("1 of {all} programs that were asked does not take the wanted way")),
         (wrong, all) => ("33", format!("{wrong} of {all} programs that were asked do not take the wanted way")),
     };
     paint.bold(&paint.with(code, &text))
@@ -102,9 +136,11 @@ fn verdict(proven: &Proven, paint: Paint) -> String {
 /// The three columns of a row.
 fn cells(program: &Program, unicode: bool) -> String {
     if program.asks.is_empty() {
-        return program.model.iter().map(|way| format!("{:<18}", format!("{} (model)", way.as_str()))).collect();
+        let cell =
+            |(way, (_, width)): (&Way, (&str, usize))| format!("{:<width$}", format!("{} (model)", way.as_str()));
+        return program.model.iter().zip(HEADS).map(cell).collect();
     }
-    let cell = |(number, ask): (usize, &Ask)| {
+    let cell = |((number, ask), (_, width)): ((usize, &Ask), (&str, usize))| {
         let drawn = |status| format!(" {}", mark(status, unicode).0);
         let mark = match program.wrong.get(number) {
             Some(Some(_)) => drawn(Status::Fail),
@@ -112,7 +148,7 @@ fn cells(program: &Program, unicode: bool) -> String {
             None => String::new(),
         };
         let login = if ask.way == Way::Proxy && ask.login == Login::Wrong { ", login" } else { "" };
-        format!("{:<18}", format!("{}{login}{mark}", ask.way.as_str()))
+        format!("{:<width$}", format!("{}{login}{mark}", ask.way.as_str()))
     };
-    program.asks.iter().enumerate().map(cell).collect()
+    program.asks.iter().enumerate().zip(HEADS).map(cell).collect()
 }

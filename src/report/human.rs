@@ -290,9 +290,14 @@ impl Report<'_> {
             let undo = text!("{}", ics_setup(text!("revert {}", own(run)))).pasted_by(self.person);
             let _ = writeln!(text, "undo: {}", say(self.redactor, &undo));
         }
+        // What follows a change is no step as long as it is not made.
+        let label = if self.outcome == Outcome::Pending { "then" } else { "next" };
+        if self.outcome == Outcome::Pending {
+            text.push_str("next: do it: the same without --dry-run\n");
+        }
         for step in self.next_steps {
             let lines = set(&sentence(self.redactor, step), 6, columns);
-            let _ = writeln!(text, "next: {}", lines.join("\n      "));
+            let _ = writeln!(text, "{label}: {}", lines.join("\n      "));
         }
         text
     }

@@ -52,7 +52,7 @@ settings! {
         .help("User name at the proxy, as it is (it is encoded where needed)")
         .asks("User at the proxy");
     ProxyPassword = "proxy.password": secret("ICS_SETUP_PROXY_PASSWORD")
-        .help("Password at the proxy, as it is; best given as a file or by an otherwise named variable")
+        .help("Password at the proxy, as it is; best given as a file, or by a variable that --proxy-password-env names")
         .asks("Password at the proxy");
     ProxyPasswordFile = "proxy.password_file": password_file("proxy-password-file", "ICS_SETUP_PROXY_PASSWORD_FILE")
         .help("File whose content, without the final newline, is the proxy password");

@@ -13,10 +13,12 @@ use crate::finding::{Finding, Status, ids};
 use crate::product::containers::Seen;
 use crate::redact::Redactor;
 use crate::report::check::mark;
-use crate::report::{Paint, SCHEMA, characters, finding_json, line, run_by, run_listed, visible, wrapped};
+use crate::report::{
+    Paint, SCHEMA, characters, finding_json, line, run_by, run_listed, sentence, set, visible, wrapped,
+};
 use crate::system::ecs::Ecs;
 use crate::text;
-use crate::text::{Fix, Person, Text, as_root, ics_setup, long, own};
+use crate::text::{Fix, Person, Text, as_root, counted, ics_setup, long, own};
 
 /// So many runs are listed, the newest ones.
 const RUNS: usize = 10;
@@ -77,10 +79,10 @@ pub(crate) fn human(standing: &Standing, page: &Page<'_>) -> String {
                 let _ = writeln!(text, "  {}", page.paint.bold(&row));
             }
             if let Some(fix) = fix {
-                let _ = writeln!(text, "  {}", pasted(&fix, page));
+                let _ = writeln!(text, "  {}", pasted(&fix, 2, page));
             }
             if let Some(or) = next.or() {
-                let _ = writeln!(text, "  {}", line(&Redactor::default(), &or.pasted_by(page.person)));
+                let _ = writeln!(text, "  {}", said(&or.pasted_by(page.person), 2, page));
             }
         }
         None => text.push_str("  Nothing is left to do.\n"),
@@ -95,12 +97,11 @@ pub(crate) fn human(standing: &Standing, page: &Page<'_>) -> String {
 /// What is left to do where the vendor runs the product.
 pub(crate) fn of_the_vendor(page: &Page<'_>) -> String {
     let allowlist = ics_setup("network allowlist --component agent --agent-region <REGION> --format csv");
-    let left = [Fix::Advice(allowlist.into()), Fix::Command(ics_setup("check agent"))];
-    let mut text =
-        "  For InsightCloudSec as SaaS, or self-hosted and managed, no host is prepared. What is left there:\n"
-            .to_owned();
+    let left = [allowlist, ics_setup("check agent --agent-region <REGION>")];
+    let says = "For InsightCloudSec as SaaS, or self-hosted and managed, no host is prepared. What is left there:";
+    let mut text = format!("  {}\n", wrapped(says, 2, page.columns).join("\n  "));
     for command in left {
-        let _ = writeln!(text, "  {}", pasted(&command, page));
+        let _ = writeln!(text, "  {}", pasted(&Fix::Advice(command.into()), 2, page));
     }
     text
 }
@@ -173,6 +174,7 @@ fn proxy(standing: &Standing) -> Vec<Part> {
         let wrong = || standing.consumers().filter(|own| own.status.is_wrong());
         let (says, none) = match standing.is_direct {
             true => ("this site is direct, as somebody has said", Status::Pass),
+            false if standing.without_proxy.is_some() => ("it was taken out, as a run was told", Status::Skip),
             false => ("nobody has asked for one", Status::Skip),
         };
         let (status, set) = match (wrong().next().is_some(), wrong().any(is_known)) {
@@ -399,19 +401,25 @@ fn show(text: &mut String, part: &Part, page: &Page<'_>) {
         let _ = writeln!(text, "{:INDENT$}{}", "", page.paint.faint(&lines.join(&format!("\n{:INDENT$}", ""))));
     }
     for fix in &part.fixes {
-        let _ = writeln!(text, "{:INDENT$}{}", "", pasted(fix, page));
+        let _ = writeln!(text, "{:INDENT$}{}", "", pasted(fix, INDENT, page));
     }
 }
 
-/// A command on its own line, or a sentence.
-fn pasted(fix: &Fix, page: &Page<'_>) -> String {
+/// A command on its own line, or a sentence whose lines begin at `indent`.
+fn pasted(fix: &Fix, indent: usize, page: &Page<'_>) -> String {
     let arrow = if page.unicode { "→" } else { "->" };
     let fix = fix.pasted_by(page.person);
-    let what = line(&Redactor::default(), fix.text());
-    match fix {
-        Fix::Command(_) => format!("{arrow} {}", page.paint.with("36", &what)),
-        Fix::Advice(_) | Fix::Look(_) => what,
+    match &fix {
+        Fix::Command(_) => {
+            format!("{arrow} {}", page.paint.with("36", &line(&Redactor::default(), fix.text())))
+        }
+        Fix::Advice(what) | Fix::Look(what) => said(what, indent, page),
     }
+}
+
+/// A sentence in the window; what can be typed stands whole.
+fn said(what: &Text, indent: usize, page: &Page<'_>) -> String {
+    set(&sentence(&Redactor::default(), what), indent, page.columns).join(&format!("\n{:indent$}", ""))
 }
 
 /// The newest runs, each on a line, and how to see more.
@@ -426,7 +434,7 @@ fn history(text: &mut String, standing: &Standing, page: &Page<'_>) {
     text.push('\n');
     if first > 0 {
         let all = line(&Redactor::default(), &Text::from(ics_setup("status -v")).pasted_by(page.person));
-        let _ = writeln!(text, "{}", page.paint.faint(&format!("{first} earlier runs: {all}")));
+        let _ = writeln!(text, "{}", page.paint.faint(&format!("{}: {all}", counted(first, "earlier run"))));
     }
     for run in &runs[first..] {
         let begin = &run.begin;
@@ -442,7 +450,7 @@ fn history(text: &mut String, standing: &Standing, page: &Page<'_>) {
     }
     if let Some(last) = standing.last() {
         let shows = Text::from(ics_setup(text!("status {} --diff", own(&last.begin.run)))).pasted_by(page.person);
-        let _ = writeln!(text, "\nWhat the last one changed: {}", line(&Redactor::default(), &shows));
+        let _ = writeln!(text, "\nWhat the last one in force changed: {}", line(&Redactor::default(), &shows));
     }
 }
 

@@ -46,7 +46,12 @@ pub(super) fn plan(context: &Context<'_>, vars: &ProxyVars, draft: &mut Draft<'_
                 let message = text!("{} is not there: the product is not installed in this folder", shown);
                 return Err(Problem::host(id::PROD_ENV_MISSING, message)
                     .hint(text!("name the product's folder: {}", typed("--home <DIR>")))
-                    .hint(text!("before the product is installed: {}", ics_setup("prepare"))));
+                    .hint(match context.settings.remove_proxy {
+                        true => text!("before the product is installed: {}", ics_setup("prepare --remove-proxy")),
+                        false => {
+                            text!("before the product is installed, with the same flags: {}", ics_setup("prepare"))
+                        }
+                    }));
             }
             made = templates::prod_env(generation(context));
             made.as_bytes()

@@ -119,7 +119,8 @@ pub(crate) fn closing(
     if let Some(run) = &context.run {
         part("Undo", &pasted(&ics_setup(text!("revert {}", own(run))).into()));
     }
-    part("The same without questions", &line(&typed(text!("{}", own(command))).into()));
+    let again = if outcome == Outcome::Pending { "To do it, without questions" } else { "The same without questions" };
+    part(again, &line(&typed(text!("{}", own(command))).into()));
     text
 }
 

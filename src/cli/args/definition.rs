@@ -85,7 +85,7 @@ fn all() -> Command {
         .args(globals())
         .subcommand(with_all_settings(
             Command::new("wizard")
-                .about("Ask, show the plan, confirm, apply (default at a terminal)")
+                .about("Ask, show the plan, confirm, apply (default on a fresh host)")
                 .after_help(help!("wizard"))
                 .arg(no_probe()),
         ))

@@ -422,7 +422,7 @@ impl Settings {
     }
 }
 
-/// Has this site no proxy? What an earlier run was told does not stand against a proxy that is there now.
+/// Has this site no proxy? What an earlier run was told does not stand against a proxy that is known to be there now.
 ///
 /// # Errors
 /// A proxy is named in the same place.
@@ -433,7 +433,7 @@ fn directly(layers: &Layers, found: &Found) -> Result<bool, Problem> {
             let message = text!("{} and {} contradict each other", url.origin, said.origin);
             Err(Problem::settings(id::SETTINGS_CONFLICT, message).hint("leave one of them out"))
         }
-        _ => Ok(said.origin.rank() > LAST_RUN || found.a_proxy().is_none()),
+        _ => Ok(said.origin.rank() > LAST_RUN || found.known_proxy().is_none()),
     }
 }
 
