@@ -163,7 +163,9 @@ pub(super) fn conflict(
     going: Option<&Path>,
 ) -> Problem {
     let shown = view.host.shown(&intent.path);
-    let message = text!("{} was edited since run {}", shown.display(), own(&run.begin.run));
+    let is_gone = view.snapshot(&intent.real_path).is_ok_and(|now| now.is_none());
+    let what = if is_gone { "removed" } else { "edited" };
+    let message = text!("{} was {} since run {}", shown.display(), own(what), own(&run.begin.run));
     let problem = Problem::host(id::CONFLICT, message);
     let words = match (going, which) {
         (Some(folder), _) => format!(" --purge={}", quoted(&folder.to_string_lossy())),
@@ -174,10 +176,16 @@ pub(super) fn conflict(
         Some(other) => problem
             .because(text!("run {} changed it too", own(&other.begin.run)))
             .hint(text!("take that back first: {}", ics_setup(text!("revert {}", own(&other.begin.run))))),
+        None if is_gone => problem,
         None => problem.hint(text!(
             "keep the edit: take it out of the file, revert, and put it in again; {} shows it",
             typed("--force --dry-run")
         )),
     }
-    .hint(text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words)))))
+    .hint(match is_gone {
+        true => text!("take the run back all the same: {}", ics_setup(text!("revert{} --force", own(words)))),
+        false => {
+            text!("overwrite the edit; a backup of it is kept: {}", ics_setup(text!("revert{} --force", own(words))))
+        }
+    })
 }

@@ -215,7 +215,8 @@ fn afterwards(host: &dyn HostWrite, plan: &Plan, as_is: bool) -> Vec<Text> {
     if plan.changes.iter().any(|change| is_of_store(&change.path)) {
         steps.extend(consumers::installed_docker(host, Release::UNKNOWN).map(targets::docker_reads_roots));
     }
-    let product = plan.changes.iter().find(|change| as_is && change.path.ends_with("prod.env"));
+    let is_read = |change: &&Change| change.after.is_some() && change.path.ends_with("prod.env");
+    let product = plan.changes.iter().filter(|_| as_is).find(is_read);
     steps.extend(product.and_then(|change| Some(targets::product_reads_again(host, change.path.parent()?))));
     // An image has no sessions and no daemons.
     let later = |step| if host.is_live() { step } else { text!("once the image runs: {}", step) };
