@@ -58,7 +58,11 @@ impl Waiting {
 fn what_lasts_has_a_line_and_another_when_that_is_long_ago() {
     for flags in [&[][..], &["--format", "json"]] {
         let mut waiting = Waiting::start(flags);
-        let first = waiting.line();
+        let mut first = waiting.line();
+        if first == "  looking at this host\n" {
+            // That has lasted too, on a machine with much else to do.
+            first = waiting.line();
+        }
         assert!(first.starts_with("  checking, 0 of ") && first.contains(" endpoints"), "{first:?}");
         let (out, told, took) = waiting.end();
         assert!(told.lines().count() as u64 <= took.as_secs() / 30, "{told}");
