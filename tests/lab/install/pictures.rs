@@ -52,6 +52,7 @@ fn a_healthy_host() {
     let Some(folder) = folder() else { return };
     let site = Site::new(Engine::V26_1);
     site.registry().answer_to_all();
+    site.load_images();
     let list = "mysql,redis,169.254.169.254,localhost,127.0.0.0,127.0.1.1,127.0.0.1";
     site.stop_engine();
     site.start_engine(&[("HTTP_PROXY", PROXY), ("HTTPS_PROXY", PROXY), ("NO_PROXY", list)], &[]);
