@@ -123,11 +123,14 @@ pub(crate) struct Drift {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub(crate) fn drift<'r>(host: &dyn HostRead, in_force: impl Iterator<Item = &'r Run>) -> Result<Vec<Drift>, Problem> {
+pub(crate) fn drift(host: &dyn HostRead, runs: &[Run]) -> Result<Vec<Drift>, Problem> {
     let mut last = std::collections::BTreeMap::new();
     // What a way back of a way back has brought again counts as the run that wrote it at first: so does revert judge it.
-    let (back, forth): (Vec<&Run>, Vec<&Run>) = in_force.partition(|run| run.begin.reverts.is_some());
-    for run in back.into_iter().chain(forth) {
+    let is_back = |name: &String| runs.iter().any(|run| run.begin.run == *name && run.begin.reverts.is_some());
+    let brings_again = |run: &&Run| run.begin.reverts.iter().chain(&run.begin.reverts_too).any(is_back);
+    let in_force = runs.iter().filter(|run| run.state == State::Committed);
+    let (again, others): (Vec<&Run>, Vec<&Run>) = in_force.partition(brings_again);
+    for run in again.into_iter().chain(others) {
         for intent in run.begin.files() {
             last.insert(&intent.path, (run, intent));
         }

@@ -149,7 +149,7 @@ pub(super) fn of_proxy(failure: &Failure, proxy: &Proxy<'_>, id: FindingId) -> F
                 .expected("an answer to CONNECT within --connect-timeout")
                 .cause("the proxy reaches nothing outside itself, is overloaded, or wants TLS to itself (https:// in its URL)")
                 .advise(look(60))
-                .advise(text!("ask it with more time where that works, but slowly: {}", ics_setup(text!("check proxy {}", limits))))
+                .advise(text!("ask it with more time where that works, but slowly: {}", ics_setup(text!("check proxy {} {}://{} {}", own(proxy.flag), scheme, place, limits))))
         }
         _ => make(text!("the proxy {} does not answer CONNECT{}", place, origin))
             .expected("an answer to CONNECT")

@@ -41,9 +41,6 @@ pub struct CheckSpec {
     /// They stood on the host already: nobody asked for them in this run.
     #[serde(default)]
     pub proxy_found: bool,
-    /// The last run was told of them.
-    #[serde(default)]
-    pub proxy_remembered: bool,
     /// They stood in `prod.env` alone.
     #[serde(default)]
     pub proxy_of_product: bool,
@@ -244,7 +241,6 @@ impl Default for CheckSpec {
             http_proxy: None,
             https_proxy: None,
             proxy_found: false,
-            proxy_remembered: false,
             proxy_of_product: false,
             no_proxy: Vec::new(),
             no_proxy_only: false,
@@ -290,7 +286,6 @@ impl CheckSpec {
             no_proxy: self.no_proxy.clone(),
             only: self.no_proxy_only,
             asked: !self.proxy_found,
-            remembered: self.proxy_remembered,
             of_product: self.proxy_of_product,
             written: false,
             mends_others: false,
@@ -341,7 +336,6 @@ impl CheckSpec {
             bind: settings.text(Key::Bind).map(str::to_owned),
             interface: settings.said(Key::Role).map(|list| Role::of_list(list).contains(&Role::Interface)),
             proxy_found: !wanted.asked,
-            proxy_remembered: wanted.remembered,
             proxy_of_product: wanted.of_product,
             http_proxy: wanted.http,
             https_proxy: wanted.https,

@@ -14,7 +14,7 @@ use crate::text::{Text, own, quoted, typed};
 /// A device or pipe is refused: a file in its place would harm others.
 ///
 /// # Errors
-/// `file-unwritable`, with the flag.
+/// `file-unwritable`, with the flag; `disk-full`.
 pub(super) fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(), Problem> {
     let mut file = beside(path, flag)?;
     let failed = |error: io::Error| refused(path, flag, &error);
@@ -27,26 +27,28 @@ pub(super) fn save(path: &Path, flag: &str, bytes: &[u8], mode: u32) -> Result<(
 /// A temporary file, 0600, where the file will be: whether it can be written is better known before a minute of looking.
 ///
 /// # Errors
-/// `file-unwritable`, with the flag.
+/// `file-unwritable`, with the flag; `disk-full`.
 pub(super) fn beside(path: &Path, flag: &str) -> Result<NamedTempFile, Problem> {
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Renaming would put a file in the place of a device, a pipe or somebody's link.
     let odd = std::fs::symlink_metadata(path).ok().filter(|metadata| !metadata.is_file());
     if let Some(metadata) = odd {
         let what = if metadata.is_dir() { "it is a folder" } else { "something that is no regular file has that name" };
         return Err(unwritable(path, flag, what));
     }
-    NamedTempFile::new_in(folder).map_err(|error| refused(path, flag, &error))
+    NamedTempFile::new_in(folder(path)).map_err(|error| refused(path, flag, &error))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn refused(path: &Path, flag: &str, error: &io::Error) -> Problem {
     if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return unwritable(path, flag, without_name(error));
     }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let message = text!("{} {} could not be written: the file system is full", own(flag), path.display());
     Problem::host(id::DISK_FULL, message)
-        .hint(text!("look: {}", typed(text!("df -h {}", own(quoted(&folder.to_string_lossy()))))))
+        .hint(text!("look: {}", typed(text!("df -h {}", own(quoted(&folder(path).to_string_lossy()))))))
         .hint("or name a file on another file system")
 }
 

@@ -6,14 +6,17 @@ use super::args::Globals;
 use super::exit::Exit;
 use super::{machine, out, terminal};
 use crate::apply::{Run, at_work, history, named, newest, runs};
+use crate::consumers::installed_docker;
 use crate::context::Inputs;
 use crate::converge::RunContext;
+use crate::envfile::unit::Release;
 use crate::host::{HostRead, RealHost};
 use crate::problem::Problem;
 use crate::redact::Redactor;
 use crate::report::{Outcome, Paint, human_run, run_json};
 use crate::settings::Layer;
 use crate::standing::{self, Next, Page, Question, Standing};
+use crate::targets::docker_reads_again;
 use crate::text;
 
 /// Runs the verb.
@@ -107,8 +110,10 @@ pub(super) fn then(
         Question { runs: newest(host), inputs, at_work: None, ignored: &globals.ignored, after: Some(context) };
     let Some(next) = Next::of(&standing::look(host, question)) else { return };
     if matches!(next, Next::AskProxy(..)) {
-        // Nobody is to restart anything for a proxy that does not let it through.
-        context.plan.next_steps.iter_mut().for_each(|step| *step = text!("once the proxy serves: {}", step.clone()));
+        // Nobody is to stop containers for a proxy that does not let them through.
+        let restart = installed_docker(host, Release::UNKNOWN).map(docker_reads_again);
+        let steps = context.plan.next_steps.iter_mut().filter(|step| Some(&**step) == restart.as_ref());
+        steps.for_each(|step| *step = text!("once the proxy serves: {}", step.clone()));
     }
     let line = next.line();
     if !context.plan.next_steps.contains(&line) {

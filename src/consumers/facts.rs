@@ -211,6 +211,9 @@ pub(crate) struct Decided {
     pub(crate) taken: bool,
     /// `prepare` or `reconfigure` brings it to what is wanted: a file that it writes, or one of nobody's that it can edit.
     pub(crate) ours: bool,
+    /// The files are not followed to their end: a guess that the reader's own answer bears out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) supposed: bool,
     /// Whose the file is, where `--mend-others` brings it to what is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) others: Option<Text>,

@@ -74,6 +74,7 @@ impl<'a> FileProbe<'a> {
             shown: if at.line == 0 { shown } else { format!("{shown}:{}", at.line) },
             taken: false,
             ours: self.writes(&at.path),
+            supposed: false,
             others: None,
             at: None,
             place: Some(at.clone()),

@@ -266,6 +266,7 @@ fn a_line_that_is_not_understood_is_not_said_to_decide() {
         shown: "/root/.bashrc:21".to_owned(),
         taken: false,
         ours: false,
+        supposed: false,
         others: None,
         at: None,
         place: None,

@@ -71,8 +71,6 @@ pub(crate) struct Wanted {
     pub(crate) only: bool,
     /// Somebody asked for these in this run; else they stood on the host already.
     pub(crate) asked: bool,
-    /// The last run was told of these: whoever asks for nothing else gets them again, their passwords from the host.
-    pub(crate) remembered: bool,
     /// They stood in `prod.env` alone, from where `prepare` takes none for the system.
     pub(crate) of_product: bool,
     /// `prepare` has just written all of it, so writing it again mends nothing.
@@ -96,7 +94,7 @@ fn is_of_product(settings: &Settings) -> bool {
 impl Wanted {
     /// Are its proxies to be named in a command of this verb, which would not find them itself?
     pub(super) fn is_named(&self, verb: &str) -> bool {
-        (self.asked && !self.remembered) || (self.of_product && verb == "prepare")
+        self.asked || (self.of_product && verb == "prepare")
     }
 
     /// What the settings say; `no_proxy` are the members that targets write.
@@ -108,7 +106,6 @@ impl Wanted {
             https: ProxySpec::of(proxies[1], settings),
             no_proxy,
             only: matches!(settings.exclusions, Exclusions::Only(_)),
-            remembered: proxies.into_iter().flatten().all(|own| matches!(own.origin, Origin::LastRun(_))),
             asked: !proxies.into_iter().flatten().all(found),
             of_product: is_of_product(settings),
             written: false,

@@ -19,7 +19,7 @@ mod trust;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use around::Carry;
 pub(crate) use around::{Around, Doing, Nothing};
@@ -389,7 +389,7 @@ impl<'a> Converge<'a> {
         let HostContext { view, found, platform: Some(platform), .. } = &host else {
             return Err(Problem::bug("a plan for a system that is not known"));
         };
-        context.plan = mended(self.host, view, platform, found, &mut settings, self.phase)?;
+        context.plan = mended(self.host, view, platform, found, &mut settings, self.phase, true)?;
         context.plan.said = Said::of(&settings);
         self.ask_about_interface(context)?;
         self.hint_at_shell(&mut context.plan.findings);
@@ -439,7 +439,11 @@ fn many(host: &dyn HostRead) -> Option<Finding> {
     Some(finding.fix(as_root(ics_setup("prune --yes"))))
 }
 
+/// How long logins may be asked while a plan is made, all together.
+const ASKING: Duration = Duration::from_secs(30);
+
 /// The plan of a verb, with what would win over it mended. Lists that are edited on the way add their members to the settings.
+/// `asks`: a login that no model can tell is asked.
 ///
 /// # Errors
 /// The first thing that stands in the way; nothing has been written.
@@ -450,7 +454,9 @@ pub(crate) fn mended(
     found: &Found,
     settings: &mut Settings,
     phase: Phase,
+    asks: bool,
 ) -> Result<Plan, Problem> {
+    let end = asks.then(|| Instant::now() + ASKING);
     let written = written(host);
     let members = targets::taken_up(&Context { view, platform, settings, found, phase })?;
     settings.found_no_proxy = settings.found_no_proxy.clone().merged(&members);
@@ -458,7 +464,7 @@ pub(crate) fn mended(
         let context = Context { view, platform, settings, found, phase };
         let plan = targets::plan(&context)?;
         let consumers = plan.consumers.clone();
-        let observe = |changes: &[Change]| prove::look(view, changes, context.settings, Some(platform), &consumers);
+        let observe = |changes: &[Change]| prove::look(view, changes, (context.settings, platform), &consumers, end);
         // Each turn the list has more members than before, and files have only so many.
         match targets::mend(&context, plan, &written, &observe)? {
             Mended::Plan(plan) => return Ok(*plan),

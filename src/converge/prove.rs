@@ -1,13 +1,13 @@
 //! Who sees the values: consumers are observed over the planned files before anything is written, the Docker daemon is
 //! restarted where that was asked for, and afterwards consumers are asked what they get.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Options, RunContext, trust};
 use crate::authority::{daemon_is_older, is_of_store};
 use crate::consumers::{self, Ask, Consumer, ConsumersFacts, State, Wanted, Who, judge};
 use crate::envfile::unit::Release;
-use crate::environment::systemd_runs;
+use crate::environment::{LoginUser, systemd_runs};
 use crate::finding::{Finding, Status, ids};
 use crate::host::{Command, HostRead, View};
 use crate::net::Time;
@@ -257,18 +257,22 @@ fn observe(
 }
 
 /// As [`observe`], for settings that are not those of the run yet, over files with these changes. The models speak; where they
-/// cannot tell what a login gets, it is asked.
+/// cannot tell what the login gets that can be asked, it is asked before `end`. `None`: nobody is asked.
 pub(super) fn look(
     view: &View<'_>,
     changes: &[Change],
-    settings: &Settings,
-    platform: Option<&Platform>,
+    (settings, platform): (&Settings, &Platform),
     only: &[Who],
+    end: Option<Instant>,
 ) -> Option<(Wanted, ConsumersFacts)> {
-    let planned = PlannedHost::new(view, changes);
+    let (planned, platform) = (PlannedHost::new(view, changes), Some(platform));
     let (wanted, facts) = ask(&planned, settings, platform, only, None, false)?;
-    let is_untold = |own: &Consumer| own.consumer == Who::Login && !own.unknown.is_empty();
-    if !view.is_live() || view.euid() != 0 || !facts.consumers.iter().any(is_untold) {
+    let is_asked = end.is_some_and(|end| Instant::now() < end) && view.is_live() && view.euid() == 0;
+    let user = LoginUser::of(view).name;
+    let is_untold = |own: &Consumer| {
+        own.consumer == Who::Login && !own.unknown.is_empty() && own.held.iter().any(|(own, _)| *own == user)
+    };
+    if !is_asked || !facts.consumers.iter().any(is_untold) {
         return Some((wanted, facts));
     }
     let files: Vec<File> = changes.iter().map(Change::file).collect();

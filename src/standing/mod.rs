@@ -167,7 +167,7 @@ pub(crate) fn look(host: &dyn HostRead, question: Question<'_>) -> Standing {
     }
     let judged = inputs.and_then(|inputs| standing.judge(host, &inputs, ignored, after)).err();
     // What was edited since is no step.
-    let edited = match after.map_or_else(|| drift(host, standing.in_force()), |_| Ok(Vec::new())) {
+    let edited = match after.map_or_else(|| drift(host, &standing.runs), |_| Ok(Vec::new())) {
         Ok(drift) => {
             standing.drift = drift;
             None
@@ -229,8 +229,11 @@ impl Standing {
         self.proxy = settings.proxies.places();
         let proxies = [&settings.proxies.https, &settings.proxies.http];
         self.proxy_by = proxies.into_iter().flatten().next().map(|own| own.origin.clone());
-        let by_this_run = after.and_then(|run| run.settings.as_ref()).is_some_and(|own| own.remove_proxy);
-        self.without_proxy = self.said_removal().or(by_this_run.then_some(Without::System));
+        // One that had nothing to change is in no journal.
+        let by_this_run = after.filter(|run| run.settings.as_ref().is_some_and(|own| own.remove_proxy));
+        let served = |who: Who| by_this_run.is_some_and(|run| run.plan.consumers.contains(&who));
+        let this = if served(Who::ProdEnv) && !served(Who::Login) { Without::Product } else { Without::System };
+        self.without_proxy = by_this_run.map(|_| this).or_else(|| self.said_removal());
         self.is_direct = settings.goes_directly;
         let no_proxy = targets::no_proxy(&settings).shown().members().map(str::to_owned).collect();
         let [limit, run] = [ONE_CHECK, CHECKS].map(crate::text::millis);
@@ -301,9 +304,15 @@ impl Standing {
     /// Who names the proxy still that the rest was told to be without, and is without.
     pub(crate) fn left(&self) -> Option<Left<'_>> {
         match (self.without_proxy?, self.places().0 > 0, self.proxy_by.as_ref()?) {
-            (_, false, Origin::File { path, line }) => Some(Left::Settings(path, *line)),
+            (Without::Product, _, Origin::File { path, line }) | (_, false, Origin::File { path, line }) => {
+                Some(Left::Settings(path, *line))
+            }
             (_, false, Origin::Found { path, .. }) if path.starts_with(&self.home) => Some(Left::Product),
-            (Without::Product, true, Origin::Found { path, .. }) if !path.starts_with(&self.home) => Some(Left::System),
+            (Without::Product, true, Origin::Found { path, .. })
+                if self.has_product && !path.starts_with(&self.home) =>
+            {
+                Some(Left::System)
+            }
             _ => None,
         }
     }

@@ -170,7 +170,7 @@ impl Next {
                 (text!("take the proxy out of the {} too", own(whom)), command(line))
             }
             Self::Unset(path, line) => (
-                "take the proxy out of the settings too: the next prepare would write it again".into(),
+                "take the proxy out of the settings too: the next run would write it again".into(),
                 Some(Fix::Advice(text!("take it out of {}:{}", path, *line))),
             ),
             Self::Prepare => ("bring the host's files to what is wanted".into(), command(ics_setup("prepare"))),

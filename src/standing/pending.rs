@@ -66,7 +66,7 @@ fn would_write(
 ) -> Result<Vec<Change>, Problem> {
     let mut settings = settings.clone();
     settings.targets = [phase.targets(), more].concat();
-    let plan = mended(host, &known.view, platform, &known.found, &mut settings, phase)?;
+    let plan = mended(host, &known.view, platform, &known.found, &mut settings, phase, false)?;
     match plan.findings.iter().find(|finding| finding.status == Status::Fail) {
         Some(finding) => Err(problem_of(finding, id::CHECKS_FAILED)),
         None => Ok(plan.changes),

@@ -200,6 +200,8 @@ fn proxy(standing: &Standing) -> Vec<Part> {
         Some(Left::Product) => {
             return vec![Part::new("proxy", Status::Skip, text!("none: taken out of this system{}", by))];
         }
+        // The system itself was to keep it.
+        Some(Left::Settings(..)) if standing.places().0 > 0 => {}
         Some(Left::Settings(path, line)) => {
             let says = text!("taken out of this system{}, and {}:{} names {} still", by, path, line, proxy);
             let mut part = Part::new("proxy", Status::Warn, says);

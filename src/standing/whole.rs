@@ -71,7 +71,7 @@ fn refused(host: &dyn HostRead, known: &HostContext<'_>, platform: &Platform, se
     let mut settings = settings.clone();
     settings.targets = vec![TargetName::ProdEnv, TargetName::ComposeFile];
     // Whatever else it refuses for is no matter of the files that are there.
-    let plan = mended(host, &known.view, platform, &known.found, &mut settings, Phase::Install).ok()?;
+    let plan = mended(host, &known.view, platform, &known.found, &mut settings, Phase::Install, false).ok()?;
     let odd = plan.findings.into_iter().find(|own| own.status == Status::Fail && own.id == ids::COMPOSE_FILE)?;
     Some(Finding { id: ids::PRODUCT_INSTALLED, fix: Vec::new(), ..odd }.advise(text!(
         "mend this file by hand, or bring it back from your backup or your release; then look again: {}",

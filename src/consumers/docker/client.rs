@@ -226,6 +226,7 @@ fn of_folder(probe: &mut FileProbe<'_>, folder: &Path, environment: &Environment
         shown: format!("{shown} (proxies.{})", redact_line(entry)),
         taken: false,
         ours: false,
+        supposed: false,
         others: None,
         at: None,
         place: None,

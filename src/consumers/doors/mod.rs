@@ -14,7 +14,7 @@ use super::look;
 use super::pam::{self, Pam};
 use super::reader::FileProbe;
 use super::sight::{Place, Sight, Sights, Stop};
-use super::{ALL_NAMES, Closed, Consumer, Keeps, Known, NAMES, State, Unread, Who, logins};
+use super::{ALL_NAMES, Closed, Consumer, Decided, Keeps, Known, NAMES, State, Unread, Who, logins};
 use crate::envfile::shell::{User, obstacles};
 use crate::host::{FileKind, HostRead};
 use crate::platform::Platform;
@@ -249,13 +249,20 @@ fn suppose(
     model: Option<&Consumer>,
     asked: &mut Consumer,
 ) {
-    let Some(model) = model.filter(|model| !model.unknown.is_empty() && asked.state == State::Seen) else { return };
+    // The shell behind a plain su is none of a login.
+    let is_login = way.door != Door::Su && asked.state == State::Seen;
+    let Some(model) = model.filter(|model| is_login && !model.unknown.is_empty()) else { return };
     let sights = logins::supposed(probe.host, platform, &way.user, way.door.is_terminal(), &way.start);
     let supposed = probe.of_sights(Who::Login, &sights, &[]);
     let (said, guessed) = (asked.values(), supposed.values());
     let borne_out = |name: &&String| said.get(name.as_str()).is_some_and(|own| Some(own) == guessed.get(name.as_str()));
-    let lines = supposed.decided.iter().filter(|(name, _)| model.unknown.contains_key(*name) && borne_out(name));
-    let lines: Vec<_> = lines.map(|(name, decided)| (name.clone(), decided.clone())).collect();
+    let is_unread = |decided: &Decided| asked.unread.iter().any(|unread| unread.at == decided.shown);
+    let lines = supposed
+        .decided
+        .iter()
+        .filter(|(name, own)| model.unknown.contains_key(*name) && borne_out(name) && !is_unread(own));
+    let lines = lines.map(|(name, own)| (name.clone(), Decided { supposed: true, ..own.clone() }));
+    let lines: Vec<_> = lines.collect();
     asked.decided.extend(lines);
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::differ::{Difference, differences};
 use super::super::profile::{restart, write, write_others};
-use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, Known, State, Unread, Wanted, Who};
+use super::super::{Closed, Consumer, ConsumersFacts, Decided, Keeps, State, Unread, Wanted, Who};
 use super::decided_by;
 use crate::text;
 use crate::text::{Fix, Text, as_root, own, quoted};
@@ -87,14 +87,13 @@ pub(super) fn outranked(
     let is_wrong = |planned: &&Consumer| !differences(planned, facts, wanted).is_empty();
     let planned = || facts.planned.iter().filter(same);
     let (after, stays);
-    // A line that the login's own answer bears out, where the files as planned cannot be followed.
-    let untold = |name: &str| planned().any(|own| own.unknown.contains_key(name));
+    // A line that the login's own answer bears out: what the files as planned make of it, no model tells.
     let borne_out = |difference: &&Difference| {
-        let line = decided_by(consumer, difference.name).filter(|(_, decided)| !decided.ours);
-        consumer.known == Known::Asked && line.is_some() && untold(difference.name)
+        decided_by(consumer, difference.name).is_some_and(|(_, decided)| decided.supposed && !decided.ours)
     };
     let by_answer: Vec<&'static str> = wrong.iter().filter(borne_out).map(|difference| difference.name).collect();
-    if !by_answer.is_empty() {
+    let is_guess = !by_answer.is_empty();
+    if is_guess {
         (after, stays) = (consumer, by_answer);
     } else if wanted.written || !consumer.consumer.has_file_of_ours() {
         (after, stays) = (consumer, wrong.iter().map(|difference| difference.name).collect::<Vec<_>>());
@@ -148,7 +147,8 @@ pub(super) fn outranked(
     }
     let shown =
         |own: &Consumer| -> Vec<String> { own.values().values().map(|(shown, _)| (*shown).to_owned()).collect() };
-    Some(Outranked { cause, fixes, is_part: shown(after) != shown(consumer) })
+    let is_part = if is_guess { others.len() < wrong.len() } else { shown(after) != shown(consumer) };
+    Some(Outranked { cause, fixes, is_part })
 }
 
 /// What makes sudo pass the caller's values on.

@@ -170,7 +170,7 @@ impl Shell<'_> {
             let text = texts.join(&b' ');
             if !self.charge(1 + text.len() / 16, at) || self.depth >= DEEPEST {
                 let cause = self.cause(at, LOST);
-                self.state.lose(cause);
+                self.state.exhaust(cause);
                 return Flow::Next;
             }
             let line = self.script.line_of(at);

@@ -272,7 +272,7 @@ impl<'a> Shell<'a> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > MOST_STEPS {
             let cause = self.cause(at, "there is more to follow than a login has");
-            self.state.lose(cause);
+            self.state.exhaust(cause);
         }
         self.state.lost.is_none()
     }

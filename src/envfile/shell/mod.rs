@@ -116,7 +116,7 @@ impl Login<'_> {
         let mut shell = Shell::new(eyes, self.kind, self.interactive, Path::new(PROFILE), self.start);
         shell.state.supposing = true;
         let flow = self.files(&mut shell);
-        self.found(shell, flow, names)
+        if shell.state.lost.is_some() { BTreeMap::new() } else { self.found(shell, flow, names) }
     }
 
     /// The same for bash that is given a command and is no login shell: it reads the file that `BASH_ENV` names, if that is

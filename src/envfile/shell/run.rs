@@ -227,7 +227,7 @@ impl Shell<'_> {
     ) -> Flow {
         let before = self.copied(at);
         if self.forks >= MOST_FORKS {
-            self.state.lose(cause);
+            self.state.exhaust(cause);
         }
         if self.state.lost.is_some() {
             return Flow::Next;

@@ -167,7 +167,7 @@ impl Shell<'_> {
     fn call(&mut self, body: &Rc<Node>, script: Rc<Script>, arguments: &[Argument], at: usize) -> Flow {
         if self.depth >= DEEPEST {
             let cause = self.cause(at, CALLS);
-            self.state.lose(cause);
+            self.state.exhaust(cause);
             return Flow::Next;
         }
         let parameters = self.parameters(arguments);

@@ -78,7 +78,7 @@ pub(super) struct State {
     pub(super) status: Tri,
     /// From here on nothing at all is known. It stays so.
     pub(super) lost: Option<Cause>,
-    /// What is not followed is taken to change nothing that matters, and nothing is ever lost.
+    /// What is not followed is taken to change nothing that matters.
     pub(super) supposing: bool,
 }
 
@@ -256,5 +256,11 @@ impl State {
             self.variables.values_mut().for_each(|variable| variable.lose(cause));
             self.functions.clear();
         }
+    }
+
+    /// More than may be followed: that ends it, also where nothing else does.
+    pub(super) fn exhaust(&mut self, cause: Cause) {
+        self.supposing = false;
+        self.lose(cause);
     }
 }

@@ -45,6 +45,35 @@ fn of(text: &str, kind: Kind) -> BTreeMap<String, Decided> {
     seen(&host(&[("/etc/profile.d/a.sh", text)]), 1000, kind, false)
 }
 
+/// What is not followed changes nothing there, and comes to its end all the same.
+#[test]
+fn a_guess_goes_on_behind_what_is_not_followed_and_ends() {
+    let supposed = |text: &str| {
+        let (start, user) = (BTreeMap::new(), user(1000));
+        let login = Login { user: &user, kind: Kind::Bash, interactive: false, start: &start, without_profile: None };
+        let found = login.read_supposing(&host(&[("/etc/profile.d/a.sh", text)]), &NAMES);
+        let found = found.into_iter().map(|(name, decided)| (String::from_utf8(name).unwrap(), decided)).collect();
+        shown(&found, "https_proxy")
+    };
+    let line = "export https_proxy=http://p:1\n";
+    assert_eq!(
+        shown(&of(&format!("eval \"$(x)\"\n{line}unknown\n. \"$(y)\"\n"), Kind::Bash), "https_proxy"),
+        "?a.sh:1"
+    );
+    assert_eq!(supposed(&format!("eval \"$(x)\"\n{line}unknown\n. \"$(y)\"\n")), "http://p:1");
+    for endless in [
+        "while x; do a=$a.; eval \"$(x)\"; done\n".to_owned(),
+        "while :; do a=$a.; done\n".to_owned(),
+        "f() { f; f; }\nf\n".to_owned(),
+        "f() { if x; then f; else f; fi; }\nf\n".to_owned(),
+        "if x; then a=1$a; else a=2$a; fi\n".repeat(400),
+        "if x; then\n".repeat(60) + &"fi\n".repeat(60),
+        "eval 'eval \"$(x)\"; '\n".repeat(400),
+    ] {
+        supposed(&(endless + line));
+    }
+}
+
 #[test]
 fn one_script_as_bash_reads_it() {
     for (text, name, wanted) in [
